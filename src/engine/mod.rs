@@ -1,0 +1,1 @@
+//! Runs plans: observes what is there, walks the graph, emits typed events.

@@ -1,0 +1,20 @@
+//! Every environment variable labctl reads or sets, in one place. `docs/reference/variables.md` is made from this file.
+
+/// Where labctl keeps the local cloud's state, keys and logs. Default: `labctl` in the user's data directory.
+pub const LABCTL_HOME: &str = "LABCTL_HOME";
+/// Port of the local cloud on 127.0.0.1. Default 4566; 0 picks a free one.
+pub const LABCTL_LOCAL_PORT: &str = "LABCTL_LOCAL_PORT";
+/// MySQL or MariaDB server program to use instead of the one on PATH.
+pub const LABCTL_MYSQLD: &str = "LABCTL_MYSQLD";
+/// Redis or Valkey server program to use instead of the one on PATH.
+pub const LABCTL_REDIS: &str = "LABCTL_REDIS";
+/// Set by the AWS tools and the local Lambda: sends every AWS call to this endpoint.
+pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+/// AWS region. `AWS_DEFAULT_REGION` is read after it.
+pub const AWS_REGION: &str = "AWS_REGION";
+/// AWS region, as the older tools name it.
+pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+/// A PEM file with one more certificate authority to trust; the local Lambda sets it for functions.
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+/// No colour when set to anything (<https://no-color.org>).
+pub const NO_COLOR: &str = "NO_COLOR";

@@ -1,0 +1,45 @@
+//! One AWS operation call, free of any wire protocol.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::scope::Scope;
+
+/// A request to one operation of one service.
+///
+/// `input` has the member names of the AWS service model. Timestamps are numbers (seconds since the epoch, fractions
+/// allowed), blobs are base64 text; a member that *is* the HTTP payload (Lambda's `Payload`, S3's `Body`) travels in `body`.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The service's name as in [`super::service::Service::name`], such as `rds-data`.
+    pub service: &'static str,
+    /// The operation's name in the service model, such as `ExecuteStatement`.
+    pub operation: String,
+    pub input: Value,
+    pub body: Bytes,
+    /// In place of `body`: a file inside the home that the service takes over. Only callers inside the process set it.
+    pub file: Option<PathBuf>,
+    pub scope: Scope,
+    /// The request id that the client will see.
+    pub request_id: String,
+}
+
+/// The answer of an operation, in the same terms as [`Call`].
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    pub output: Value,
+    /// The member that is the HTTP payload, if the operation has one.
+    pub body: Bytes,
+    /// In place of `body`: a file that holds it. Set by S3's `GetObject` for callers inside the process, which read it in place.
+    pub file: Option<PathBuf>,
+    /// The HTTP status, where the model leaves the choice (Lambda's `Invoke`).
+    pub status: Option<u16>,
+}
+
+impl From<Value> for Reply {
+    fn from(output: Value) -> Self {
+        Reply { output, ..Reply::default() }
+    }
+}

@@ -1,0 +1,98 @@
+//! Time, injected: services never ask the operating system.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// A moment, in milliseconds since the epoch. Serialised as AWS does in JSON: seconds with a fraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    pub const fn from_millis(millis: i64) -> Self {
+        Timestamp(millis)
+    }
+
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    #[must_use]
+    pub const fn plus_millis(self, millis: i64) -> Self {
+        Timestamp(self.0 + millis)
+    }
+
+    pub fn date_time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    /// `2026-11-21T23:20:07.123Z`.
+    pub fn iso8601(self) -> String {
+        let at = self.date_time();
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            at.year(),
+            u8::from(at.month()),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+            at.millisecond()
+        )
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a double's 53 bits for 285,000 years")]
+        serializer.serialize_f64(self.0 as f64 / 1000.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        #[expect(clippy::cast_possible_truncation, reason = "rounded to whole milliseconds")]
+        Ok(Timestamp((seconds * 1000.0).round() as i64))
+    }
+}
+
+/// Where time comes from.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    #[default]
+    System,
+    /// Stands still until a test moves it.
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `at`.
+    pub fn fixed(at: Timestamp) -> Self {
+        Clock::Fixed(Arc::new(AtomicI64::new(at.millis())))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Clock::System => {
+                let nanos = OffsetDateTime::now_utc().unix_timestamp_nanos();
+                Timestamp(i64::try_from(nanos / 1_000_000).unwrap_or(i64::MAX))
+            }
+            Clock::Fixed(at) => Timestamp(at.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Moves a fixed clock; the system's clock goes by itself.
+    pub fn advance_millis(&self, millis: i64) {
+        if let Clock::Fixed(at) = self {
+            at.fetch_add(millis, Ordering::Relaxed);
+        }
+    }
+}

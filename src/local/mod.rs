@@ -1,0 +1,22 @@
+//! The local cloud: an AWS-compatible endpoint on real engines. It knows nothing of labs.
+//!
+//! A request goes `http` → `guard` → `route` → `wire` (bytes to a [`call::Call`]) → [`cloud::Cloud::call`] → the service's
+//! operation → back through `wire`. A service calls another one through [`cloud::Cloud::call`] as well, in the caller's
+//! scope: no service touches another's state. CloudFormation finds the resource types in a table that each service fills
+//! (`services/<name>/cfn.rs`).
+//!
+//! The face to the rest of labctl is [`serve`] with [`Options`], the engine finder and the admin API over HTTP.
+
+pub mod call;
+pub mod clock;
+pub mod cloud;
+pub mod fault;
+pub mod home;
+pub mod ids;
+pub mod process;
+pub mod resource;
+pub mod scope;
+pub mod service;
+pub mod services;
+pub mod store;
+pub mod tls;

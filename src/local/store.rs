@@ -1,0 +1,137 @@
+//! State on disk: one JSON document per shelf, replaced whole and atomically, before the change is acknowledged.
+//!
+//! A change that cannot be written (full disk) is not made. A kill -9 leaves the old or the new document, never a torn one.
+//! Nothing is flushed through the disk's cache: the promise is to outlive the process, not a power cut.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+
+#[derive(Serialize, Deserialize)]
+struct Document<T> {
+    /// The layout of `state`; a home written by a newer labctl is refused.
+    version: u32,
+    state: T,
+}
+
+/// A document in memory and on disk. Readers never wait for the disk; writers go one at a time.
+pub struct Shelf<T> {
+    path: PathBuf,
+    version: u32,
+    current: RwLock<Arc<T>>,
+    writing: tokio::sync::Mutex<()>,
+}
+
+/// A shelf could not be read or written.
+#[derive(Debug)]
+pub struct StoreError {
+    path: PathBuf,
+    doing: &'static str,
+    source: io::Error,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}: {}", self.doing, self.path.display(), self.source)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Fault::internal(error)
+    }
+}
+
+impl<T: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shelf<T> {
+    /// Reads the document at `path`, or starts with the default if there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not this document, or has another layout than `version`.
+    pub fn open(path: impl Into<PathBuf>, version: u32) -> Result<Self, StoreError> {
+        let path = path.into();
+        let failed = |doing, source| StoreError { path: path.clone(), doing, source };
+        let state = match std::fs::read(&path) {
+            Ok(bytes) => {
+                let document: Document<T> =
+                    serde_json::from_slice(&bytes).map_err(|error| failed("understand", io::Error::other(error)))?;
+                if document.version != version {
+                    let found = format!("layout {}, this labctl reads {version}", document.version);
+                    return Err(failed("understand", io::Error::other(found)));
+                }
+                document.state
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => T::default(),
+            Err(error) => return Err(failed("read", error)),
+        };
+        Ok(Shelf { path, version, current: RwLock::new(Arc::new(state)), writing: tokio::sync::Mutex::new(()) })
+    }
+
+    /// The document as it is now.
+    pub fn get(&self) -> Arc<T> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes a copy; if `change` succeeds and the copy is on disk, it becomes the document.
+    ///
+    /// # Errors
+    /// What `change` refuses, or the disk does.
+    pub async fn change<R, E: From<StoreError>>(&self, change: impl FnOnce(&mut T) -> Result<R, E>) -> Result<R, E> {
+        let _one_at_a_time = self.writing.lock().await;
+        let mut next = T::clone(&self.get());
+        let result = change(&mut next)?;
+        let bytes = serde_json::to_vec(&Document { version: self.version, state: &next })
+            .map_err(|error| StoreError { path: self.path.clone(), doing: "encode", source: io::Error::other(error) })?;
+        let path = self.path.clone();
+        tokio::task::spawn_blocking(move || replace(&path, &bytes))
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(|source| StoreError { path: self.path.clone(), doing: "write", source })?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        Ok(result)
+    }
+}
+
+/// Puts `bytes` in place of the file at `path` in one step; only the owner can read it.
+///
+/// # Errors
+/// The directory cannot be made, or the file not written or renamed. The old file is then untouched.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+    let parent = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent)?;
+    let mut file = tempfile::NamedTempFile::new_in(parent)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_outlives_the_shelf_and_a_refused_one_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b.json");
+        let shelf = Shelf::<Vec<u32>>::open(&path, 1).unwrap();
+        shelf.change(|list| { list.push(7); Ok::<_, Fault>(()) }).await.unwrap();
+        let refused = shelf.change(|list| { list.push(8); Err::<(), _>(Fault::new("No", "no")) }).await;
+        assert!(refused.is_err());
+        assert_eq!(*shelf.get(), [7]);
+        assert_eq!(*Shelf::<Vec<u32>>::open(&path, 1).unwrap().get(), [7]);
+        assert!(Shelf::<Vec<u32>>::open(&path, 2).is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! Functions: build, glibc check, deterministic zip, content-addressed key.

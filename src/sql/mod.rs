@@ -1,0 +1,1 @@
+//! SQL files and statements: splitting, ledger, execution over the Data API, results.

@@ -1,0 +1,79 @@
+//! The walls of `docs/design/`: reads every `crate::` path in `src/` and fails on a forbidden edge.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// What each module may name besides itself, `env`, and outside crates.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("template", &[]),
+    ("local", &["template", "operations"]),
+    ("lab", &["template"]),
+    ("plan", &["lab", "template"]),
+    ("sql", &["aws"]),
+    ("package", &[]),
+    ("aws", &["error"]),
+    ("engine", &["plan", "aws", "package", "sql", "lab", "template", "error"]),
+    ("ui", &["engine", "plan", "sql", "error"]),
+    ("cli", &["lab", "plan", "engine", "aws", "package", "sql", "ui", "error", "template"]),
+];
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn edges(text: &str) -> BTreeSet<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code: String = code.collect::<Vec<_>>().join("\n");
+    let after = code.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
+        Some(group) => group.split('}').next().unwrap_or("").split(',').map(str::trim).collect::<Vec<_>>(),
+        None => vec![rest],
+    });
+    after.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_module_reaches_over_a_wall() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut crossings = Vec::new();
+    for file in &files {
+        let relative = file.strip_prefix(&root).unwrap();
+        let module = relative.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
+        let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| *name == module) else { continue };
+        for target in edges(&std::fs::read_to_string(file).unwrap()) {
+            let local_face = relative == Path::new("cli/local.rs") && target == "local";
+            if target != module && target != "env" && !allowed.contains(&target.as_str()) && !local_face {
+                crossings.push(format!("{} names crate::{target}", relative.display()));
+            }
+        }
+    }
+    assert!(crossings.is_empty(), "{crossings:#?}");
+}
+
+#[test]
+fn only_the_local_half_speaks_of_the_local_cloud() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let outside = |file: &PathBuf| {
+        let relative = file.strip_prefix(&root).unwrap();
+        !relative.starts_with("local") && relative != Path::new("cli/local.rs")
+    };
+    let words = ["crate::local", "is_local", "if local", "localhost", "127.0.0.1"];
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| outside(file)) {
+        for (number, line) in std::fs::read_to_string(file).unwrap().lines().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            found.extend(words.iter().filter(|word| code.contains(**word)).map(|word| format!("{}:{}: {word}", file.display(), number + 1)));
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}

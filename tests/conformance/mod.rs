@@ -1,0 +1,1 @@
+//! Real clients (SDK, AWS CLI, boto3, mysql, redis-cli) against each service.

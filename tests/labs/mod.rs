@@ -1,0 +1,1 @@
+//! Whole labs, up, up again and down.

@@ -1,0 +1,1 @@
+//! Promises that other emulators break, and bad days.

@@ -1,0 +1,1 @@
+//! What tests share: a sealed local cloud, real clients, temporary directories.
