@@ -72,7 +72,12 @@ fn only_the_local_half_speaks_of_the_local_cloud() {
     for file in files.iter().filter(|file| outside(file)) {
         for (number, line) in std::fs::read_to_string(file).unwrap().lines().enumerate() {
             let code = line.split("//").next().unwrap_or("");
-            found.extend(words.iter().filter(|word| code.contains(**word)).map(|word| format!("{}:{}: {word}", file.display(), number + 1)));
+            found.extend(
+                words
+                    .iter()
+                    .filter(|word| code.contains(**word))
+                    .map(|word| format!("{}:{}: {word}", file.display(), number + 1)),
+            );
         }
     }
     assert!(found.is_empty(), "{found:#?}");

@@ -112,7 +112,13 @@ impl Cloud {
     ///
     /// # Errors
     /// As [`Cloud::dispatch`].
-    pub async fn call(&self, scope: &Scope, service: &'static str, operation: &str, input: Value) -> Result<Value, Fault> {
+    pub async fn call(
+        &self,
+        scope: &Scope,
+        service: &'static str,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, Fault> {
         self.dispatch(self.prepare(scope, service, operation, input, Bytes::new())).await.map(|reply| reply.output)
     }
 

@@ -68,7 +68,10 @@ pub struct ResourceFault {
 impl From<Fault> for ResourceFault {
     fn from(fault: Fault) -> Self {
         let code = fault.code.as_str();
-        let handler_code = if code.contains("AlreadyExists") || code.contains("EntityAlreadyExists") || code.contains("AlreadyOwnedByYou") {
+        let handler_code = if code.contains("AlreadyExists")
+            || code.contains("EntityAlreadyExists")
+            || code.contains("AlreadyOwnedByYou")
+        {
             "AlreadyExists"
         } else if code.contains("NotFound") || code.contains("NoSuch") {
             "NotFound"
@@ -103,7 +106,13 @@ pub trait ResourceType: Send + Sync + 'static {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault>;
 
     /// Changes the resource in place. The engine has already decided, from the schema, that no replacement is needed.
-    async fn update(&self, cx: &ResourceContext, physical_id: &str, old: &Value, new: &Value) -> Result<Provisioned, ResourceFault>;
+    async fn update(
+        &self,
+        cx: &ResourceContext,
+        physical_id: &str,
+        old: &Value,
+        new: &Value,
+    ) -> Result<Provisioned, ResourceFault>;
 
     /// Deletes the resource; that it is gone already is success.
     async fn delete(&self, cx: &ResourceContext, physical_id: &str, properties: &Value) -> Result<(), ResourceFault>;

@@ -91,8 +91,9 @@ impl<T: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static> 
         let _one_at_a_time = self.writing.lock().await;
         let mut next = T::clone(&self.get());
         let result = change(&mut next)?;
-        let bytes = serde_json::to_vec(&Document { version: self.version, state: &next })
-            .map_err(|error| StoreError { path: self.path.clone(), doing: "encode", source: io::Error::other(error) })?;
+        let bytes = serde_json::to_vec(&Document { version: self.version, state: &next }).map_err(|error| {
+            StoreError { path: self.path.clone(), doing: "encode", source: io::Error::other(error) }
+        })?;
         let path = self.path.clone();
         tokio::task::spawn_blocking(move || replace(&path, &bytes))
             .await
@@ -127,8 +128,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b.json");
         let shelf = Shelf::<Vec<u32>>::open(&path, 1).unwrap();
-        shelf.change(|list| { list.push(7); Ok::<_, Fault>(()) }).await.unwrap();
-        let refused = shelf.change(|list| { list.push(8); Err::<(), _>(Fault::new("No", "no")) }).await;
+        shelf
+            .change(|list| {
+                list.push(7);
+                Ok::<_, Fault>(())
+            })
+            .await
+            .unwrap();
+        let refused = shelf
+            .change(|list| {
+                list.push(8);
+                Err::<(), _>(Fault::new("No", "no"))
+            })
+            .await;
         assert!(refused.is_err());
         assert_eq!(*shelf.get(), [7]);
         assert_eq!(*Shelf::<Vec<u32>>::open(&path, 1).unwrap().get(), [7]);

@@ -11,6 +11,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::reap;
+use crate::local::home::Home;
+
 /// What to start.
 #[derive(Debug)]
 pub struct ChildSpec {
@@ -60,9 +63,16 @@ type Request = (tokio::process::Command, oneshot::Sender<io::Result<tokio::proce
 #[derive(Clone)]
 pub struct Processes {
     requests: mpsc::UnboundedSender<Request>,
+    /// Where children are noted while they run, for [`reap::sweep`].
+    notes: Option<PathBuf>,
 }
 
 impl Processes {
+    /// As [`Processes::start`], and notes every child in `home`, so that the next start finds what outlived this one.
+    pub fn of(home: &Home) -> Self {
+        Processes { notes: Some(reap::notes(home)), ..Processes::start() }
+    }
+
     /// Starts the spawning thread. Called inside a tokio runtime.
     pub fn start() -> Self {
         let (requests, mut inbox) = mpsc::unbounded_channel::<Request>();
@@ -73,7 +83,7 @@ impl Processes {
                 let _ = answer.send(command.spawn());
             }
         });
-        Processes { requests }
+        Processes { requests, notes: None }
     }
 
     /// Starts a child.
@@ -84,7 +94,14 @@ impl Processes {
         let ChildSpec { name, program, args, env, directory, output } = spec;
         let failed = |source| SpawnError { name: name.clone(), program: program.clone(), source };
         let mut command = tokio::process::Command::new(&program);
-        command.args(args).env_clear().envs(env).current_dir(directory).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+        command
+            .args(args)
+            .env_clear()
+            .envs(env)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true);
         match output {
             Output::Piped => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
             Output::File(path) => {
@@ -100,7 +117,9 @@ impl Processes {
         let pid = process.id().and_then(|pid| Pid::from_raw(pid.cast_signed())).ok_or_else(|| failed(gone()))?;
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let (exited, exit) = watch::channel(None);
+        let noted = self.notes.as_ref().and_then(|notes| reap::note(notes, &name, pid.as_raw_nonzero().get()));
         tokio::spawn(async move {
+            let _noted = noted;
             let status = process.wait().await;
             // What the child itself started and left behind goes with it.
             let _ = kill_process_group(pid, Signal::KILL);
@@ -119,7 +138,10 @@ fn open_log(path: &std::path::Path) -> io::Result<std::fs::File> {
 }
 
 fn die_with_parent(command: &mut tokio::process::Command) {
-    #[expect(unsafe_code, reason = "pre_exec: the closure makes one async-signal-safe system call and allocates nothing")]
+    #[expect(
+        unsafe_code,
+        reason = "pre_exec: the closure makes one async-signal-safe system call and allocates nothing"
+    )]
     // SAFETY: prctl(2) is async-signal-safe; nothing else runs between fork and exec.
     unsafe {
         command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
