@@ -1,10 +1,94 @@
 //! The command line: one file per command.
 
+mod completions;
+mod context;
+mod globals;
+mod local;
+
+use crate::error::{Failure, Kind};
+use crate::ui::Printer;
+use crate::ui::printer::Streams;
+use clap::Parser;
+use context::Context;
+use globals::Globals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+/// AWS data labs from nothing to a checked endpoint, and back to nothing
+#[derive(Parser, Debug)]
+#[command(name = "labctl", version, propagate_version = false, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    Local(local::LocalArgs),
+    Completions(completions::CompletionsArgs),
+}
+
 /// Runs labctl with `args` (the program's name first) and gives the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let _ = args;
-    ExitCode::SUCCESS
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
+        }
+    };
+    let ui = Printer::new(cli.globals.output, Streams::of_process(), cli.globals.quiet);
+    let cx = Context { globals: cli.globals, ui };
+    match start(cli.command, &cx) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            cx.ui.failure(&failure);
+            ExitCode::from(failure.kind.exit_code())
+        }
+    }
+}
+
+fn start(command: Command, cx: &Context) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("cannot start threads").because(error))?;
+    let done = runtime.block_on(async {
+        match command {
+            // Its server goes on until it is told to stop, and decides itself what a signal means.
+            Command::Local(args) => local::run(args, cx).await,
+            command => tokio::select! {
+                done = dispatch(command, cx) => done,
+                _ = tokio::signal::ctrl_c() => Err(interrupted()),
+            },
+        }
+    });
+    // What still runs in the background (a connection that closes, a blocking read) is not waited for.
+    runtime.shutdown_background();
+    done
+}
+
+/// Nothing is undone: what AWS was asked to do goes on there, and the next run waits for it.
+fn interrupted() -> Failure {
+    Failure::new(Kind::Interrupted, "interrupted").hint("run the same command again: it goes on from what is there")
+}
+
+async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Local(args) => local::run(args, cx).await,
+        Command::Completions(args) => completions::run(&args, cx),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,1 +1,11 @@
-//! The only place that prints.
+//! The only place that prints: results on stdout, everything else on stderr.
+
+pub mod human;
+pub mod printer;
+pub mod table;
+pub mod theme;
+pub mod words;
+
+pub use printer::{Answer, Format, Printer};
+pub use table::Table;
+pub use theme::{Label, Theme};

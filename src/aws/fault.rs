@@ -1,0 +1,111 @@
+//! What AWS answered instead of success, with its code, message and request id as fields.
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::error::Error;
+use std::fmt;
+
+/// A request that did not succeed.
+#[derive(Debug)]
+pub enum AwsError {
+    /// The service answered with an error.
+    Fault { operation: &'static str, code: String, message: String, request_id: Option<String> },
+    /// There was no answer: no connection, no credentials, a timeout.
+    NoAnswer { operation: &'static str, source: Box<dyn Error + Send + Sync> },
+    /// The answer lacks something that the API promises.
+    Incomplete { operation: &'static str, missing: &'static str },
+}
+
+impl AwsError {
+    /// For `map_err`: keeps code, message and request id of an SDK error.
+    pub fn of<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> AwsError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: fmt::Debug + Send + Sync + 'static,
+    {
+        move |error| match error {
+            SdkError::ServiceError(service) => {
+                let meta = service.err().meta();
+                AwsError::Fault {
+                    operation,
+                    code: meta.code().unwrap_or("Unknown").to_owned(),
+                    message: meta.message().unwrap_or_default().to_owned(),
+                    request_id: meta.extra("aws_request_id").map(str::to_owned),
+                }
+            }
+            other => AwsError::NoAnswer { operation, source: Box::new(Chain::of(&other)) },
+        }
+    }
+
+    /// AWS's error code, where the service answered.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            AwsError::Fault { code, .. } => Some(code),
+            AwsError::NoAnswer { .. } | AwsError::Incomplete { .. } => None,
+        }
+    }
+
+    /// AWS's words, where the service answered.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            AwsError::Fault { message, .. } => Some(message),
+            AwsError::NoAnswer { .. } | AwsError::Incomplete { .. } => None,
+        }
+    }
+
+    pub fn is(&self, wanted: &str) -> bool {
+        self.code() == Some(wanted)
+    }
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AwsError::Fault { operation, code, message, request_id } => {
+                write!(f, "{operation} answered {code}: {message}")?;
+                request_id.iter().try_for_each(|id| write!(f, " (request {id})"))
+            }
+            AwsError::NoAnswer { operation, .. } => write!(f, "{operation} got no answer"),
+            AwsError::Incomplete { operation, missing } => write!(f, "{operation} answered without `{missing}`"),
+        }
+    }
+}
+
+impl Error for AwsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            AwsError::NoAnswer { source, .. } => Some(source.as_ref()),
+            AwsError::Fault { .. } | AwsError::Incomplete { .. } => None,
+        }
+    }
+}
+
+/// The innermost causes of an SDK error, told once: its own outer layers only say "dispatch failure".
+#[derive(Debug)]
+struct Chain(String);
+
+impl Chain {
+    fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut told: Vec<String> = Vec::new();
+        let mut next = error.source();
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !told.contains(&text) {
+                told.push(text);
+            }
+            next = cause.source();
+        }
+        if told.is_empty() {
+            told.push(error.to_string());
+        }
+        Chain(told.join(": "))
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Chain {}

@@ -1,0 +1,209 @@
+//! stdout for results, stderr for the rest; one JSON document or human text.
+
+use super::theme::{Label, Theme};
+use crate::error::Failure;
+use serde::Serialize;
+use std::error::Error;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The form of what goes to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Text for people
+    #[default]
+    Human,
+    /// Exactly one JSON document
+    Json,
+}
+
+/// A command's result: the same value is the JSON document and the text.
+pub trait Answer: Serialize {
+    /// The text for people, with its line ends.
+    fn text(&self, theme: Theme) -> String;
+}
+
+/// How the two streams are set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Streams {
+    pub out_terminal: bool,
+    pub err_terminal: bool,
+    /// Questions can be asked: somebody sits at stdin and sees stderr.
+    pub interactive: bool,
+}
+
+impl Streams {
+    pub fn of_process() -> Self {
+        let err_terminal = io::stderr().is_terminal();
+        Streams {
+            out_terminal: io::stdout().is_terminal(),
+            err_terminal,
+            interactive: err_terminal && io::stdin().is_terminal(),
+        }
+    }
+}
+
+/// The way to the screen.
+#[derive(Debug)]
+pub struct Printer {
+    format: Format,
+    streams: Streams,
+    quiet: bool,
+    answered: AtomicBool,
+}
+
+impl Printer {
+    pub fn new(format: Format, streams: Streams, quiet: bool) -> Self {
+        Printer { format, streams, quiet, answered: AtomicBool::new(false) }
+    }
+
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// stderr is a terminal: progress may be drawn there.
+    pub fn draws(&self) -> bool {
+        self.streams.err_terminal && !self.quiet
+    }
+
+    pub fn interactive(&self) -> bool {
+        self.streams.interactive
+    }
+
+    /// The theme of what goes to stderr.
+    pub fn err_theme(&self) -> Theme {
+        Theme::for_stream(self.streams.err_terminal)
+    }
+
+    /// The theme of what goes to stdout.
+    pub fn out_theme(&self) -> Theme {
+        Theme::for_stream(self.streams.out_terminal)
+    }
+
+    /// Prints a command's result.
+    pub fn answer(&self, answer: &impl Answer) {
+        match self.format {
+            Format::Human => self.raw(&answer.text(self.out_theme())),
+            Format::Json => self.document(answer),
+        }
+    }
+
+    /// Prints `value` as the one JSON document.
+    pub fn document(&self, value: &impl Serialize) {
+        // Values are made of strings, numbers, lists and string-keyed maps, which always have a JSON form.
+        let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
+        self.raw(&(text + "\n"));
+    }
+
+    /// Text or bytes of a result on stdout, as they are. A reader that went away is not an error.
+    pub fn raw(&self, text: &str) {
+        self.answered.store(true, Ordering::Relaxed);
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// A line for people on stderr; `--quiet` silences it.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    pub fn warning(&self, text: &str) {
+        self.note(&format!("{} {text}", self.err_theme().paint(Label::Warning, "warning:")));
+    }
+
+    /// Asks on stderr and reads the answer. Only to be called when `interactive()`.
+    pub fn confirm(&self, question: &str) -> io::Result<bool> {
+        let mut err = io::stderr().lock();
+        write!(err, "{question} [y/N] ")?;
+        err.flush()?;
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line)?;
+        Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// The error a command ended with: on stderr for people, and as the JSON document if there was none yet.
+    pub fn failure(&self, failure: &Failure) {
+        let _ = io::stderr().lock().write_all(failure_text(failure, self.err_theme()).as_bytes());
+        if self.format == Format::Json && !self.answered.load(Ordering::Relaxed) {
+            self.document(&FailureDocument::of(failure));
+        }
+    }
+}
+
+/// `error:`, the problems, `caused by:`, `hint:`.
+pub fn failure_text(failure: &Failure, theme: Theme) -> String {
+    let mut text = format!("{} {}\n", theme.paint(Label::Bad, "error:"), failure.summary);
+    for problem in &failure.problems {
+        text.push_str(&format!("  {problem}\n"));
+    }
+    for cause in causes(failure) {
+        text.push_str(&format!("{} {cause}\n", theme.paint(Label::Bad, "caused by:")));
+    }
+    for hint in &failure.hints {
+        text.push_str(&format!("{} {hint}\n", theme.paint(Label::Hint, "hint:")));
+    }
+    text
+}
+
+fn causes(failure: &Failure) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut next = failure.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes
+}
+
+#[derive(Serialize)]
+struct FailureDocument<'a> {
+    error: FailureBody<'a>,
+}
+
+#[derive(Serialize)]
+struct FailureBody<'a> {
+    summary: &'a str,
+    exit_code: u8,
+    problems: &'a [String],
+    causes: Vec<String>,
+    hints: &'a [String],
+}
+
+impl<'a> FailureDocument<'a> {
+    fn of(failure: &'a Failure) -> Self {
+        FailureDocument {
+            error: FailureBody {
+                summary: &failure.summary,
+                exit_code: failure.kind.exit_code(),
+                problems: &failure.problems,
+                causes: causes(failure),
+                hints: &failure.hints,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_reads_error_problems_causes_hints() {
+        let failure = Failure::usage("cannot use `lab.yaml`")
+            .with_problems(["lab.yaml:3:1: unknown key `stack`".to_owned()])
+            .because(io::Error::other("disk is gone"))
+            .hint("labctl labs");
+        insta::assert_snapshot!(failure_text(&failure, Theme::PLAIN), @r"
+        error: cannot use `lab.yaml`
+          lab.yaml:3:1: unknown key `stack`
+        caused by: disk is gone
+        hint: labctl labs
+        ");
+    }
+}

@@ -1,0 +1,135 @@
+//! Counts, durations, sizes and money as people write them.
+
+use std::time::Duration;
+
+/// `1 stack`, `3 stacks`. Irregular plurals are given with a slash: `entry/entries`.
+pub fn count(number: usize, noun: &str) -> String {
+    let (one, many) = match noun.split_once('/') {
+        Some((one, many)) => (one.to_owned(), many.to_owned()),
+        None => (noun.to_owned(), format!("{noun}s")),
+    };
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {many}"),
+    }
+}
+
+/// `0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`: two units at most.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let pair = |big: u64, big_unit: &str, small: u64, small_unit: &str| match small {
+        0 => format!("{big} {big_unit}"),
+        _ => format!("{big} {big_unit} {small} {small_unit}"),
+    };
+    match seconds {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => pair(seconds / 60, "min", seconds % 60, "s"),
+        3600..86_400 => pair(seconds / 3600, "h", seconds % 3600 / 60, "min"),
+        _ => pair(seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
+    }
+}
+
+/// `512 B`, `1.4 kB`, `3.0 MB`: powers of ten.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// `$0.0256`: dollars, with as many digits as small sums need.
+pub fn dollars(amount: f64) -> String {
+    match amount {
+        0.0 => "$0".to_owned(),
+        small if small < 0.1 => format!("${small:.4}"),
+        usual => format!("${usual:.2}"),
+    }
+}
+
+/// A duration as people type it: `90s`, `30m`, `4h`, `2d`, or several together, `1h30m`.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration: write 30m, 4h, 2d or 1h30m");
+    let mut total: u64 = 0;
+    let mut digits = String::new();
+    for letter in text.chars() {
+        if letter.is_ascii_digit() {
+            digits.push(letter);
+            continue;
+        }
+        let unit = match letter {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            'd' => 86_400,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = digits.parse().map_err(|_| wrong())?;
+        total = number.checked_mul(unit).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
+        digits.clear();
+    }
+    match (digits.is_empty(), total) {
+        (true, 1..) => Ok(Duration::from_secs(total)),
+        _ => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_right_plurals() {
+        assert_eq!(count(1, "stack"), "1 stack");
+        assert_eq!(count(0, "stack"), "0 stacks");
+        assert_eq!(count(2, "entry/entries"), "2 entries");
+    }
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        let cases = [
+            (0.04, "0.0 s"),
+            (9.94, "9.9 s"),
+            (12.7, "12 s"),
+            (60.0, "1 min"),
+            (185.0, "3 min 5 s"),
+            (7800.0, "2 h 10 min"),
+            (273_600.0, "3 d 4 h"),
+        ];
+        for (seconds, words) in cases {
+            assert_eq!(duration(Duration::from_secs_f64(seconds)), words);
+        }
+    }
+
+    #[test]
+    fn sizes_are_in_powers_of_ten() {
+        let cases =
+            [(999, "999 B"), (1000, "1.0 kB"), (1_399, "1.4 kB"), (999_960, "1.0 MB"), (3_000_000_000, "3.0 GB")];
+        for (bytes, words) in cases {
+            assert_eq!(size(bytes), words);
+        }
+    }
+
+    #[test]
+    fn typed_durations_are_read_and_bad_ones_refused() {
+        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("2d"), Ok(Duration::from_secs(172_800)));
+        for bad in ["", "4", "h", "4x", "0h", "99999999999999999999h"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn small_sums_keep_their_digits() {
+        assert_eq!(dollars(0.0256), "$0.0256");
+        assert_eq!(dollars(0.1456), "$0.15");
+        assert_eq!(dollars(0.0), "$0");
+    }
+}
