@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::call::{Call, Reply};
 use super::clock::Clock;
+use super::credentials::Keyring;
 use super::fault::Fault;
 use super::home::Home;
 use super::ids::Ids;
@@ -30,6 +31,8 @@ pub struct Cloud {
     pub processes: Processes,
     /// Where MySQL, Redis and their kin are on this machine.
     pub engines: Engines,
+    /// Who the access keys belong to.
+    pub credentials: Keyring,
     endpoint: OnceLock<SocketAddr>,
     services: OnceLock<BTreeMap<&'static str, Arc<dyn Service>>>,
     resource_types: OnceLock<BTreeMap<&'static str, Arc<dyn ResourceType>>>,
@@ -48,6 +51,7 @@ pub struct Parts {
 impl Cloud {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Cloud {
+            credentials: Keyring::new(&parts.home),
             home: parts.home,
             clock: parts.clock,
             ids: parts.ids,

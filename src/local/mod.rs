@@ -5,18 +5,28 @@
 //! scope: no service touches another's state. CloudFormation finds the resource types in a table that each service fills
 //! (`services/<name>/cfn.rs`).
 //!
-//! The face to the rest of labctl is [`serve`] with [`Options`], the engine finder and the admin API over HTTP.
+//! The face to the rest of labctl is [`serve()`] with [`Options`], the engine finder and the admin API over HTTP.
 
+mod admin;
 pub mod call;
 pub mod clock;
 pub mod cloud;
+pub mod credentials;
+mod endpoint;
 pub mod fault;
+mod guard;
 pub mod home;
+pub mod http;
 pub mod ids;
+mod log;
 pub mod process;
 pub mod resource;
 pub mod scope;
+mod serve;
 pub mod service;
 pub mod services;
 pub mod store;
 pub mod tls;
+
+pub use log::log_to;
+pub use serve::{Found, Options, Running, ServeError, serve};

@@ -63,6 +63,11 @@ pub trait Service: Send + Sync + 'static {
         None
     }
 
+    /// What it holds and runs now, for `labctl local status`: small, and free of secrets.
+    fn status(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
     /// Brings back what ran before a restart; called once, after every service is registered.
     async fn start(self: Arc<Self>) -> Result<(), Fault> {
         Ok(())

@@ -1,0 +1,57 @@
+//! The admin API under `/_labctl/`: JSON over HTTP, for `labctl local` and for people with curl.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /_labctl/health` | `{"status": "ok"}`, 503 while resetting |
+//! | `GET /_labctl/status` | version, pid, endpoint, home, uptime, services with what each runs |
+//! | `POST /_labctl/stop` | 202; the process drains, stops its children and ends |
+//! | `POST /_labctl/reset` | 200 when every service is empty again |
+
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::http::json as answer_json;
+use super::serve::Supervisor;
+use super::service::Body;
+
+/// Answers one request under `/_labctl/`.
+pub(super) async fn answer<B>(supervisor: &Arc<Supervisor>, request: &Request<B>) -> Response<Body> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/_labctl/health") => match supervisor.cloud() {
+            Some(_) => answer_json(StatusCode::OK, &json!({"status": "ok"})),
+            None => answer_json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "resetting"})),
+        },
+        (&Method::GET, "/_labctl/status") => answer_json(StatusCode::OK, &status(supervisor)),
+        (&Method::POST, "/_labctl/stop") => {
+            supervisor.ask_to_stop();
+            answer_json(StatusCode::ACCEPTED, &json!({"status": "stopping", "pid": std::process::id()}))
+        }
+        (&Method::POST, "/_labctl/reset") => match supervisor.reset().await {
+            Ok(()) => answer_json(StatusCode::OK, &json!({"status": "ok"})),
+            Err(error) => answer_json(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
+        },
+        (_, "/_labctl/health" | "/_labctl/status" | "/_labctl/stop" | "/_labctl/reset") => {
+            answer_json(StatusCode::METHOD_NOT_ALLOWED, &json!({"message": "health, status: GET; stop, reset: POST"}))
+        }
+        _ => answer_json(StatusCode::NOT_FOUND, &json!({"message": "health, status, stop or reset"})),
+    }
+}
+
+fn status(supervisor: &Supervisor) -> Value {
+    let cloud = supervisor.cloud();
+    let mut services = Map::new();
+    for service in cloud.iter().flat_map(|cloud| cloud.services()) {
+        services.insert(service.name().to_owned(), service.status());
+    }
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "endpoint": format!("http://{}", supervisor.address()),
+        "home": supervisor.home().root(),
+        "started": supervisor.started().iso8601(),
+        "uptime_seconds": supervisor.now().seconds() - supervisor.started().seconds(),
+        "services": services,
+    })
+}

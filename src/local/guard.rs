@@ -1,0 +1,175 @@
+//! Who may speak to the local cloud: clients on this machine, of this user, that know they speak to it.
+//!
+//! The endpoint knows a key that everybody knows, so three doors are closed before a request is read: another user of the
+//! machine (by the owner of the connecting socket), another machine's name (`Host`, against DNS rebinding), and a web page
+//! of another site (`Origin`, `Sec-Fetch-Site`).
+
+use std::net::SocketAddr;
+
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, StatusCode};
+
+/// Why a request is refused before it is looked at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("The request has no Host header.")]
+    NoHost,
+    #[error("The local cloud answers to 127.0.0.1 and localhost only, not to the host {0}.")]
+    ForeignHost(String),
+    #[error("The local cloud does not answer web pages of other sites.")]
+    CrossSite,
+    #[error("The local cloud of another user of this machine does not answer you.")]
+    ForeignUser,
+}
+
+impl Refusal {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Refusal::NoHost => StatusCode::BAD_REQUEST,
+            Refusal::ForeignHost(_) | Refusal::CrossSite | Refusal::ForeignUser => StatusCode::FORBIDDEN,
+        }
+    }
+}
+
+/// Checks the headers of one request.
+///
+/// # Errors
+/// The request does not come from a client that means this endpoint.
+pub(super) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().ok_or(Refusal::NoHost)?.to_str().unwrap_or("(not text)");
+    if !is_loopback(host) || hosts.next().is_some() {
+        return Err(Refusal::ForeignHost(host.chars().take(100).collect()));
+    }
+    if let Some(origin) = headers.get(ORIGIN) {
+        let authority =
+            origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+        if !authority.is_some_and(is_loopback) {
+            return Err(Refusal::CrossSite);
+        }
+    }
+    match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+        Some(b"cross-site") => Err(Refusal::CrossSite),
+        _ => Ok(()),
+    }
+}
+
+/// Whether `authority` (`host` or `host:port`) names this machine and nothing else.
+fn is_loopback(authority: &str) -> bool {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let port_is_a_number = port.is_none_or(|port| port.parse::<u16>().is_ok());
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let label = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    let below = host.strip_suffix(".localhost").is_some_and(|name| !name.is_empty() && name.chars().all(label));
+    port_is_a_number && (matches!(host, "127.0.0.1" | "localhost" | "[::1]") || below)
+}
+
+/// Whether the connection from `peer` to `local` comes from a process of this user, or of root.
+///
+/// The kernel's table of sockets says whose it is. A connection that its owner has already closed has no owner there
+/// (inode 0, shown as root's): nobody waits for its answer, and it is refused.
+pub(super) fn same_user(peer: SocketAddr, local: SocketAddr) -> bool {
+    let table = if peer.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+    let ours = rustix::process::geteuid().as_raw();
+    match std::fs::read_to_string(table) {
+        Ok(sockets) => owner(&sockets, peer, local).is_some_and(|uid| uid == ours || uid == 0),
+        // Not Linux's table: there is no way to know, so nobody is let in.
+        Err(_) => false,
+    }
+}
+
+/// The owner of the socket that goes from `from` to `to`, in the text of `/proc/net/tcp` (proc_net_tcp(5)).
+fn owner(sockets: &str, from: SocketAddr, to: SocketAddr) -> Option<u32> {
+    let (from, to) = (hexadecimal(from), hexadecimal(to));
+    sockets.lines().skip(1).find_map(|line| {
+        // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let same = fields.next()? == from && fields.next()? == to;
+        let uid = fields.nth(4).filter(|_| same)?.parse().ok()?;
+        let inode = fields.nth(1)?;
+        (inode != "0").then_some(uid)
+    })
+}
+
+/// `0100007F:11D6`: the kernel prints each 32-bit word of the address as a host-order number.
+fn hexadecimal(address: SocketAddr) -> String {
+    let words = match address {
+        SocketAddr::V4(v4) => v4.ip().octets().to_vec(),
+        SocketAddr::V6(v6) => v6.ip().octets().to_vec(),
+    };
+    let words = words.chunks_exact(4).map(|word| u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
+    let address_text: String = words.map(|word| format!("{word:08X}")).collect();
+    format!("{address_text}:{:04X}", address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>()
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        for host in
+            ["127.0.0.1", "127.0.0.1:4566", "localhost", "LOCALHOST:1", "[::1]:80", "[::1]", "abc.localhost:4566"]
+        {
+            assert_eq!(check(&headers(&[("host", host)])), Ok(()), "{host}");
+        }
+        for host in [
+            "example.com",
+            "127.0.0.1.example.com",
+            "localhost.example.com",
+            "localhost:x",
+            "",
+            ".localhost",
+            "a@localhost",
+            "evil/.localhost",
+            "10.0.0.1:4566",
+            "[::2]",
+            "127.0.0.1:99999",
+        ] {
+            assert!(matches!(check(&headers(&[("host", host)])), Err(Refusal::ForeignHost(_))), "{host}");
+        }
+        assert_eq!(check(&HeaderMap::new()), Err(Refusal::NoHost));
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_refused() {
+        let with = |name, value| check(&headers(&[("host", "localhost:4566"), (name, value)]));
+        assert_eq!(with("origin", "http://localhost:3000"), Ok(()));
+        assert_eq!(with("origin", "https://example.com"), Err(Refusal::CrossSite));
+        assert_eq!(with("origin", "null"), Err(Refusal::CrossSite));
+        assert_eq!(with("origin", "http://localhost.example.com"), Err(Refusal::CrossSite));
+        assert_eq!(with("sec-fetch-site", "cross-site"), Err(Refusal::CrossSite));
+        assert_eq!(with("sec-fetch-site", "none"), Ok(()));
+    }
+
+    #[test]
+    fn the_owner_of_a_connection_is_found_and_a_closed_one_has_none() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:11D6 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 7 1 0 20 4 30 10 -1\n\
+            1: 0100007F:D431 0100007F:11D6 01 00000000:00000000 00:00000000 00000000  1000        0 8 1 0 20 4 30 10 -1\n\
+            2: 0100007F:D432 0100007F:11D6 06 00000000:00000000 03:00000000 00000000     0        0 0 3 0";
+        let local = "127.0.0.1:4566".parse().unwrap();
+        assert_eq!(owner(table, "127.0.0.1:54321".parse().unwrap(), local), Some(1000));
+        assert_eq!(owner(table, "127.0.0.1:54322".parse().unwrap(), local), None);
+        assert_eq!(owner(table, "127.0.0.1:54323".parse().unwrap(), local), None);
+    }
+
+    #[test]
+    fn a_real_connection_of_our_own_is_ours() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, peer) = listener.accept().unwrap();
+        assert!(same_user(peer, server.local_addr().unwrap()));
+        drop(client);
+    }
+}

@@ -1,0 +1,387 @@
+//! The local cloud as one thing that is started, found, reset and stopped.
+
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures_util::future::join_all;
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::clock::{Clock, Timestamp};
+use super::cloud::{Cloud, Parts};
+use super::endpoint;
+use super::fault::Fault;
+use super::home::Home;
+use super::http;
+use super::ids::Ids;
+use super::process::Processes;
+use super::process::engines::Engines;
+use super::service::Service;
+use super::services;
+use super::store::{StoreError, replace};
+use super::tls::Authority;
+
+/// Where and with what the local cloud runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory it owns; made if missing.
+    pub home: PathBuf,
+    /// On 127.0.0.1; 0 picks a free one.
+    pub port: u16,
+    pub engines: Engines,
+    pub clock: Clock,
+    pub ids: Ids,
+}
+
+impl Options {
+    /// A free port, no engines, the system's clock.
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Options { home: home.into(), port: 0, engines: Engines::default(), clock: Clock::System, ids: Ids::Random }
+    }
+}
+
+/// Why the local cloud does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot write to the local cloud's directory {}", home.display())]
+    Home { home: PathBuf, source: io::Error },
+    #[error("the directory {} belongs to a local cloud that runs already{}", home.display(), found(.by.as_ref()))]
+    Locked { home: PathBuf, by: Option<Found> },
+    #[error("port {port} on 127.0.0.1 is taken")]
+    PortTaken { port: u16, source: io::Error },
+    #[error("cannot listen on port {port} of 127.0.0.1")]
+    Listen { port: u16, source: io::Error },
+    #[error("cannot read the local cloud's state")]
+    State(#[from] StoreError),
+    #[error("cannot bring back {service}")]
+    Start { service: &'static str, source: Fault },
+}
+
+fn found(by: Option<&Found>) -> String {
+    by.map(|found| format!(": process {} at {}", found.pid, found.endpoint)).unwrap_or_default()
+}
+
+/// What a running local cloud leaves in its home for others to find: `run/serve.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub pid: u32,
+    pub port: u16,
+    /// `http://127.0.0.1:4566`.
+    pub endpoint: String,
+    /// ISO 8601.
+    pub started: String,
+    pub version: String,
+}
+
+impl Found {
+    /// The local cloud that runs on `home` now: its note is there *and* its lock is held.
+    ///
+    /// # Errors
+    /// The home is there and cannot be read.
+    pub fn find(home: &Path) -> io::Result<Option<Found>> {
+        match File::open(home.join(LOCK)) {
+            Ok(lock) if flock(&lock, FlockOperation::NonBlockingLockShared).is_ok() => Ok(None),
+            Ok(_) => note(home),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn note(home: &Path) -> io::Result<Option<Found>> {
+    match std::fs::read(home.join(NOTE)) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+const LOCK: &str = "run/lock";
+const NOTE: &str = "run/serve.json";
+
+/// A local cloud that runs in this process. Dropping it does not stop it: call [`Running::stop`].
+pub struct Running {
+    supervisor: Arc<Supervisor>,
+    listening: JoinHandle<()>,
+    /// Held as long as we run; the kernel lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+/// Starts the local cloud: opens and locks the home, binds the port, brings back what ran before, answers.
+///
+/// # Errors
+/// Each [`ServeError`] says what to do about it; nothing is left running.
+pub async fn serve(options: Options) -> Result<Running, ServeError> {
+    let unwritable = |source| ServeError::Home { home: options.home.clone(), source };
+    let home = Home::open(&options.home).map_err(unwritable)?;
+    let lock = lock(&home)?;
+    let listener = bind(options.port).await?;
+    let address = listener.local_addr().map_err(|source| ServeError::Listen { port: options.port, source })?;
+    let supervisor = Arc::new(Supervisor {
+        authority: Authority::open(&home).map_err(unwritable)?,
+        processes: Processes::start(),
+        engines: options.engines,
+        started: options.clock.now(),
+        clock: options.clock,
+        ids: options.ids,
+        address,
+        home,
+        current: RwLock::default(),
+        stop: watch::Sender::new(false),
+        resetting: tokio::sync::Mutex::new(()),
+    });
+    let cloud = supervisor.open()?;
+    supervisor.set_cloud(Some(cloud.clone()));
+    let answering = supervisor.clone();
+    let listening = tokio::spawn(http::run(listener, supervisor.stop.subscribe(), move |request| {
+        endpoint::answer(answering.clone(), request)
+    }));
+    let running = Running { supervisor: supervisor.clone(), listening, _lock: lock };
+    let ready = match start_services(&cloud).await {
+        Ok(()) => {
+            supervisor.leave_note().map_err(|source| ServeError::Home { home: supervisor.home.root().into(), source })
+        }
+        Err(error) => Err(error),
+    };
+    match ready {
+        Ok(()) => {
+            tracing::info!(endpoint = %format_args!("http://{address}"), pid = std::process::id(), "the local cloud is up");
+            Ok(running)
+        }
+        Err(error) => {
+            running.stop().await;
+            Err(error)
+        }
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.supervisor.address
+    }
+
+    /// `http://127.0.0.1:4566`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.supervisor.address)
+    }
+
+    /// The cloud behind it; `None` while it resets.
+    pub fn cloud(&self) -> Option<Arc<Cloud>> {
+        self.supervisor.cloud()
+    }
+
+    /// Waits until someone asks it to stop (`POST /_labctl/stop`); then call [`Running::stop`].
+    pub async fn asked_to_stop(&self) {
+        // An error means that the sender is gone, which we hold.
+        let _ = self.supervisor.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    /// Drains the requests under way, stops every service and its children, and lets go of the home.
+    pub async fn stop(self) {
+        self.supervisor.ask_to_stop();
+        let _ = self.listening.await;
+        if let Some(cloud) = self.supervisor.current().take() {
+            stop_services(&cloud).await;
+        }
+        let _ = std::fs::remove_file(self.supervisor.home.root().join(NOTE));
+        tracing::info!("the local cloud has stopped");
+    }
+}
+
+fn lock(home: &Home) -> Result<File, ServeError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |source| ServeError::Home { home: home.root().to_owned(), source };
+    std::fs::create_dir_all(home.run()).map_err(failed)?;
+    let path = home.root().join(LOCK);
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let by = note(home.root()).ok().flatten();
+            Err(ServeError::Locked { home: home.root().to_owned(), by })
+        }
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+async fn bind(port: u16) -> Result<TcpListener, ServeError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::PortTaken { port, source },
+        _ => ServeError::Listen { port, source },
+    })
+}
+
+/// What outlives a reset: the place, the port, the keys, and the cloud of the moment.
+pub(super) struct Supervisor {
+    home: Home,
+    clock: Clock,
+    ids: Ids,
+    authority: Authority,
+    processes: Processes,
+    engines: Engines,
+    address: SocketAddr,
+    started: Timestamp,
+    current: RwLock<Option<Arc<Cloud>>>,
+    stop: watch::Sender<bool>,
+    resetting: tokio::sync::Mutex<()>,
+}
+
+impl Supervisor {
+    /// The cloud that answers now; `None` while it resets.
+    pub(super) fn cloud(&self) -> Option<Arc<Cloud>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn current(&self) -> std::sync::RwLockWriteGuard<'_, Option<Arc<Cloud>>> {
+        self.current.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_cloud(&self, cloud: Option<Arc<Cloud>>) {
+        *self.current() = cloud;
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn home(&self) -> &Home {
+        &self.home
+    }
+
+    pub(super) fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn ask_to_stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    fn open(&self) -> Result<Arc<Cloud>, StoreError> {
+        let cloud = Cloud::new(Parts {
+            home: self.home.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            authority: self.authority.clone(),
+            processes: self.processes.clone(),
+            engines: self.engines.clone(),
+        });
+        cloud.register(services::all(&cloud)?);
+        cloud.listening(self.address);
+        Ok(cloud)
+    }
+
+    /// Stops everything, forgets everything but the certificate authority, and starts empty on the same port.
+    pub(super) async fn reset(&self) -> Result<(), ServeError> {
+        let _one_at_a_time = self.resetting.lock().await;
+        let running = self.current().take();
+        if let Some(cloud) = running {
+            stop_services(&cloud).await;
+        }
+        self.wipe().map_err(|source| ServeError::Home { home: self.home.root().to_owned(), source })?;
+        let cloud = self.open()?;
+        start_services(&cloud).await?;
+        self.set_cloud(Some(cloud));
+        Ok(())
+    }
+
+    fn wipe(&self) -> io::Result<()> {
+        let gone = |result: io::Result<()>| match result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        };
+        gone(std::fs::remove_dir_all(self.home.root().join("state")))?;
+        gone(std::fs::remove_file(self.home.keys().join("session.key")))
+    }
+
+    fn leave_note(&self) -> io::Result<()> {
+        let found = Found {
+            pid: std::process::id(),
+            port: self.address.port(),
+            endpoint: format!("http://{}", self.address),
+            started: self.started.iso8601(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        replace(&self.home.root().join(NOTE), &serde_json::to_vec_pretty(&found)?)
+    }
+}
+
+/// Those that call the others come up last and go down first, in this order.
+const CALLERS: [&str; 3] = ["cloudformation", "apigateway", "lambda"];
+
+async fn start_services(cloud: &Arc<Cloud>) -> Result<(), ServeError> {
+    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().cloned().partition(|service| is_caller(service));
+    let started = join_all(others.into_iter().map(start)).await;
+    started.into_iter().collect::<Result<(), _>>()?;
+    for name in CALLERS.iter().rev() {
+        for service in callers.iter().filter(|service| service.name() == *name) {
+            start(service.clone()).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn start(service: Arc<dyn Service>) -> Result<(), ServeError> {
+    let name = service.name();
+    service.start().await.map_err(|source| ServeError::Start { service: name, source })
+}
+
+async fn stop_services(cloud: &Arc<Cloud>) {
+    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().cloned().partition(|service| is_caller(service));
+    for name in CALLERS {
+        for service in callers.iter().filter(|service| service.name() == name) {
+            service.clone().stop().await;
+        }
+    }
+    join_all(others.into_iter().map(Service::stop)).await;
+}
+
+fn is_caller(service: &Arc<dyn Service>) -> bool {
+    CALLERS.contains(&service.name())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_cloud_on_the_same_home_is_told_who_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = serve(Options::new(dir.path())).await.unwrap();
+        let found = Found::find(dir.path()).unwrap().unwrap();
+        assert_eq!((found.pid, found.port), (std::process::id(), first.address().port()));
+        let second = serve(Options::new(dir.path())).await.err().unwrap();
+        assert!(matches!(second, ServeError::Locked { by: Some(by), .. } if by == found));
+        first.stop().await;
+        assert_eq!(Found::find(dir.path()).unwrap(), None);
+        serve(Options::new(dir.path())).await.unwrap().stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_named() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let dir = tempfile::tempdir().unwrap();
+        let error = serve(Options { port, ..Options::new(dir.path()) }).await.err().unwrap();
+        assert_eq!(error.to_string(), format!("port {port} on 127.0.0.1 is taken"));
+    }
+
+    #[tokio::test]
+    async fn a_home_that_is_a_file_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = serve(Options::new(file.path())).await.err().unwrap();
+        assert!(matches!(error, ServeError::Home { home, .. } if home == file.path()));
+    }
+}
