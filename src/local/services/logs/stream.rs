@@ -1,0 +1,222 @@
+//! One log stream: a file of JSON lines, appended to and never rewritten but to drop expired events.
+//!
+//! The first line names the stream; each further one is an event. A line torn by a kill -9 is cut off when the file is opened.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    stream: String,
+    created: i64,
+    /// The number of the next event, for a stream whose old events were dropped.
+    #[serde(default)]
+    next: u64,
+}
+
+/// One event as it lies in the file: number, time, arrival (both in milliseconds), text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Event(pub u64, pub i64, pub i64, pub String);
+
+impl Event {
+    pub(super) fn number(&self) -> u64 {
+        self.0
+    }
+    pub(super) fn time(&self) -> i64 {
+        self.1
+    }
+    pub(super) fn ingested(&self) -> i64 {
+        self.2
+    }
+    pub(super) fn message(&self) -> &str {
+        &self.3
+    }
+}
+
+/// What is known of a stream without reading it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Summary {
+    pub first: Option<i64>,
+    pub last: Option<i64>,
+    pub last_ingestion: Option<i64>,
+    pub bytes: u64,
+    next: u64,
+}
+
+impl Summary {
+    fn add(&mut self, event: &Event) {
+        self.first = Some(self.first.map_or(event.time(), |first| first.min(event.time())));
+        self.last = Some(self.last.map_or(event.time(), |last| last.max(event.time())));
+        self.last_ingestion = Some(event.ingested());
+        // CloudWatch counts 26 bytes of overhead for each event.
+        self.bytes += event.message().len() as u64 + 26;
+        self.next = event.number() + 1;
+    }
+}
+
+/// A stream that is open for reading and appending.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub name: String,
+    pub created: i64,
+    path: PathBuf,
+    summary: Mutex<Summary>,
+}
+
+impl Stream {
+    pub(super) fn create(path: PathBuf, name: &str, created: i64) -> io::Result<Self> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
+        file.write_all(&header(name, created, 0)?)?;
+        Ok(Stream { name: name.to_owned(), created, path, summary: Mutex::default() })
+    }
+
+    /// Opens a stream that an earlier run left; `None` if its file was torn before its name was written.
+    pub(super) fn open(path: PathBuf) -> io::Result<Option<Self>> {
+        let mut reader = BufReader::new(File::open(&path)?);
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line)?;
+        let Ok(header) = serde_json::from_slice::<Header>(&line) else { return Ok(None) };
+        let mut summary = Summary { next: header.next, ..Summary::default() };
+        let mut whole = line.len() as u64;
+        loop {
+            line.clear();
+            reader.read_until(b'\n', &mut line)?;
+            if line.last() != Some(&b'\n') {
+                break;
+            }
+            whole += line.len() as u64;
+            if let Ok(event) = serde_json::from_slice::<Event>(&line) {
+                summary.add(&event);
+            }
+        }
+        if !line.is_empty() {
+            OpenOptions::new().write(true).open(&path)?.set_len(whole)?;
+        }
+        Ok(Some(Stream { name: header.stream, created: header.created, path, summary: Mutex::new(summary) }))
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Appends events in one write.
+    pub(super) fn append(&self, events: &[(i64, &str)], now: i64) -> io::Result<()> {
+        let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = summary.clone();
+        let mut bytes = Vec::new();
+        for (time, message) in events {
+            let event = Event(next.next, *time, now, (*message).to_owned());
+            serde_json::to_writer(&mut bytes, &event)?;
+            bytes.push(b'\n');
+            next.add(&event);
+        }
+        OpenOptions::new().append(true).open(&self.path)?.write_all(&bytes)?;
+        *summary = next;
+        Ok(())
+    }
+
+    /// Every event not older than `since`, oldest first; events of one moment in the order they came.
+    pub(super) fn read(&self, since: Option<i64>) -> io::Result<Vec<Event>> {
+        let mut events: Vec<Event> = Vec::new();
+        for line in BufReader::new(File::open(&self.path)?).split(b'\n').skip(1) {
+            // A line that is being written at this moment is not an event yet.
+            let Ok(event) = serde_json::from_slice::<Event>(&line?) else { continue };
+            if since.is_none_or(|since| event.time() >= since) {
+                events.push(event);
+            }
+        }
+        events.sort_by_key(|event| (event.time(), event.number()));
+        Ok(events)
+    }
+
+    /// Takes events older than `since` off the disk.
+    pub(super) fn drop_before(&self, since: i64) -> io::Result<()> {
+        let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        if summary.first.is_none_or(|first| first >= since) {
+            return Ok(());
+        }
+        let mut kept = self.read(Some(since))?;
+        kept.sort_by_key(Event::number);
+        let mut next = Summary { next: summary.next, ..Summary::default() };
+        let mut bytes = header(&self.name, self.created, summary.next)?;
+        for event in &kept {
+            serde_json::to_writer(&mut bytes, event)?;
+            bytes.push(b'\n');
+            next.add(event);
+        }
+        next.next = summary.next;
+        crate::local::store::replace(&self.path, &bytes)?;
+        *summary = next;
+        Ok(())
+    }
+
+    pub(super) fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn header(name: &str, created: i64, next: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(&Header { stream: name.to_owned(), created, next })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The streams of a group's directory, for a start after a stop or a kill.
+pub(super) fn in_directory(directory: &Path) -> io::Result<Vec<Stream>> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut streams = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            streams.extend(Stream::open(path)?);
+        }
+    }
+    Ok(streams)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_last_line_is_cut_off_and_appending_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.log");
+        let stream = Stream::create(path.clone(), "one", 5).unwrap();
+        stream.append(&[(10, "first"), (20, "second\nline")], 30).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"[2,40,").unwrap();
+        let stream = in_directory(dir.path()).unwrap().pop().unwrap();
+        assert_eq!((stream.name.as_str(), stream.summary().last), ("one", Some(20)));
+        stream.append(&[(15, "late")], 50).unwrap();
+        let texts: Vec<String> = stream.read(None).unwrap().into_iter().map(|event| event.3).collect();
+        assert_eq!(texts, ["first", "late", "second\nline"]);
+    }
+
+    #[test]
+    fn dropping_old_events_keeps_the_rest_and_the_numbers() {
+        let dir = tempfile::tempdir().unwrap();
+        let stream = Stream::create(dir.path().join("a.log"), "one", 5).unwrap();
+        stream.append(&[(10, "old"), (20, "new")], 30).unwrap();
+        stream.drop_before(15).unwrap();
+        stream.append(&[(30, "newer")], 40).unwrap();
+        let numbers: Vec<u64> = stream.read(None).unwrap().iter().map(Event::number).collect();
+        assert_eq!(numbers, [1, 2]);
+        assert_eq!(stream.summary().first, Some(20));
+    }
+}
