@@ -1,1 +1,10 @@
 //! Lab manifests: a file in, a typed lab out, all problems at once.
+
+pub mod builtin;
+pub mod load;
+pub mod model;
+pub mod parameters;
+pub mod validate;
+
+pub use load::{LoadError, load};
+pub use model::{Lab, Manifest};

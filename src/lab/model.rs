@@ -1,0 +1,187 @@
+//! A lab as types: what its manifest says, and the files that it names.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::template::model::Named;
+use crate::template::{Position, Template};
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "lab.yaml";
+
+/// What `lab.yaml` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    pub lab: String,
+    pub description: String,
+    /// What `--set` may change; passed to templates by name.
+    pub parameters: IndexMap<String, Parameter>,
+    /// Names of templates, `templates/<name>.yaml`.
+    pub stacks: Vec<Named>,
+    pub functions: IndexMap<String, Function>,
+    pub data: Vec<Data>,
+    pub sql: Option<Sql>,
+    pub checks: Vec<Check>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    pub at: Position,
+    pub kind: ParameterKind,
+    /// As text, the way `--set` gives it. `None`: a value must be given.
+    pub default: Option<String>,
+    pub description: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParameterKind {
+    /// `min` and `max` bound the number of characters; `pattern` must match as a whole.
+    String { min: Option<u64>, max: Option<u64>, pattern: Option<String> },
+    Integer { min: Option<i64>, max: Option<i64> },
+    Number { min: Option<f64>, max: Option<f64> },
+    Boolean,
+    Choice { values: Vec<String> },
+}
+
+impl ParameterKind {
+    pub fn name(&self) -> &'static str {
+        match self {
+            ParameterKind::String { .. } => "string",
+            ParameterKind::Integer { .. } => "integer",
+            ParameterKind::Number { .. } => "number",
+            ParameterKind::Boolean => "boolean",
+            ParameterKind::Choice { .. } => "choice",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    pub at: Position,
+    /// The crate in `lambdas/`.
+    pub crate_name: String,
+    pub handler: String,
+}
+
+/// A file to upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    pub at: Position,
+    /// Beside the manifest.
+    pub file: String,
+    /// `s3://${LabBucket}/key`: `${Name}` is an output or a parameter.
+    pub to: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sql {
+    pub at: Position,
+    /// The folder of files, applied in the order of their names.
+    pub path: String,
+    /// The stack whose cluster they are for.
+    pub cluster: Named,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    pub at: Position,
+    pub name: String,
+    pub action: Action,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    Http(HttpCheck),
+    Sql(SqlCheck),
+}
+
+/// One request (or the same several times) to the lab's API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpCheck {
+    pub method: String,
+    /// After `ApiUrl`, with its leading slash.
+    pub path: String,
+    pub headers: IndexMap<String, String>,
+    pub body: RequestBody,
+    /// How many times the request is sent; each answer must be as expected.
+    pub repeat: u32,
+    pub expect: HttpExpectation,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum RequestBody {
+    Empty,
+    Json(Json),
+    Text(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HttpExpectation {
+    pub status: Option<u16>,
+    /// The body is this JSON.
+    pub json: Option<Json>,
+    /// The body is JSON that has at least this: objects may have more members; lists have as many elements, each compared this way.
+    pub contains: Option<Json>,
+    /// The body's text has this in it.
+    pub text: Option<String>,
+    /// Header values, compared as a whole; names in any case.
+    pub headers: IndexMap<String, String>,
+}
+
+/// One statement to the lab's database. It must leave nothing behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SqlCheck {
+    pub statement: String,
+    /// The rows, each an object of column → value, in order.
+    pub rows: Option<Vec<Json>>,
+    /// The number of rows.
+    pub row_count: Option<u64>,
+}
+
+/// A lab with all its files read and checked.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    pub manifest: Manifest,
+    /// The manifest's name for messages: a path, or `examples/<lab>/lab.yaml` of a built-in lab.
+    pub file: String,
+    pub text: String,
+    pub stacks: Vec<Stack>,
+    /// The SQL files in the order in which they are applied.
+    pub sql: Vec<File>,
+    /// The data files' contents, as the manifest lists them.
+    pub data: Vec<File>,
+    /// Where the lab's files come from; a function's crate is found through it.
+    pub origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+pub struct Stack {
+    pub name: String,
+    /// The template's name for messages.
+    pub file: String,
+    pub text: String,
+    pub template: Template,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct File {
+    /// As the manifest names it; of an SQL file its name within the folder.
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "File({}, {} bytes)", self.name, self.bytes.len())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Embedded in this program.
+    Builtin,
+    /// A folder of the user's; what it lacks comes from the program.
+    Folder(std::path::PathBuf),
+}
