@@ -38,11 +38,23 @@ pub struct Parameter {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ParameterKind {
     /// `min` and `max` bound the number of characters; `pattern` must match as a whole.
-    String { min: Option<u64>, max: Option<u64>, pattern: Option<String> },
-    Integer { min: Option<i64>, max: Option<i64> },
-    Number { min: Option<f64>, max: Option<f64> },
+    String {
+        min: Option<u64>,
+        max: Option<u64>,
+        pattern: Option<String>,
+    },
+    Integer {
+        min: Option<i64>,
+        max: Option<i64>,
+    },
+    Number {
+        min: Option<f64>,
+        max: Option<f64>,
+    },
     Boolean,
-    Choice { values: Vec<String> },
+    Choice {
+        values: Vec<String>,
+    },
 }
 
 impl ParameterKind {

@@ -452,7 +452,9 @@ impl Reader {
         for item in allowed.and_then(Node::as_list).unwrap_or_default() {
             match item.scalar_text() {
                 Some(text) => allowed_values.push(text),
-                None => self.problem(item.at, &join(path, "AllowedValues"), format!("must be strings, not {}", item.kind())),
+                None => {
+                    self.problem(item.at, &join(path, "AllowedValues"), format!("must be strings, not {}", item.kind()))
+                }
             }
         }
         if let Some(wrong) = allowed.filter(|node| node.as_list().is_none_or(|list| list.is_empty())) {
@@ -489,7 +491,10 @@ impl Reader {
             _ => {
                 let lists = AWS_PARAMETER_TYPES.iter().map(|name| format!("List<{name}>")).collect::<Vec<_>>();
                 let plain = ["String", "Number", "CommaDelimitedList", "List<Number>", "AWS::SSM::Parameter::Name"];
-                let known = plain.into_iter().chain(AWS_PARAMETER_TYPES.iter().copied()).chain(lists.iter().map(String::as_str));
+                let known = plain
+                    .into_iter()
+                    .chain(AWS_PARAMETER_TYPES.iter().copied())
+                    .chain(lists.iter().map(String::as_str));
                 let problem = Problem::new(at, join(path, "Type"), format!("unknown parameter type `{text}`"));
                 self.problems.push(problem.near(text, known));
                 ParameterType::String
@@ -505,7 +510,11 @@ impl Reader {
             for (second, cell) in self.mapping_of(&path, &row.node).into_iter().flatten() {
                 let flat = |node: &Node| node.scalar_text().is_some();
                 if !flat(&cell.node) && !cell.node.as_list().is_some_and(|list| list.iter().all(flat)) {
-                    self.problem(cell.node.at, &join(&path, second), "must be a string, a number, a boolean or a list of them");
+                    self.problem(
+                        cell.node.at,
+                        &join(&path, second),
+                        "must be a string, a number, a boolean or a list of them",
+                    );
                 }
                 columns.insert(second.clone(), cell.node.clone());
             }
@@ -567,7 +576,8 @@ impl Reader {
 
     fn policy(&mut self, node: &Node, path: &str, key: &str) -> Option<DeletionPolicy> {
         let text = self.text(node, path, key)?;
-        let known = DeletionPolicy::ALL.iter().filter(|(name, _)| key == "DeletionPolicy" || *name != "RetainExceptOnCreate");
+        let known =
+            DeletionPolicy::ALL.iter().filter(|(name, _)| key == "DeletionPolicy" || *name != "RetainExceptOnCreate");
         if let Some((_, policy)) = known.clone().find(|(name, _)| *name == text) {
             return Some(*policy);
         }

@@ -11,7 +11,8 @@ pub type Values = IndexMap<String, String>;
 /// Gives every parameter of the template its value. The errors are AWS's own sentences, one per problem.
 pub fn resolve(template: &Template, given: &Values) -> Result<Values, Vec<String>> {
     let mut problems = Vec::new();
-    let unknown: Vec<&str> = given.keys().map(String::as_str).filter(|name| !template.parameters.contains_key(*name)).collect();
+    let unknown: Vec<&str> =
+        given.keys().map(String::as_str).filter(|name| !template.parameters.contains_key(*name)).collect();
     if !unknown.is_empty() {
         problems.push(format!("Parameters: [{}] do not exist in the template", unknown.join(", ")));
     }

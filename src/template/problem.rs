@@ -74,7 +74,10 @@ pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>)
             continue;
         }
         let distance = if candidate.to_lowercase() == lower { 0 } else { strsim::osa_distance(written, candidate) };
-        if distance < 3 && (distance == 0 || distance * 2 < length.max(2)) && best.is_none_or(|(least, _)| distance < least) {
+        if distance < 3
+            && (distance == 0 || distance * 2 < length.max(2))
+            && best.is_none_or(|(least, _)| distance < least)
+        {
             best = Some((distance, candidate));
         }
     }

@@ -131,7 +131,9 @@ impl Node {
             Value::Float(number) => Json::from(*number),
             Value::String(text) => Json::from(text.as_str()),
             Value::List(list) => list.iter().map(Node::to_json).collect(),
-            Value::Map(map) => Json::Object(map.iter().map(|(key, entry)| (key.clone(), entry.node.to_json())).collect()),
+            Value::Map(map) => {
+                Json::Object(map.iter().map(|(key, entry)| (key.clone(), entry.node.to_json())).collect())
+            }
         }
     }
 
@@ -146,9 +148,9 @@ impl Node {
             },
             Json::String(text) => Value::String(text.clone()),
             Json::Array(list) => Value::List(list.iter().map(|item| Node::from_json(item, at)).collect()),
-            Json::Object(map) => {
-                Value::Map(map.iter().map(|(key, value)| (key.clone(), Entry { at, node: Node::from_json(value, at) })).collect())
-            }
+            Json::Object(map) => Value::Map(
+                map.iter().map(|(key, value)| (key.clone(), Entry { at, node: Node::from_json(value, at) })).collect(),
+            ),
         };
         Node { value, at }
     }
@@ -250,10 +252,20 @@ impl Builder {
         self.place(node, open.weight, open.anchor)
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, (anchor, tag): (usize, Option<&Tag>), at: Position) -> Result<(), Problem> {
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        (anchor, tag): (usize, Option<&Tag>),
+        at: Position,
+    ) -> Result<(), Problem> {
         if let Some(Open { content: Content::Map(map, key @ None), .. }) = self.open.last_mut() {
             if tag.is_some() || text == "<<" && style == ScalarStyle::Plain {
-                let what = if tag.is_some() { "a key cannot carry a tag" } else { "merge keys (`<<`) are not part of CloudFormation's YAML" };
+                let what = if tag.is_some() {
+                    "a key cannot carry a tag"
+                } else {
+                    "merge keys (`<<`) are not part of CloudFormation's YAML"
+                };
                 self.problems.push(Problem::new(at, "", what));
             } else if map.contains_key(text) {
                 self.problems.push(Problem::new(at, "", format!("the key `{text}` is there twice")));
@@ -264,7 +276,11 @@ impl Builder {
         }
         let core = tag.filter(|tag| tag.is_yaml_core_schema()).map(|tag| tag.suffix.as_str());
         let plain = style == ScalarStyle::Plain && core != Some("str");
-        let value = if plain && tag.is_none_or(Tag::is_yaml_core_schema) { plain_scalar(text) } else { Value::String(text.to_owned()) };
+        let value = if plain && tag.is_none_or(Tag::is_yaml_core_schema) {
+            plain_scalar(text)
+        } else {
+            Value::String(text.to_owned())
+        };
         let function = self.function_name(tag, at);
         self.count(1, at)?;
         self.place(tagged(Node::new(value, at), function), 1, anchor)
@@ -308,7 +324,11 @@ impl Builder {
         if tag.is_yaml_core_schema() {
             let known = ["str", "int", "float", "bool", "null", "map", "seq"].contains(&tag.suffix.as_str());
             if !known {
-                self.problems.push(Problem::new(at, self.path(), format!("the YAML tag `!!{}` is not supported", tag.suffix)));
+                self.problems.push(Problem::new(
+                    at,
+                    self.path(),
+                    format!("the YAML tag `!!{}` is not supported", tag.suffix),
+                ));
             }
             return None;
         }
@@ -337,8 +357,29 @@ impl Builder {
 
 /// Functions with a short form, apart from `Ref` and `Condition`, whose long names have no `Fn::`.
 pub const SHORT_FUNCTIONS: &[&str] = &[
-    "And", "Base64", "Cidr", "Contains", "EachMemberEquals", "EachMemberIn", "Equals", "FindInMap", "GetAtt", "GetAZs", "If",
-    "ImportValue", "Join", "Length", "Not", "Or", "RefAll", "Select", "Split", "Sub", "ToJsonString", "Transform", "ValueOf",
+    "And",
+    "Base64",
+    "Cidr",
+    "Contains",
+    "EachMemberEquals",
+    "EachMemberIn",
+    "Equals",
+    "FindInMap",
+    "GetAtt",
+    "GetAZs",
+    "If",
+    "ImportValue",
+    "Join",
+    "Length",
+    "Not",
+    "Or",
+    "RefAll",
+    "Select",
+    "Split",
+    "Sub",
+    "ToJsonString",
+    "Transform",
+    "ValueOf",
     "ValueOfAll",
 ];
 
