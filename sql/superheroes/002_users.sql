@@ -5,6 +5,6 @@ GRANT SELECT, INSERT ON heroes TO superheroes;
 
 CREATE USER IF NOT EXISTS loader IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS';
 
-GRANT SELECT, INSERT ON heroes TO loader;
+GRANT SELECT, INSERT, DELETE ON heroes TO loader;
 
 GRANT AWS_LOAD_S3_ACCESS TO loader;

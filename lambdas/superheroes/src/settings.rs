@@ -1,0 +1,56 @@
+//! What the template puts into the environment, read once.
+
+use std::env;
+use std::error::Error;
+use std::time::Duration;
+
+pub struct Settings {
+    /// `bootstrap` (the API) or `loader`.
+    pub handler: String,
+    pub database: DatabaseSettings,
+    /// Absent for the loader.
+    pub cache: Option<CacheSettings>,
+}
+
+pub struct DatabaseSettings {
+    pub host: String,
+    pub port: u16,
+    pub name: String,
+    pub user: String,
+    pub region: String,
+}
+
+pub struct CacheSettings {
+    pub host: String,
+    pub port: u16,
+    pub time_to_live: Duration,
+}
+
+impl Settings {
+    pub fn from_env() -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let cache = match env::var("CACHE_HOST") {
+            Ok(host) => Some(CacheSettings {
+                host,
+                port: required("CACHE_PORT")?.parse()?,
+                time_to_live: Duration::from_secs(required("CACHE_TTL_SECONDS")?.parse()?),
+            }),
+            Err(_) => None,
+        };
+        Ok(Settings {
+            handler: env::var("_HANDLER").unwrap_or_default(),
+            database: DatabaseSettings {
+                host: required("DB_HOST")?,
+                port: required("DB_PORT")?.parse()?,
+                name: required("DB_NAME")?,
+                user: required("DB_USER")?,
+                region: required("AWS_REGION")?,
+            },
+            cache,
+        })
+    }
+}
+
+/// A variable that must be there; the error names it.
+pub fn required(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("the environment variable {name} is missing"))
+}
