@@ -1,1 +1,10 @@
-//! Functions: build, glibc check, deterministic zip, content-addressed key.
+//! Functions: sources in, a zip for Lambda out: build, glibc check, deterministic zip, content-addressed key.
+
+pub mod build;
+pub mod glibc;
+pub mod source;
+pub mod toolchain;
+pub mod zip;
+
+pub use build::{BuildError, Built, Options, build};
+pub use source::Source;

@@ -1,0 +1,243 @@
+//! Building one function: sources to a zip, or the reason why not and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use super::glibc::{self, Requirement, Version};
+use super::source::Source;
+use super::toolchain::{Builder, Toolchain};
+
+/// Where and for what to build.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// For build directories and finished zips; shared by all labs of the user.
+    pub cache: PathBuf,
+    /// The processor as Rust names it: `x86_64`, `aarch64`.
+    pub architecture: String,
+    /// The newest glibc that the function may need.
+    pub ceiling: Version,
+    /// This machine's glibc, if it has one.
+    pub host: Option<Version>,
+}
+
+/// A finished package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    pub zip: PathBuf,
+    /// SHA-256 of the zip, hexadecimal; the artifact's key is made of it.
+    pub sha256: String,
+    /// Bytes of the zip.
+    pub size: u64,
+    /// Nothing was compiled: these sources were built before.
+    pub cached: bool,
+}
+
+impl Built {
+    /// Where the package lies in the artifact bucket: the same content, the same key.
+    pub fn key(&self, function: &str) -> String {
+        format!("functions/{function}/{}.zip", self.sha256)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("no Rust toolchain: cargo and rustc are not on PATH")]
+    NoToolchain,
+    #[error("cannot build for {wanted} on {host}")]
+    OtherArchitecture { wanted: String, host: String },
+    #[error("cargo could not build `{crate_name}`:\n{output}")]
+    Compile { crate_name: String, output: String },
+    #[error("`{crate_name}` needs glibc {} (symbol `{}`), and the target has {ceiling}", needs.version, needs.symbol)]
+    TooNewGlibc { crate_name: String, needs: Requirement, ceiling: Version },
+    #[error("the binary of `{crate_name}` is not one for Linux: {source}")]
+    NotElf { crate_name: String, source: object::Error },
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl BuildError {
+    /// What to type or change next.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            BuildError::NoToolchain => Some("install Rust from https://rustup.rs and open a new shell".to_owned()),
+            BuildError::OtherArchitecture { .. } | BuildError::TooNewGlibc { .. } => {
+                Some("pip install cargo-zigbuild   (it brings zig, which links an older glibc)".to_owned())
+            }
+            BuildError::Compile { .. } | BuildError::NotElf { .. } | BuildError::Io { .. } => None,
+        }
+    }
+}
+
+/// Builds `source`, unless a zip of the very same sources, compiler and target is there already. Each line that cargo
+/// says goes to `progress`.
+///
+/// # Errors
+/// See [`BuildError`].
+pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) -> Result<Built, BuildError> {
+    let toolchain = Toolchain::find(&options.architecture).await.ok_or(BuildError::NoToolchain)?;
+    let builder = toolchain.builder(options.ceiling, options.host);
+    if builder == Builder::Native && toolchain.host_architecture() != options.architecture {
+        let host = toolchain.host_architecture().to_owned();
+        return Err(BuildError::OtherArchitecture { wanted: options.architecture.clone(), host });
+    }
+    let target = target(&builder, options);
+    let salt = [toolchain.rustc.as_str(), &target.clone().unwrap_or_default(), &format!("{PROFILE:?}")];
+    let zip = options.cache.join("packages").join(format!("{}.zip", source.fingerprint(&salt)));
+    if let Ok(bytes) = std::fs::read(&zip) {
+        return Ok(built(zip, &bytes, true));
+    }
+    let directory = options.cache.join("build").join(&source.crate_name);
+    source.write_to(&directory).map_err(io_error("write", &directory))?;
+    let binary = compile(source, &toolchain, &directory, (&builder, target.as_deref()), progress).await?;
+    let binary = std::fs::read(&binary).map_err(io_error("read", &binary))?;
+    check(source, &binary, options.ceiling)?;
+    let bytes = super::zip::bootstrap(&binary).map_err(io_error("pack", &zip))?;
+    write_whole(&zip, &bytes).map_err(io_error("write", &zip))?;
+    Ok(built(zip, &bytes, false))
+}
+
+/// Release settings for a small function. Given by environment: a profile in a member's own manifest is ignored by cargo.
+const PROFILE: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
+    ("CARGO_PROFILE_RELEASE_LTO", "fat"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+    ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
+    ("CARGO_PROFILE_RELEASE_INCREMENTAL", "false"),
+];
+
+/// The target triple to name; `None` builds for the host without one.
+fn target(builder: &Builder, options: &Options) -> Option<String> {
+    let Options { architecture, ceiling, .. } = options;
+    match builder {
+        Builder::Native => None,
+        Builder::Zig => Some(format!("{architecture}-unknown-linux-gnu.{ceiling}")),
+        Builder::Musl => Some(format!("{architecture}-unknown-linux-musl")),
+    }
+}
+
+async fn compile(
+    source: &Source,
+    toolchain: &Toolchain,
+    directory: &Path,
+    (builder, target): (&Builder, Option<&str>),
+    progress: impl Fn(&str),
+) -> Result<PathBuf, BuildError> {
+    // One target directory for all functions: their dependencies are compiled once.
+    let output = directory.parent().unwrap_or(directory).join("target");
+    let mut command = Command::new(&toolchain.cargo);
+    command.arg(if *builder == Builder::Zig { "zigbuild" } else { "build" });
+    command.args(["--release", "--bin", &source.crate_name, "--color", "never"]).current_dir(directory);
+    command.env("CARGO_TARGET_DIR", &output).envs(PROFILE.iter().copied());
+    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    if let Some(target) = target {
+        command.args(["--target", target]);
+    }
+    if *builder == Builder::Musl {
+        let (musl, cc) = (target.unwrap_or_default().replace('-', "_"), "musl-gcc");
+        command.env(format!("CC_{musl}"), cc).env(format!("CARGO_TARGET_{}_LINKER", musl.to_uppercase()), cc);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let started = io_error("start", &toolchain.cargo);
+    let mut child = command.spawn().map_err(started)?;
+    let mut said = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            progress(line.trim());
+            said.push(line);
+        }
+    }
+    let status = child.wait().await.map_err(io_error("wait for", &toolchain.cargo))?;
+    if !status.success() {
+        return Err(BuildError::Compile { crate_name: source.crate_name.clone(), output: tail(&said) });
+    }
+    // Zig's target has a glibc version behind the triple; cargo's folder does not.
+    let folder = target.map(|target| target.split('.').next().unwrap_or(target).to_owned()).unwrap_or_default();
+    Ok(output.join(folder).join("release").join(&source.crate_name))
+}
+
+fn check(source: &Source, binary: &[u8], ceiling: Version) -> Result<(), BuildError> {
+    let crate_name = source.crate_name.clone();
+    match glibc::requirement(binary) {
+        Ok(Some(needs)) if needs.version > ceiling => Err(BuildError::TooNewGlibc { crate_name, needs, ceiling }),
+        Ok(_) => Ok(()),
+        Err(source) => Err(BuildError::NotElf { crate_name, source }),
+    }
+}
+
+/// What cargo said, from the first error on, at most forty lines.
+fn tail(said: &[String]) -> String {
+    let from = said.iter().position(|line| line.starts_with("error")).unwrap_or(said.len().saturating_sub(40));
+    said[from..].iter().take(40).cloned().collect::<Vec<_>>().join("\n")
+}
+
+fn built(zip: PathBuf, bytes: &[u8], cached: bool) -> Built {
+    Built { zip, sha256: hex::encode(Sha256::digest(bytes)), size: bytes.len() as u64, cached }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent)?;
+    let mut file = tempfile::NamedTempFile::new_in(parent)?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BuildError + use<> {
+    let path = path.to_owned();
+    move |source| BuildError::Io { doing, path, source }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
+mod tests {
+    use super::*;
+
+    fn source(main: &str) -> Source {
+        let manifest = "[package]\nname = \"tiny\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
+        let files = [("Cargo.toml", manifest), ("src/main.rs", main)];
+        let files = files.into_iter().map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).collect();
+        Source { crate_name: "tiny".to_owned(), files }
+    }
+
+    fn options(cache: &Path, ceiling: Version) -> Options {
+        let architecture = std::env::consts::ARCH.to_owned();
+        Options { cache: cache.to_owned(), architecture, ceiling, host: Some(ceiling) }
+    }
+
+    const ANY: Version = Version { major: 99, minor: 0 };
+
+    #[tokio::test]
+    async fn the_same_sources_are_compiled_once_and_give_the_same_zip() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = options(dir.path(), ANY);
+        let first = build(&source("fn main() {}"), &options, |_| ()).await.unwrap();
+        assert!(!first.cached && first.size > 1000);
+        let again = build(&source("fn main() {}"), &options, |_| ()).await.unwrap();
+        assert!(again.cached);
+        assert_eq!(first.key("tiny"), again.key("tiny"));
+    }
+
+    #[tokio::test]
+    async fn a_binary_that_needs_a_newer_glibc_is_refused_by_symbol_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Version { major: 2, minor: 1 };
+        let error = build(&source("fn main() {}"), &options(dir.path(), old), |_| ()).await.unwrap_err();
+        let BuildError::TooNewGlibc { needs, .. } = &error else { panic!("{error}") };
+        assert!(error.to_string().contains(&format!("`{}`", needs.symbol)) && error.remedy().unwrap().contains("zig"));
+    }
+
+    #[tokio::test]
+    async fn a_compile_error_is_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = build(&source("fn main() { missing }"), &options(dir.path(), ANY), |_| ()).await.unwrap_err();
+        assert!(error.to_string().contains("missing"), "{error}");
+    }
+}

@@ -1,0 +1,114 @@
+//! The sources of one function's crate, wherever they come from.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// A crate that stands alone: `Cargo.toml`, `src/…`, by path. With a lock file its dependencies are pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The package's name, which is its binary's name too.
+    pub crate_name: String,
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Source {
+    /// Changes when any file or `salt` (target, compiler, profile) does.
+    pub fn fingerprint(&self, salt: &[&str]) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        for part in salt {
+            add(part.as_bytes());
+        }
+        for (path, bytes) in &self.files {
+            add(path.as_bytes());
+            add(bytes);
+        }
+        hex::encode(hash.finalize())
+    }
+
+    /// Makes `directory` hold these files. A file that is right already is not touched: cargo goes by modification times.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn write_to(&self, directory: &Path) -> io::Result<()> {
+        for stale in stale_sources(directory, &self.files)? {
+            std::fs::remove_file(stale)?;
+        }
+        for (path, bytes) in &self.files {
+            let path = directory.join(path);
+            if std::fs::read(&path).is_ok_and(|there| there == *bytes) {
+                continue;
+            }
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::write(path, bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Files under `src/` of an earlier version that this one does not have.
+fn stale_sources(directory: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
+    let mut stale = Vec::new();
+    let mut folders = vec![directory.join("src")];
+    while let Some(folder) = folders.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let path = entry?.path();
+            let known = path.strip_prefix(directory).is_ok_and(|path| files.contains_key(&*path.to_string_lossy()));
+            if path.is_dir() {
+                folders.push(path);
+            } else if !known {
+                stale.push(path);
+            }
+        }
+    }
+    Ok(stale)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
+mod tests {
+    use super::*;
+
+    fn source(files: &[(&str, &str)]) -> Source {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+        Source { crate_name: "f".to_owned(), files }
+    }
+
+    #[test]
+    fn the_fingerprint_tells_contents_paths_and_salt_apart() {
+        let one = source(&[("a", "bc"), ("d", "")]);
+        let prints = [
+            one.fingerprint(&["x"]),
+            one.fingerprint(&["y"]),
+            source(&[("ab", "c"), ("d", "")]).fingerprint(&["x"]),
+            source(&[("a", "bd"), ("d", "")]).fingerprint(&["x"]),
+        ];
+        assert_eq!(prints.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        assert_eq!(one.fingerprint(&["x"]), prints[0]);
+    }
+
+    #[test]
+    fn writing_again_removes_what_is_gone_and_leaves_the_rest_untouched() {
+        let dir = tempfile::tempdir().unwrap();
+        source(&[("Cargo.toml", "1"), ("src/main.rs", "m"), ("src/old.rs", "o")]).write_to(dir.path()).unwrap();
+        let modified = || std::fs::metadata(dir.path().join("src/main.rs")).unwrap().modified().unwrap();
+        let before = modified();
+        source(&[("Cargo.toml", "2"), ("src/main.rs", "m")]).write_to(dir.path()).unwrap();
+        assert!(!dir.path().join("src/old.rs").exists());
+        assert_eq!(before, modified());
+        assert_eq!(std::fs::read(dir.path().join("Cargo.toml")).unwrap(), b"2");
+    }
+}
