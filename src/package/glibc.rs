@@ -49,7 +49,9 @@ pub fn requirement(binary: &[u8]) -> Result<Option<Requirement>, object::Error> 
         if !symbol.is_undefined(endian) {
             continue;
         }
-        let Some(needed) = versions.version(versions.version_index(endian, SymbolIndex(index.0)).index())? else { continue };
+        let Some(needed) = versions.version(versions.version_index(endian, SymbolIndex(index.0)).index())? else {
+            continue;
+        };
         let name = std::str::from_utf8(needed.name()).unwrap_or("");
         let Some(version) = name.starts_with("GLIBC_").then(|| Version::parse(name)).flatten() else { continue };
         if newest.as_ref().is_none_or(|newest| newest.version < version) {
