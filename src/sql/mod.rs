@@ -1,1 +1,12 @@
-//! SQL files and statements: splitting, ledger, execution over the Data API, results.
+//! SQL files and statements: splitting, values put in, a ledger in the database itself, execution over the Data API, results.
+
+pub mod data_api;
+pub mod ledger;
+pub mod result;
+pub mod split;
+pub mod substitute;
+
+pub use data_api::{Address, DataApi, SqlError};
+pub use ledger::{Applied, ApplyError, SqlFile, apply};
+pub use result::ResultSet;
+pub use split::{SplitError, Statement, split};

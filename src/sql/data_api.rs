@@ -1,0 +1,188 @@
+//! Statements over the RDS Data API. A paused or restarting database is waited for.
+
+use std::time::Duration;
+
+use aws_sdk_rdsdata::types::{
+    ColumnMetadata, DecimalReturnType, Field, LongReturnType, ResultSetOptions, SqlParameter,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::result::{Column, ResultSet};
+use crate::aws::AwsError;
+
+/// Which database to talk to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub cluster_arn: String,
+    pub secret_arn: String,
+    /// The default schema; none for statements that name theirs.
+    pub database: Option<String>,
+}
+
+/// A statement did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    /// The database refused it; its own words.
+    #[error("{message}")]
+    Refused { message: String },
+    #[error("the database did not become available within {} s", within.as_secs())]
+    Unavailable { within: Duration, source: AwsError },
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+/// Runs statements; what the ledger needs, so that it can be tested without a database.
+#[async_trait::async_trait]
+pub trait Execute: Send + Sync {
+    async fn execute(
+        &self,
+        statement: &str,
+        parameters: &[(&str, &str)],
+        transaction: Option<&str>,
+    ) -> Result<ResultSet, SqlError>;
+    async fn begin(&self) -> Result<String, SqlError>;
+    async fn commit(&self, transaction: &str) -> Result<(), SqlError>;
+    async fn rollback(&self, transaction: &str) -> Result<(), SqlError>;
+}
+
+/// The Data API of one cluster.
+pub struct DataApi {
+    client: aws_sdk_rdsdata::Client,
+    address: Address,
+    /// Told once, when the database makes us wait.
+    waiting: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// A cluster that was paused for more than a day needs about 30 s to resume (Aurora Serverless v2 user guide).
+const RESUME_WITHIN: Duration = Duration::from_secs(120);
+
+impl DataApi {
+    pub fn new(client: aws_sdk_rdsdata::Client, address: Address) -> Self {
+        DataApi { client, address, waiting: Box::new(|_| ()) }
+    }
+
+    /// `tell` hears why a statement is waiting.
+    #[must_use]
+    pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.waiting = Box::new(tell);
+        self
+    }
+
+    async fn send(
+        &self,
+        statement: &str,
+        parameters: &[(&str, &str)],
+        transaction: Option<&str>,
+    ) -> Result<ResultSet, AwsError> {
+        let options = ResultSetOptions::builder()
+            .decimal_return_type(DecimalReturnType::String)
+            .long_return_type(LongReturnType::Long)
+            .build();
+        let parameters = parameters.iter().map(|(name, value)| {
+            SqlParameter::builder().name(*name).value(Field::StringValue((*value).to_owned())).build()
+        });
+        let output = self
+            .client
+            .execute_statement()
+            .resource_arn(&self.address.cluster_arn)
+            .secret_arn(&self.address.secret_arn)
+            .set_database(self.address.database.clone())
+            .sql(statement)
+            .set_parameters(Some(parameters.collect()))
+            .set_transaction_id(transaction.map(str::to_owned))
+            .include_result_metadata(true)
+            .continue_after_timeout(transaction.is_none())
+            .result_set_options(options)
+            .send()
+            .await
+            .map_err(AwsError::of("ExecuteStatement"))?;
+        let columns = output.column_metadata().iter().map(column).collect();
+        let rows = output.records().iter().map(|row| row.iter().map(value).collect()).collect();
+        Ok(ResultSet { columns, rows, rows_affected: output.number_of_records_updated() })
+    }
+
+    /// Tries again while the database is resuming or restarting: neither has run the statement.
+    async fn patiently<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, SqlError>
+    where
+        F: Future<Output = Result<T, AwsError>>,
+    {
+        let deadline = Instant::now() + RESUME_WITHIN;
+        let mut told = false;
+        loop {
+            let error = match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            match error.code() {
+                Some("DatabaseResumingException" | "DatabaseUnavailableException") => {}
+                Some("DatabaseErrorException" | "BadRequestException") => {
+                    return Err(SqlError::Refused { message: error.message().unwrap_or_default().to_owned() });
+                }
+                _ => return Err(error.into()),
+            }
+            if Instant::now() >= deadline {
+                return Err(SqlError::Unavailable { within: RESUME_WITHIN, source: error });
+            }
+            if !std::mem::replace(&mut told, true) {
+                (self.waiting)(error.message().unwrap_or("the database is not available yet"));
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Execute for DataApi {
+    async fn execute(
+        &self,
+        statement: &str,
+        parameters: &[(&str, &str)],
+        transaction: Option<&str>,
+    ) -> Result<ResultSet, SqlError> {
+        self.patiently(|| self.send(statement, parameters, transaction)).await
+    }
+
+    async fn begin(&self) -> Result<String, SqlError> {
+        let Address { cluster_arn, secret_arn, database } = &self.address;
+        let output = self
+            .patiently(|| async {
+                let begin = self.client.begin_transaction().resource_arn(cluster_arn).secret_arn(secret_arn);
+                begin.set_database(database.clone()).send().await.map_err(AwsError::of("BeginTransaction"))
+            })
+            .await?;
+        let missing = AwsError::Incomplete { operation: "BeginTransaction", missing: "transactionId" };
+        output.transaction_id.ok_or_else(|| missing.into())
+    }
+
+    async fn commit(&self, transaction: &str) -> Result<(), SqlError> {
+        let Address { cluster_arn, secret_arn, .. } = &self.address;
+        let commit = self.client.commit_transaction().resource_arn(cluster_arn).secret_arn(secret_arn);
+        commit.transaction_id(transaction).send().await.map_err(AwsError::of("CommitTransaction"))?;
+        Ok(())
+    }
+
+    async fn rollback(&self, transaction: &str) -> Result<(), SqlError> {
+        let Address { cluster_arn, secret_arn, .. } = &self.address;
+        let rollback = self.client.rollback_transaction().resource_arn(cluster_arn).secret_arn(secret_arn);
+        rollback.transaction_id(transaction).send().await.map_err(AwsError::of("RollbackTransaction"))?;
+        Ok(())
+    }
+}
+
+fn column(meta: &ColumnMetadata) -> Column {
+    let name = meta.label().filter(|label| !label.is_empty()).or(meta.name()).unwrap_or_default();
+    Column { name: name.to_owned(), kind: meta.type_name().unwrap_or_default().to_owned() }
+}
+
+fn value(field: &Field) -> Value {
+    match field {
+        Field::BooleanValue(on) => json!(on),
+        Field::LongValue(number) => json!(number),
+        Field::DoubleValue(number) => json!(number),
+        Field::StringValue(text) => json!(text),
+        Field::BlobValue(bytes) => json!(aws_smithy_types::base64::encode(bytes.as_ref())),
+        // isNull; arrays exist for Aurora PostgreSQL only.
+        _ => Value::Null,
+    }
+}

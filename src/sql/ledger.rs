@@ -1,0 +1,358 @@
+//! A folder of SQL files, applied statement by statement, each recorded in a table of the database itself.
+//!
+//! A statement that can be rolled back shares a transaction with its record. One that commits by itself (DDL) is recorded as
+//! begun before it runs and as applied after: when an interruption fell between, it is run again, and that what it makes is
+//! there already counts as done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::data_api::{Execute, SqlError};
+use super::split::{SplitError, Statement, split};
+use super::substitute::{SubstituteError, substitute};
+
+/// One file: its name decides its place in the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqlFile {
+    pub name: String,
+    pub text: String,
+}
+
+/// What `apply` did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Statements that were run now.
+    pub statements: usize,
+    /// Statements that had been applied before.
+    pub before: usize,
+}
+
+/// Why a folder was not applied to its end. What came before the named statement is committed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    #[error("{file}: {source}")]
+    Split { file: String, source: SplitError },
+    #[error("{file}: {}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Substitute { file: String, errors: Vec<SubstituteError> },
+    #[error(
+        "{file}:{line}: statement {number} ({head} …) was applied already and has been changed since; undo the change or add a new file"
+    )]
+    Changed { file: String, line: usize, number: usize, head: String },
+    #[error("{file} has {now} statements and {applied} were applied already; what was applied cannot be taken out")]
+    Shortened { file: String, now: usize, applied: usize },
+    #[error("{file}:{line}: statement {number} ({head} …) failed; {committed}")]
+    Statement { file: String, line: usize, number: usize, head: String, committed: String, source: SqlError },
+    #[error("the ledger in the database: {0}")]
+    Ledger(#[from] SqlError),
+}
+
+const LEDGER: &str = "CREATE TABLE IF NOT EXISTS labctl_ledger (
+    file VARCHAR(200) NOT NULL,
+    statement INT NOT NULL,
+    checksum CHAR(64) NOT NULL,
+    begun TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    applied TIMESTAMP(6) NULL,
+    PRIMARY KEY (file, statement)
+) CHARACTER SET utf8mb4";
+
+/// MySQL's ways to say that what a statement makes is there already: database, table, column, key, user, role granted.
+const THERE_ALREADY: &[&str] =
+    &["already exists", "Duplicate column name", "Duplicate key name", "Operation CREATE USER failed"];
+
+struct Row {
+    checksum: String,
+    applied: bool,
+}
+
+type Rows = BTreeMap<(String, usize), Row>;
+
+/// Checks all files, then applies what the ledger does not have. `values` fill `${Name}`; `progress` hears of each statement.
+///
+/// # Errors
+/// See [`ApplyError`]. Files that do not split or fill in, and changes to applied statements, are found before anything runs.
+pub async fn apply(
+    database: &dyn Execute,
+    files: &[SqlFile],
+    values: &BTreeMap<String, String>,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<Applied, ApplyError> {
+    let files = prepare(files, values)?;
+    let ledger = read_ledger(database).await?;
+    compare(&files, &ledger)?;
+    let mut done = Applied::default();
+    for file in &files {
+        for (number, (statement, text)) in (1..).zip(&file.statements) {
+            let row = ledger.get(&(file.name.clone(), number));
+            if row.is_some_and(|row| row.applied) {
+                done.before += 1;
+                continue;
+            }
+            progress(&format!("{}:{} {}", file.name, statement.line, statement.head(4)));
+            let entry = Entry { file: &file.name, number, statement, text, begun: row.is_some() };
+            entry.run(database).await.map_err(|source| entry.failed(source))?;
+            done.statements += 1;
+        }
+    }
+    Ok(done)
+}
+
+/// How many statements `apply` would run.
+///
+/// # Errors
+/// As `apply`, before anything runs.
+pub async fn pending(
+    database: &dyn Execute,
+    files: &[SqlFile],
+    values: &BTreeMap<String, String>,
+) -> Result<usize, ApplyError> {
+    let files = prepare(files, values)?;
+    let ledger = read_ledger(database).await?;
+    compare(&files, &ledger)?;
+    let all: usize = files.iter().map(|file| file.statements.len()).sum();
+    let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    Ok(all - ledger.iter().filter(|((file, _), row)| row.applied && names.contains(file.as_str())).count())
+}
+
+struct Prepared {
+    name: String,
+    /// The statement as written (its checksum is the ledger's) and as filled in.
+    statements: Vec<(Statement, String)>,
+}
+
+fn prepare(files: &[SqlFile], values: &BTreeMap<String, String>) -> Result<Vec<Prepared>, ApplyError> {
+    let prepare = |file: &SqlFile| {
+        let name = file.name.clone();
+        let statements = split(&file.text).map_err(|source| ApplyError::Split { file: name.clone(), source })?;
+        let fill = |statement: Statement| {
+            let text = substitute(&statement.text, values);
+            text.map(|text| (statement, text)).map_err(|errors| ApplyError::Substitute { file: name.clone(), errors })
+        };
+        let statements = statements.into_iter().map(fill).collect::<Result<_, _>>()?;
+        Ok(Prepared { name: name.clone(), statements })
+    };
+    files.iter().map(prepare).collect()
+}
+
+async fn read_ledger(database: &dyn Execute) -> Result<Rows, SqlError> {
+    database.execute(LEDGER, &[], None).await?;
+    let rows = database
+        .execute("SELECT file, statement, checksum, IF(applied IS NULL, 0, 1) AS applied FROM labctl_ledger", &[], None)
+        .await?;
+    Ok(rows
+        .rows
+        .iter()
+        .filter_map(|row| match row.as_slice() {
+            [file, statement, checksum, applied] => Some((
+                (file.as_str()?.to_owned(), usize::try_from(statement.as_u64()?).ok()?),
+                Row { checksum: checksum.as_str()?.to_owned(), applied: applied.as_i64() == Some(1) },
+            )),
+            _ => None,
+        })
+        .collect())
+}
+
+/// What was applied must still be there, unchanged.
+fn compare(files: &[Prepared], ledger: &Rows) -> Result<(), ApplyError> {
+    for file in files {
+        let applied = ledger.iter().filter(|((name, _), row)| *name == file.name && row.applied);
+        for ((_, number), row) in applied.clone() {
+            let Some((statement, _)) = file.statements.get(number - 1) else {
+                let (now, applied) = (file.statements.len(), applied.count());
+                return Err(ApplyError::Shortened { file: file.name.clone(), now, applied });
+            };
+            if statement.checksum() != row.checksum {
+                let (line, head) = (statement.line, statement.head(4));
+                return Err(ApplyError::Changed { file: file.name.clone(), line, number: *number, head });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_there_already(error: &SqlError) -> bool {
+    matches!(error, SqlError::Refused { message } if THERE_ALREADY.iter().any(|there| message.contains(there)))
+}
+
+struct Entry<'a> {
+    file: &'a str,
+    number: usize,
+    statement: &'a Statement,
+    text: &'a str,
+    /// The ledger has it as begun: an earlier run was interrupted in it.
+    begun: bool,
+}
+
+impl Entry<'_> {
+    async fn run(&self, database: &dyn Execute) -> Result<(), SqlError> {
+        if self.statement.commits_by_itself() {
+            self.record(database, "NULL", None).await?;
+            if let Err(error) = database.execute(self.text, &[], None).await
+                && !(self.begun && is_there_already(&error))
+            {
+                // Refused is not interrupted: the next run must not take what it finds for its own.
+                self.forget(database).await?;
+                return Err(error);
+            }
+            return self.record(database, "CURRENT_TIMESTAMP(6)", None).await;
+        }
+        let transaction = database.begin().await?;
+        let work = async {
+            database.execute(self.text, &[], Some(&transaction)).await?;
+            self.record(database, "CURRENT_TIMESTAMP(6)", Some(&transaction)).await
+        };
+        match work.await {
+            Ok(()) => database.commit(&transaction).await,
+            Err(error) => {
+                // The statement's own error is the one to tell; a transaction that is not ended ends by itself.
+                let _ = database.rollback(&transaction).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn record(&self, database: &dyn Execute, applied: &str, transaction: Option<&str>) -> Result<(), SqlError> {
+        let statement = format!(
+            "REPLACE INTO labctl_ledger (file, statement, checksum, applied) VALUES (:file, :statement, :checksum, {applied})"
+        );
+        let (number, checksum) = (self.number.to_string(), self.statement.checksum());
+        let parameters = [("file", self.file), ("statement", &*number), ("checksum", &*checksum)];
+        database.execute(&statement, &parameters, transaction).await?;
+        Ok(())
+    }
+
+    async fn forget(&self, database: &dyn Execute) -> Result<(), SqlError> {
+        let number = self.number.to_string();
+        let statement = "DELETE FROM labctl_ledger WHERE file = :file AND statement = :statement";
+        database.execute(statement, &[("file", self.file), ("statement", &number)], None).await?;
+        Ok(())
+    }
+
+    fn failed(&self, source: SqlError) -> ApplyError {
+        let committed = match self.number {
+            1 => "nothing of this file is applied".to_owned(),
+            2 => "statement 1 is committed".to_owned(),
+            number => format!("statements 1 to {} are committed", number - 1),
+        };
+        let (file, line, number) = (self.file.to_owned(), self.statement.line, self.number);
+        ApplyError::Statement { file, line, number, head: self.statement.head(4), committed, source }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
+mod tests {
+    use std::sync::Mutex;
+
+    use serde_json::json;
+
+    use super::super::result::ResultSet;
+    use super::*;
+
+    /// Remembers what ran; refuses what is told; keeps the ledger's rows.
+    #[derive(Default)]
+    struct Fake {
+        ran: Mutex<Vec<String>>,
+        ledger: Mutex<BTreeMap<(String, usize), (String, bool)>>,
+        refuse: Mutex<Option<(String, String)>>,
+    }
+
+    #[async_trait::async_trait]
+    impl Execute for Fake {
+        async fn execute(
+            &self,
+            statement: &str,
+            parameters: &[(&str, &str)],
+            _: Option<&str>,
+        ) -> Result<ResultSet, SqlError> {
+            if statement.starts_with("REPLACE INTO labctl_ledger") {
+                let value = |name| parameters.iter().find(|(key, _)| *key == name).unwrap().1.to_owned();
+                let key = (value("file"), value("statement").parse().unwrap());
+                self.ledger.lock().unwrap().insert(key, (value("checksum"), !statement.contains("NULL)")));
+            } else if statement.starts_with("DELETE FROM labctl_ledger") {
+                let number = parameters[1].1.parse().unwrap();
+                self.ledger.lock().unwrap().remove(&(parameters[0].1.to_owned(), number));
+            } else if statement.starts_with("SELECT file") {
+                let ledger = self.ledger.lock().unwrap();
+                let rows = ledger.iter().map(|((file, number), (sum, applied))| {
+                    vec![json!(file), json!(number), json!(sum), json!(i32::from(*applied))]
+                });
+                return Ok(ResultSet { rows: rows.collect(), ..ResultSet::default() });
+            } else if !statement.contains("labctl_ledger") {
+                if let Some((text, message)) = &*self.refuse.lock().unwrap()
+                    && statement.contains(text.as_str())
+                {
+                    return Err(SqlError::Refused { message: message.clone() });
+                }
+                self.ran.lock().unwrap().push(statement.to_owned());
+            }
+            Ok(ResultSet::default())
+        }
+        async fn begin(&self) -> Result<String, SqlError> {
+            Ok("t".to_owned())
+        }
+        async fn commit(&self, _: &str) -> Result<(), SqlError> {
+            Ok(())
+        }
+        async fn rollback(&self, _: &str) -> Result<(), SqlError> {
+            Ok(())
+        }
+    }
+
+    impl Fake {
+        fn refuse(&self, text: &str, message: &str) {
+            *self.refuse.lock().unwrap() = Some((text.to_owned(), message.to_owned()));
+        }
+        async fn apply(&self, text: &str) -> Result<Applied, ApplyError> {
+            let files = [SqlFile { name: "001.sql".to_owned(), text: text.to_owned() }];
+            apply(self, &files, &BTreeMap::new(), &|_| ()).await
+        }
+        fn ran(&self) -> Vec<String> {
+            std::mem::take(&mut *self.ran.lock().unwrap())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_second_run_does_nothing_and_a_new_statement_is_run_alone() {
+        let fake = Fake::default();
+        assert_eq!(fake.apply("CREATE TABLE a (b INT); INSERT INTO a VALUES (1)").await.unwrap().statements, 2);
+        fake.ran();
+        assert_eq!(fake.apply("CREATE TABLE a (b INT); INSERT INTO a VALUES (1);").await.unwrap().before, 2);
+        assert!(fake.ran().is_empty());
+        fake.apply("CREATE TABLE a (b INT); INSERT INTO a VALUES (1); INSERT INTO a VALUES (2)").await.unwrap();
+        assert_eq!(fake.ran(), ["INSERT INTO a VALUES (2)"]);
+    }
+
+    #[tokio::test]
+    async fn a_failed_file_goes_on_at_the_failed_statement_whose_text_may_be_repaired() {
+        let fake = Fake::default();
+        fake.refuse("BAD", "You have an error in your SQL syntax");
+        let error = fake.apply("INSERT 1; INSERT 2;\nINSERT BAD; INSERT 4").await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("001.sql:2: statement 3") && text.contains("statements 1 to 2 are committed"), "{text}");
+        fake.ran();
+        fake.apply("INSERT 1; INSERT 2;\nINSERT GOOD; INSERT 4").await.unwrap();
+        assert_eq!(fake.ran(), ["INSERT GOOD", "INSERT 4"]);
+    }
+
+    #[tokio::test]
+    async fn a_change_to_what_was_applied_is_an_error_before_anything_runs() {
+        let fake = Fake::default();
+        fake.apply("INSERT 1; INSERT 2").await.unwrap();
+        fake.ran();
+        let changed = fake.apply("INSERT 1; INSERT 3; INSERT 4").await.unwrap_err();
+        assert!(matches!(changed, ApplyError::Changed { number: 2, .. }), "{changed}");
+        assert!(matches!(fake.apply("INSERT 1").await.unwrap_err(), ApplyError::Shortened { now: 1, applied: 2, .. }));
+        assert!(fake.ran().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_ddl_that_was_interrupted_after_it_took_effect_counts_as_done() {
+        let fake = Fake::default();
+        let sum = split("CREATE TABLE a (b INT)").unwrap()[0].checksum();
+        fake.refuse("CREATE TABLE a", "Table 'a' already exists");
+        for _ in 0..2 {
+            assert!(fake.apply("CREATE TABLE a (b INT)").await.is_err(), "somebody else's table is not ours");
+        }
+        fake.ledger.lock().unwrap().insert(("001.sql".to_owned(), 1), (sum, false));
+        assert_eq!(fake.apply("CREATE TABLE a (b INT)").await.unwrap().statements, 1);
+    }
+}
