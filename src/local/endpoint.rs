@@ -1,14 +1,35 @@
-//! One request, from its head to its answer: guard, route, decode, verify, dispatch, encode, log.
+//! One request, from its head to its answer: guard, route, verify, decode, dispatch, encode, log.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use http::{Request, Response, StatusCode};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
 
+use super::call::Call;
+use super::cloud::Cloud;
+use super::fault::Fault;
+use super::route::{self, Route};
+use super::scope::{ACCOUNT, Scope};
 use super::serve::Supervisor;
 use super::service::Body;
+use super::wire::model::{Model, Operation, Protocol, model};
+use super::wire::sigv4::{self, Claim, Message, Refused};
+use super::wire::{codec, fault};
 use super::{admin, guard, http as listener};
+
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(60);
+
+/// The longest body that a service takes. The largest request of the others is the Data API's, 4 MiB.
+const fn longest_body(service: &str) -> usize {
+    // CreateFunction takes a zip of 50 MB, in base64.
+    if matches!(service.as_bytes(), b"lambda") { 70_167_211 } else { 8 * 1024 * 1024 }
+}
 
 /// Answers one request. A panic below becomes a 500, and a client that goes away does not interrupt what it asked for:
 /// the work runs in a task of its own.
@@ -20,5 +41,177 @@ pub(super) async fn answer(supervisor: Arc<Supervisor>, request: Request<Incomin
     if request.uri().path().starts_with("/_labctl/") {
         return admin::answer(&supervisor, &request).await;
     }
-    listener::json(StatusCode::NOT_IMPLEMENTED, &json!({"message": "The wire comes next."}))
+    let Some(cloud) = supervisor.cloud() else {
+        let fault = Fault::new("ServiceUnavailable", "The local cloud is being reset.").status(503);
+        return fault::answer(None, &fault, "");
+    };
+    let started = Instant::now();
+    let mut log = Log { request_id: cloud.ids.uuid(), service: "", operation: "", code: String::new() };
+    let mut response = exchange(&cloud, request, &mut log).await;
+    if let Ok(id) = HeaderValue::from_str(&log.request_id) {
+        response.headers_mut().entry(REQUEST_ID).or_insert(id);
+    }
+    tracing::info!(
+        service = log.service,
+        operation = log.operation,
+        status = response.status().as_u16(),
+        code = log.code,
+        us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        request_id = log.request_id,
+        "request"
+    );
+    response
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// What the log says of a request; filled as it becomes known.
+struct Log {
+    request_id: String,
+    service: &'static str,
+    operation: &'static str,
+    code: String,
+}
+
+impl Log {
+    fn fault(&mut self, model: Option<&Model>, fault: &Fault) -> Response<Body> {
+        self.code.clone_from(&fault.code);
+        if fault.status == Some(500) || fault.code == "InternalFailure" {
+            tracing::error!(
+                service = self.service,
+                operation = self.operation,
+                message = fault.message,
+                "internal failure"
+            );
+        }
+        fault::answer(model, fault, &self.request_id)
+    }
+}
+
+async fn exchange(cloud: &Arc<Cloud>, request: Request<Incoming>, log: &mut Log) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let claim = sigv4::claim(&head.headers, head.uri.query());
+    let route = match &claim {
+        Ok(claim) => route::route(&head, claim.as_ref()),
+        // S3's own form of presigned URLs and signatures may differ; every other service refuses what it cannot read.
+        Err(refused) => {
+            let model = route::guess(&head).and_then(model);
+            let fault = refusal(model, refused);
+            return log.fault(model, &fault);
+        }
+    };
+    match route {
+        Ok(Route::Api(service)) => api(cloud, Api { service, head, body, claim: claim.ok().flatten() }, log).await,
+        Ok(Route::S3) => raw(cloud, "s3", Request::from_parts(head, body), log).await,
+        Ok(Route::ExecuteApi) => raw(cloud, "apigateway", Request::from_parts(head, body), log).await,
+        Err(fault) => log.fault(route::guess(&head).and_then(model), &fault),
+    }
+}
+
+/// Hands a request to a service that reads HTTP itself.
+async fn raw(cloud: &Arc<Cloud>, name: &'static str, request: Request<Incoming>, log: &mut Log) -> Response<Body> {
+    log.service = name;
+    log.operation = "http";
+    let absent =
+        || Fault::new("NotImplemented", format!("The local cloud does not have the data plane of {name}.")).status(501);
+    let Some(service) = cloud.service(name) else { return log.fault(model(name), &absent()) };
+    match tokio::spawn(service.http(request)).await {
+        Ok(Some(response)) => response,
+        Ok(None) => log.fault(model(name), &absent()),
+        Err(panicked) => log.fault(model(name), &crashed(&panicked)),
+    }
+}
+
+fn crashed(error: &tokio::task::JoinError) -> Fault {
+    tracing::error!(%error, "a request crashed");
+    Fault::internal("The local cloud failed while it answered this request. Its log says more: labctl local logs")
+}
+
+/// A request for an operation.
+struct Api {
+    service: &'static str,
+    head: Parts,
+    body: Incoming,
+    claim: Option<Claim>,
+}
+
+async fn api(cloud: &Arc<Cloud>, api: Api, log: &mut Log) -> Response<Body> {
+    log.service = api.service;
+    // Routes name services that have a model: a test of the table says so.
+    let Some(model) = model(api.service) else {
+        return log.fault(None, &Fault::unsupported(format!("the service {}", api.service)));
+    };
+    match operate(cloud, model, api, log).await {
+        Ok(response) => response,
+        Err(fault) => log.fault(Some(model), &fault),
+    }
+}
+
+async fn operate(cloud: &Arc<Cloud>, model: &'static Model, api: Api, log: &mut Log) -> Result<Response<Body>, Fault> {
+    let Api { service, head, body, claim } = api;
+    let body = collect(body, longest_body(service)).await?;
+    let scope = authenticate(cloud, model, claim.as_ref(), &Message::of(&head, &body))?;
+    let asked = codec::asked(model, &head, &body)?;
+    let operation: &'static Operation = asked.operation;
+    log.operation = operation.name;
+    let (input, payload) = asked.input()?;
+    let call = Call {
+        service,
+        operation: operation.name.to_owned(),
+        input,
+        body: payload,
+        file: None,
+        scope,
+        request_id: log.request_id.clone(),
+    };
+    let answering = cloud.clone();
+    let dispatched = tokio::spawn(async move { answering.dispatch(call).await });
+    let reply = dispatched.await.map_err(|panicked| crashed(&panicked))??;
+    codec::answer(model, operation, reply, &log.request_id)
+}
+
+async fn collect(body: Incoming, longest: usize) -> Result<Bytes, Fault> {
+    match tokio::time::timeout(BODY_WITHIN, Limited::new(body, longest).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let message = format!("Request must be smaller than {longest} bytes");
+            Err(Fault::new("RequestEntityTooLargeException", message).status(413))
+        }
+        Ok(Err(_)) => Err(Fault::new("IncompleteBody", "The request body ended early.").status(400)),
+        Err(_) => Err(Fault::new("RequestTimeout", "The request body did not arrive in time.").status(408)),
+    }
+}
+
+fn authenticate(cloud: &Cloud, model: &Model, claim: Option<&Claim>, message: &Message<'_>) -> Result<Scope, Fault> {
+    let verified =
+        claim.ok_or(Refused::Missing).and_then(|claim| claim.verify(&cloud.credentials, message, cloud.clock.now()));
+    let verified = verified.map_err(|refused| refusal(Some(model), &refused))?;
+    Ok(Scope { account: ACCOUNT.to_owned(), region: verified.region, caller: verified.caller })
+}
+
+/// What each protocol calls a signature that it does not accept.
+fn refusal(model: Option<&Model>, refused: &Refused) -> Fault {
+    use super::credentials::Rejected;
+    let (query, json) = match refused {
+        Refused::Missing => ("MissingAuthenticationToken", "MissingAuthenticationTokenException"),
+        Refused::Incomplete(_) => ("IncompleteSignature", "IncompleteSignatureException"),
+        Refused::Key(Rejected::Unknown) => ("InvalidClientTokenId", "UnrecognizedClientException"),
+        Refused::Key(Rejected::Expired) => ("ExpiredToken", "ExpiredTokenException"),
+        Refused::Mismatch | Refused::Scope(_) | Refused::Expired(_) => {
+            ("SignatureDoesNotMatch", "InvalidSignatureException")
+        }
+    };
+    let (code, status) = match (model.map(|model| model.protocol), refused) {
+        (Some(Protocol::Ec2), Refused::Key(Rejected::Unknown)) => ("AuthFailure", 401),
+        (Some(Protocol::Ec2), Refused::Key(Rejected::Expired) | Refused::Expired(_)) => ("RequestExpired", 400),
+        (Some(Protocol::Json), _) => (json, 400),
+        (Some(Protocol::RestJson) | None, _) => (json, 403),
+        (_, Refused::Incomplete(_)) => (query, 400),
+        (_, _) => (query, 403),
+    };
+    let message = match code {
+        "AuthFailure" => "AWS was not able to validate the provided access credentials".to_owned(),
+        _ => refused.to_string(),
+    };
+    Fault::new(code, message).status(StatusCode::from_u16(status).map_or(403, |status| status.as_u16()))
 }

@@ -21,12 +21,14 @@ pub mod ids;
 mod log;
 pub mod process;
 pub mod resource;
+mod route;
 pub mod scope;
 mod serve;
 pub mod service;
 pub mod services;
 pub mod store;
 pub mod tls;
+pub mod wire;
 
 pub use log::log_to;
 pub use serve::{Found, Options, Running, ServeError, serve};

@@ -1,0 +1,130 @@
+//! The way in and out: an HTTP request to an operation with typed input, its reply to an HTTP response.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value};
+
+use super::form::{Form, shortened};
+use super::model::{Model, Operation, Protocol};
+use super::{json, query, rest, validate, xml};
+use crate::local::call::Reply;
+use crate::local::fault::Fault;
+use crate::local::http::full;
+use crate::local::service::Body;
+
+/// A request whose operation is known and whose input is not read yet.
+pub struct Asked<'r> {
+    pub operation: &'static Operation,
+    model: &'static Model,
+    head: &'r Parts,
+    body: &'r Bytes,
+    form: Form<'r>,
+    labels: rest::Labels,
+}
+
+/// Finds out which operation of `model` a request asks for.
+///
+/// # Errors
+/// The request names none, or one that the service has not.
+pub fn asked<'r>(model: &'static Model, head: &'r Parts, body: &'r Bytes) -> Result<Asked<'r>, Fault> {
+    let (operation, form, labels) = match model.protocol {
+        Protocol::Query | Protocol::Ec2 => {
+            let form = Form::parse(head.uri.query(), body)?;
+            let operation = action(model, &form)?;
+            (operation, form, Vec::new())
+        }
+        Protocol::Json => (target(model, &head.headers)?, Form::parse(None, b"")?, Vec::new()),
+        Protocol::RestJson | Protocol::RestXml => {
+            let form = Form::parse(head.uri.query(), b"")?;
+            let (operation, labels) = rest::find(model, head.method.as_str(), head.uri.path(), &form)?;
+            (operation, form, labels)
+        }
+    };
+    Ok(Asked { operation, model, head, body, form, labels })
+}
+
+impl Asked<'_> {
+    /// Reads and checks the input; a payload that is a blob comes beside it.
+    ///
+    /// # Errors
+    /// The input is not what the model says.
+    pub fn input(self) -> Result<(Value, Bytes), Fault> {
+        let Asked { operation, model, head, body, form, labels } = self;
+        if !operation.kept {
+            return Err(Fault::unsupported_operation(model.service, operation.name));
+        }
+        let (input, payload) = match model.protocol {
+            Protocol::Query | Protocol::Ec2 => (query::input(model, operation, &form)?, Bytes::new()),
+            Protocol::Json => {
+                let value = json::parse(model, body)?;
+                let typed = match model.structure(operation.input) {
+                    Some(structure) => json::input(model, structure, value, operation.name)?,
+                    None => Map::new(),
+                };
+                (Value::Object(typed), Bytes::new())
+            }
+            Protocol::RestJson | Protocol::RestXml => {
+                rest::input(model, operation, rest::Sources { head, labels, query: form, body })?
+            }
+        };
+        validate::check(model, operation, &input)?;
+        Ok((input, payload))
+    }
+}
+
+fn action(model: &'static Model, form: &Form<'_>) -> Result<&'static Operation, Fault> {
+    let Some(action) = form.get("Action") else {
+        return Err(Fault::new("MissingAction", "The request must contain the parameter Action").status(400));
+    };
+    model.operation(action).ok_or_else(|| {
+        let version = form.get("Version").unwrap_or(model.version);
+        let message = format!("Could not find operation {} for version {}", shortened(action), shortened(version));
+        Fault::new("InvalidAction", message).status(400)
+    })
+}
+
+fn target(model: &'static Model, headers: &HeaderMap) -> Result<&'static Operation, Fault> {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let named = target.rsplit_once('.').filter(|(prefix, _)| Some(*prefix) == model.target_prefix);
+    named.and_then(|(_, name)| model.operation(name)).ok_or_else(|| {
+        let message = format!("{} has no operation for the target '{}'", model.service, shortened(target));
+        Fault::new("UnknownOperationException", message).status(400)
+    })
+}
+
+/// The response for `reply`.
+///
+/// # Errors
+/// The service answered what its model has no place for.
+pub fn answer(model: &Model, operation: &Operation, reply: Reply, request_id: &str) -> Result<Response<Body>, Fault> {
+    let (status, mut headers, body) = match model.protocol {
+        Protocol::Query | Protocol::Ec2 => {
+            let document = xml::answer(model, operation, &reply.output, request_id)?;
+            (reply.status.unwrap_or(200), HeaderMap::new(), Bytes::from(document))
+        }
+        Protocol::Json => {
+            let mut out = Vec::with_capacity(256);
+            if let Some(shape) = operation.output.filter(|_| !reply.output.is_null()) {
+                json::write(model, shape, &reply.output, &mut out)?;
+            } else if operation.output.is_some() {
+                out.extend_from_slice(b"{}");
+            }
+            (reply.status.unwrap_or(200), HeaderMap::new(), Bytes::from(out))
+        }
+        Protocol::RestJson | Protocol::RestXml => rest::answer(model, operation, reply)?,
+    };
+    let content_type = match model.protocol {
+        Protocol::Query => "text/xml",
+        Protocol::Ec2 => "text/xml;charset=UTF-8",
+        Protocol::Json if model.json_version == "1.0" => "application/x-amz-json-1.0",
+        Protocol::Json => "application/x-amz-json-1.1",
+        Protocol::RestJson => "application/json",
+        Protocol::RestXml => "application/xml",
+    };
+    headers.entry("content-type").or_insert(HeaderValue::from_static(content_type));
+    let mut response = Response::new(full(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    Ok(response)
+}
