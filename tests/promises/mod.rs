@@ -1,1 +1,2 @@
 //! Promises that other emulators break, and bad days.
+mod dependencies;
