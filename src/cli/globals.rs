@@ -43,9 +43,9 @@ impl Globals {
 fn env_name(text: &str) -> Result<String, String> {
     let letters = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     let start = text.starts_with(|c: char| c.is_ascii_lowercase());
-    match letters && start && text.len() <= 16 && !text.ends_with('-') {
+    match letters && start && text.len() <= 15 && !text.ends_with('-') {
         true => Ok(text.to_owned()),
-        false => Err("write 1 to 16 lower-case letters, digits and hyphens, a letter first".to_owned()),
+        false => Err("write 1 to 15 lower-case letters, digits and hyphens, a letter first".to_owned()),
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
         for good in ["dev", "ci-42", "a"] {
             assert!(env_name(good).is_ok(), "{good}");
         }
-        for bad in ["", "Dev", "1st", "a_b", "ends-", "seventeen-letters"] {
+        for bad in ["", "Dev", "1st", "a_b", "ends-", "sixteen-letters-"] {
             assert!(env_name(bad).is_err(), "{bad}");
         }
     }

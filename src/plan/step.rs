@@ -59,8 +59,8 @@ pub enum Work {
     UploadData { file: String, to: String },
     /// Apply a folder of SQL files.
     LoadSql { path: String, cluster: String },
-    /// Send a request and look at the answer.
-    RunCheck { check: String },
+    /// Send the lab's requests and look at the answers.
+    RunChecks { checks: usize },
 }
 
 impl Work {
@@ -72,7 +72,7 @@ impl Work {
             Work::UploadFunction { function } => format!("upload/{function}"),
             Work::UploadData { file, .. } => format!("data/{file}"),
             Work::LoadSql { path, .. } => format!("sql/{path}"),
-            Work::RunCheck { check } => format!("check/{check}"),
+            Work::RunChecks { .. } => "checks".to_owned(),
         })
     }
 
@@ -85,7 +85,7 @@ impl Work {
             Work::UploadFunction { function } => format!("upload {function}"),
             Work::UploadData { file, .. } => format!("data {file}"),
             Work::LoadSql { path, .. } => format!("sql {path}"),
-            Work::RunCheck { check } => format!("check {check}"),
+            Work::RunChecks { .. } => "checks".to_owned(),
         }
     }
 }

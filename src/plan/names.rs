@@ -1,0 +1,82 @@
+//! Names that labctl gives: stacks, tags, objects in the artifact bucket.
+
+use serde::Serialize;
+use std::fmt;
+
+/// Tags on every stack, and through CloudFormation on what the stacks make.
+pub const TAG_LAB: &str = "labctl:lab";
+pub const TAG_ENV: &str = "labctl:env";
+pub const TAG_STACK: &str = "labctl:stack";
+pub const TAG_OWNER: &str = "labctl:owner";
+pub const TAG_VERSION: &str = "labctl:version";
+pub const TAG_EXPIRES: &str = "labctl:expires";
+
+/// A deployed lab: lab name and `--env`. Where it is deployed is the target's business.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Instance {
+    pub lab: String,
+    pub env: String,
+}
+
+impl Instance {
+    pub fn new(lab: impl Into<String>, env: impl Into<String>) -> Self {
+        Instance { lab: lab.into(), env: env.into() }
+    }
+
+    /// `<lab>-<env>-<stack>`. Two instances could meet in one name (`a-b`/`c` and `a`/`b-c`); the tags tell them apart,
+    /// and a stack with other tags is never touched.
+    pub fn stack_name(&self, stack: &str) -> String {
+        format!("{}-{}-{stack}", self.lab, self.env)
+    }
+
+    /// What the names of everything an instance makes begin with.
+    pub fn prefix(&self) -> String {
+        format!("{}-{}-", self.lab, self.env)
+    }
+
+    /// An empty object of this key says that these exact inputs were brought up and checked.
+    pub fn checked_key(&self, digest: &str) -> String {
+        format!("checked/{}/{}/{digest}", self.lab, self.env)
+    }
+}
+
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.lab, self.env)
+    }
+}
+
+/// The bucket for functions' packages: one per account and region, shared by the instances there.
+pub fn artifact_bucket(account: &str, region: &str) -> String {
+    format!("labctl-artifacts-{account}-{region}")
+}
+
+/// The template parameter that takes a function's code key: `superheroes` → `SuperheroesCodeKey`.
+pub fn code_key_parameter(function: &str) -> String {
+    let words = function.split(['-', '_']).filter(|word| !word.is_empty());
+    let pascal: String = words
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+        })
+        .collect();
+    format!("{pascal}CodeKey")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_of_lab_env_and_stack() {
+        let instance = Instance::new("superheroes", "dev");
+        assert_eq!(instance.stack_name("network"), "superheroes-dev-network");
+        assert_eq!(artifact_bucket("000000000000", "us-east-1"), "labctl-artifacts-000000000000-us-east-1");
+    }
+
+    #[test]
+    fn a_functions_code_key_parameter_is_its_name_in_pascal_case() {
+        assert_eq!(code_key_parameter("superheroes"), "SuperheroesCodeKey");
+        assert_eq!(code_key_parameter("get-instance_by"), "GetInstanceByCodeKey");
+    }
+}
