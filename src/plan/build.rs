@@ -26,6 +26,8 @@ pub struct Wanted {
     pub wiring: Wiring,
     /// As Lambda names it.
     pub architecture: String,
+    /// The date for `labctl:expires`; `None` leaves what is there.
+    pub expires: Option<String>,
 }
 
 /// What `up` would do.
@@ -179,8 +181,9 @@ impl Wanted {
             Some((old, Ok(template))) => diff::compare(&diff::observed_side(&template, old, pseudo), &new),
             Some((_, Err(_))) | None => diff::addition(&new),
         };
+        let dated = self.expires.as_deref().is_some_and(|date| there.and_then(|stack| stack.tag(names::TAG_EXPIRES)) != Some(date));
         let first = there.and_then(|stack| clearing(stack, condition));
-        let action = if first.is_some() && outcome.action == Action::Keep { Action::Change } else { outcome.action };
+        let action = if (dated || first.is_some()) && outcome.action == Action::Keep { Action::Change } else { outcome.action };
         (StackChange { stack: stack.name.clone(), name, action, first, resources: outcome.resources }, outcome.new_outputs)
     }
 

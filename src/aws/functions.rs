@@ -1,0 +1,59 @@
+//! Lambda in labctl's words.
+
+use super::clients::Aws;
+use super::fault::AwsError;
+use aws_sdk_lambda::types::{Architecture, LastUpdateStatus, State};
+
+/// How far a function is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionState {
+    /// It can be invoked with what it was last given.
+    pub ready: bool,
+    /// Why it is not, if it will not become so by itself.
+    pub failure: Option<String>,
+    /// What it waits for.
+    pub waits: String,
+    /// SHA-256 of its package, base64.
+    pub code_sha256: String,
+}
+
+impl Aws {
+    /// `None`: there is no such function.
+    pub async fn function(&self, name: &str) -> Result<Option<FunctionState>, AwsError> {
+        let sent = self.lambda().get_function_configuration().function_name(name).send().await;
+        let answer = match sent.map_err(AwsError::of("lambda:GetFunctionConfiguration")) {
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
+            answer => answer?,
+        };
+        let failed = matches!(answer.state(), Some(State::Failed))
+            || matches!(answer.last_update_status(), Some(LastUpdateStatus::Failed));
+        let why = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or_default().to_owned();
+        let pending = matches!(answer.state(), Some(State::Pending))
+            || matches!(answer.last_update_status(), Some(LastUpdateStatus::InProgress));
+        Ok(Some(FunctionState {
+            ready: !failed && !pending,
+            failure: failed.then(|| why.clone()),
+            waits: if why.is_empty() { format!("function {name} is being set up") } else { why },
+            code_sha256: answer.code_sha256().unwrap_or_default().to_owned(),
+        }))
+    }
+
+    /// Gives a function the package under `key`.
+    pub async fn update_function(&self, name: &str, bucket: &str, key: &str, architecture: &str) -> Result<(), AwsError> {
+        let request = self.lambda().update_function_code().function_name(name).s3_bucket(bucket).s3_key(key);
+        let request = request.architectures(Architecture::from(architecture));
+        request.send().await.map(drop).map_err(AwsError::of("lambda:UpdateFunctionCode"))
+    }
+
+    /// Functions whose names begin with `prefix`.
+    pub async fn functions(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.lambda().list_functions().into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of("lambda:ListFunctions"))?;
+            let names = page.functions().iter().filter_map(|function| function.function_name());
+            found.extend(names.filter(|name| name.starts_with(prefix)).map(str::to_owned));
+        }
+        Ok(found)
+    }
+}
