@@ -1,5 +1,17 @@
 //! Runs plans: observes what is there, walks the graph, emits typed events.
 
+pub mod compare;
 pub mod event;
+pub mod http;
+pub mod leftovers;
+pub mod observe;
+pub mod remove;
+pub mod run;
+pub mod sources;
+pub mod steps;
+pub mod wait;
+pub mod walk;
 
 pub use event::{Event, Events};
+pub use run::Run;
+pub use walk::{Done, Report, Runner, walk};
