@@ -5,8 +5,8 @@ use super::fault::AwsError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, PublicAccessBlockConfiguration,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag,
-    Tagging,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    Tag, Tagging,
 };
 
 /// Where a put object's SHA-256 is kept, to be compared without reading the object.
@@ -135,7 +135,9 @@ impl Aws {
         let markers = answer.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
         Ok(versions
             .chain(markers)
-            .filter_map(|(key, version)| Some(ObjectVersion { key: key?.to_owned(), version: version.map(str::to_owned) }))
+            .filter_map(|(key, version)| {
+                Some(ObjectVersion { key: key?.to_owned(), version: version.map(str::to_owned) })
+            })
             .collect())
     }
 

@@ -18,7 +18,9 @@ impl Aws {
         let sent = self.rds().describe_db_instances().db_instance_identifier(instance).send().await;
         match sent.map_err(AwsError::of("rds:DescribeDBInstances")) {
             Err(error) if error.is("DBInstanceNotFound") => Ok(None),
-            answer => Ok(answer?.db_instances().first().and_then(|instance| instance.db_instance_status()).map(str::to_owned)),
+            answer => {
+                Ok(answer?.db_instances().first().and_then(|instance| instance.db_instance_status()).map(str::to_owned))
+            }
         }
     }
 

@@ -39,7 +39,13 @@ impl Aws {
     }
 
     /// Gives a function the package under `key`.
-    pub async fn update_function(&self, name: &str, bucket: &str, key: &str, architecture: &str) -> Result<(), AwsError> {
+    pub async fn update_function(
+        &self,
+        name: &str,
+        bucket: &str,
+        key: &str,
+        architecture: &str,
+    ) -> Result<(), AwsError> {
         let request = self.lambda().update_function_code().function_name(name).s3_bucket(bucket).s3_key(key);
         let request = request.architectures(Architecture::from(architecture));
         request.send().await.map(drop).map_err(AwsError::of("lambda:UpdateFunctionCode"))

@@ -45,7 +45,8 @@ impl Aws {
 
     /// VPCs that carry all of these tags.
     pub async fn vpcs(&self, tags: &[(&str, &str)]) -> Result<Vec<String>, AwsError> {
-        let filters = tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(*value).build());
+        let filters =
+            tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(*value).build());
         let sent = self.ec2().describe_vpcs().set_filters(Some(filters.collect())).send().await;
         let answer = sent.map_err(AwsError::of("ec2:DescribeVpcs"))?;
         Ok(answer.vpcs().iter().filter_map(|vpc| vpc.vpc_id().map(str::to_owned)).collect())

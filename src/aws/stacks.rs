@@ -23,7 +23,8 @@ pub struct StackRecord {
 
 impl StackRecord {
     fn of(stack: &Stack) -> Self {
-        let pair = |key: Option<&str>, value: Option<&str>| Some((key?.to_owned(), value.unwrap_or_default().to_owned()));
+        let pair =
+            |key: Option<&str>, value: Option<&str>| Some((key?.to_owned(), value.unwrap_or_default().to_owned()));
         StackRecord {
             name: stack.stack_name().unwrap_or_default().to_owned(),
             id: stack.stack_id().unwrap_or_default().to_owned(),
@@ -74,8 +75,12 @@ pub enum ChangeSetState {
     Pending,
     Ready,
     /// CloudFormation found nothing to change; in its own words.
-    Nothing { reason: String },
-    Failed { reason: String },
+    Nothing {
+        reason: String,
+    },
+    Failed {
+        reason: String,
+    },
 }
 
 /// One line of a stack's history.
@@ -156,7 +161,8 @@ impl Aws {
             Template::Url(url) => request.template_url(url),
         };
         let answer = request.send().await.map_err(AwsError::of("cloudformation:CreateChangeSet"))?;
-        let id = answer.id().ok_or(AwsError::Incomplete { operation: "cloudformation:CreateChangeSet", missing: "Id" })?;
+        let id =
+            answer.id().ok_or(AwsError::Incomplete { operation: "cloudformation:CreateChangeSet", missing: "Id" })?;
         Ok(id.to_owned())
     }
 

@@ -146,6 +146,19 @@ pub struct Glibc {
 impl Glibc {
     /// Amazon Linux 2023, on which `provided.al2023` runs (<https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html>).
     pub const PROVIDED_AL2023: Glibc = Glibc { major: 2, minor: 34 };
+
+    /// This machine's own, if it has one.
+    pub async fn of_host() -> Option<Glibc> {
+        let said = tokio::process::Command::new("getconf").arg("GNU_LIBC_VERSION").output().await.ok()?;
+        Glibc::parse(std::str::from_utf8(&said.stdout).ok()?)
+    }
+
+    /// Reads `glibc 2.36`.
+    fn parse(text: &str) -> Option<Glibc> {
+        let (major, minor) = text.trim().strip_prefix("glibc ")?.split_once('.')?;
+        let minor = minor.split('.').next().unwrap_or(minor);
+        Some(Glibc { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    }
 }
 
 impl fmt::Display for Glibc {
@@ -201,5 +214,7 @@ mod tests {
     fn glibc_versions_compare_as_numbers() {
         assert!(Glibc { major: 2, minor: 9 } < Glibc::PROVIDED_AL2023);
         assert_eq!(Glibc::PROVIDED_AL2023.to_string(), "2.34");
+        assert_eq!(Glibc::parse("glibc 2.36\n"), Some(Glibc { major: 2, minor: 36 }));
+        assert_eq!(Glibc::parse("musl 1.2"), None);
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod event;
+pub mod follow;
 pub mod http;
 pub mod leftovers;
 pub mod observe;
@@ -9,6 +10,7 @@ pub mod remove;
 pub mod run;
 pub mod sources;
 pub mod steps;
+pub mod trouble;
 pub mod wait;
 pub mod walk;
 

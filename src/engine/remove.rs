@@ -1,7 +1,9 @@
 //! Deletes a stack and what keeps it from going: full buckets, network interfaces that nobody uses.
 
 use super::event::{Event, Events};
-use super::steps::stack::{Ended, Trouble, follow, token};
+use super::follow::{Ended, follow};
+use super::steps::stack::token;
+use super::trouble::Trouble;
 use crate::aws::stacks::StackResource;
 use crate::aws::{Aws, AwsError};
 use crate::plan::StepId;
@@ -25,7 +27,7 @@ pub async fn stack(aws: &Aws, name: &str, express: bool, step: &StepId, events: 
             Condition::Gone => return Ok(objects),
             Condition::Busy => {
                 waiting(format!("an operation is in {}", there.status));
-                follow(aws, &there.id, None, &step.0, events).await?;
+                follow(aws, &there.id, None, step, events).await?;
                 continue;
             }
             Condition::Settled | Condition::Empty | Condition::Broken | Condition::StuckRollback => {}
@@ -34,9 +36,8 @@ pub async fn stack(aws: &Aws, name: &str, express: bool, step: &StepId, events: 
         objects += empty_buckets(aws, &resources).await?;
         let before = aws.stack_events(&there.id, None).await?.last().map(|event| event.id.clone());
         aws.delete_stack(&there.id, &token(), express).await?;
-        let ended = follow(aws, &there.id, before, &step.0, events).await?;
-        let gone = ended.record.as_ref().is_none_or(|record| Condition::of(&record.status) == Condition::Gone);
-        if gone {
+        let ended = follow(aws, &there.id, before, step, events).await?;
+        if !ended.remains() {
             return Ok(objects);
         }
         tries += 1;
@@ -45,7 +46,9 @@ pub async fn stack(aws: &Aws, name: &str, express: bool, step: &StepId, events: 
             return Err(ended.trouble(&there.id));
         }
         if held > 0 {
-            waiting(format!("{held} network interfaces are still in use by Lambda, which gives them back in up to 20 min"));
+            waiting(format!(
+                "{held} network interfaces are still in use by Lambda, which gives them back in up to 20 min"
+            ));
             tokio::time::sleep(PAUSE).await;
         } else {
             let why = ended.failure.and_then(|event| event.reason).unwrap_or_else(|| "the deletion failed".to_owned());

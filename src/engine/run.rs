@@ -1,7 +1,7 @@
 //! One run of a plan: what its steps share.
 
 use super::event::{Event, Events};
-use super::steps::{check, data, function, stack};
+use super::steps::{check, data, function, sql, stack};
 use super::walk::{Done, Runner};
 use crate::aws::{Aws, AwsError};
 use crate::error::{Failure, Kind};
@@ -27,6 +27,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// Type it to go on after a failure.
     pub again: String,
+    /// Type it to run the checks again.
+    pub validate: String,
 }
 
 /// One run of a plan. Its steps take turns on one thread, so what they share needs no locks.
@@ -43,7 +45,13 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub fn new(aws: &'a Aws, wanted: &'a Wanted, observed: &'a Observed, options: &'a Options, events: &'a Events) -> Self {
+    pub fn new(
+        aws: &'a Aws,
+        wanted: &'a Wanted,
+        observed: &'a Observed,
+        options: &'a Options,
+        events: &'a Events,
+    ) -> Self {
         let known = RefCell::new(wanted.known(observed));
         Run { aws, wanted, observed, options, events, known, packages: RefCell::default(), bucket: OnceCell::new() }
     }
@@ -102,7 +110,8 @@ impl<'a> Run<'a> {
 pub fn names_of(wanted: &Wanted, known: &Known) -> BTreeMap<String, String> {
     let outputs = known.outputs.values().flatten().map(|(name, value)| (name.clone(), value.clone()));
     let values = wanted.values.iter().map(|(name, value)| (name.clone(), value.clone()));
-    let instance = [("LabName".to_owned(), wanted.instance.lab.clone()), ("LabEnv".to_owned(), wanted.instance.env.clone())];
+    let instance =
+        [("LabName".to_owned(), wanted.instance.lab.clone()), ("LabEnv".to_owned(), wanted.instance.env.clone())];
     values.chain(instance).chain(outputs).collect()
 }
 
@@ -129,7 +138,7 @@ impl Runner for Run<'_> {
             Work::BuildFunction { function } => function::build(self, step, function).await,
             Work::UploadFunction { function } => function::upload(self, function).await,
             Work::UploadData { file, to } => data::upload(self, file, to).await,
-            Work::LoadSql { .. } => super::steps::sql::load(self, step).await,
+            Work::LoadSql { .. } => sql::load(self, step).await,
             Work::RunChecks { .. } => check::run(self, step).await,
         }
     }

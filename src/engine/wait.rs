@@ -37,7 +37,10 @@ pub enum Look<T> {
 pub enum WaitError<E> {
     /// A look failed.
     Failed(E),
-    TimedOut { after: Duration, last: String },
+    TimedOut {
+        after: Duration,
+        last: String,
+    },
 }
 
 impl<E: fmt::Display> fmt::Display for WaitError<E> {
@@ -95,9 +98,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_ends_when_the_look_is_done_and_says_each_reason_once() {
-        let mut looks = vec![Look::Done(7), Look::Waiting("b".into()), Look::Waiting("a".into()), Look::Waiting("a".into())];
+        let mut looks =
+            vec![Look::Done(7), Look::Waiting("b".into()), Look::Waiting("a".into()), Look::Waiting("a".into())];
         let mut reasons = Vec::new();
-        let done = until(QUICK, async || Ok::<_, Infallible>(looks.pop().unwrap()), |why| reasons.push(why.to_owned())).await;
+        let done =
+            until(QUICK, async || Ok::<_, Infallible>(looks.pop().unwrap()), |why| reasons.push(why.to_owned())).await;
         assert!(matches!(done, Ok(7)));
         assert_eq!(reasons, ["a", "b"]);
     }

@@ -116,7 +116,8 @@ async fn timed<'a>(step: &'a Step, runner: &impl Runner, events: &Events) -> (&'
             (step, Ok(()))
         }
         Err(failure) => {
-            let reason = std::error::Error::source(&failure).map_or_else(|| failure.summary.clone(), ToString::to_string);
+            let reason =
+                std::error::Error::source(&failure).map_or_else(|| failure.summary.clone(), ToString::to_string);
             events.emit(Event::StepFailed { step: id, reason, took: start.elapsed() });
             (step, Err(failure))
         }
@@ -156,7 +157,12 @@ mod tests {
 
     fn step(name: &str, after: &[&str], action: Action) -> Step {
         let work = |name: &str| Work::DeployStack { stack: name.to_owned() };
-        Step { id: work(name).id(), work: work(name), after: after.iter().map(|name| work(name).id()).collect(), action }
+        Step {
+            id: work(name).id(),
+            work: work(name),
+            after: after.iter().map(|name| work(name).id()).collect(),
+            action,
+        }
     }
 
     fn names(ids: &[StepId]) -> Vec<&str> {

@@ -86,8 +86,7 @@ pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) 
         return Err(BuildError::OtherArchitecture { wanted: options.architecture.clone(), host });
     }
     let target = target(&builder, options);
-    let salt = [toolchain.rustc.as_str(), &target.clone().unwrap_or_default(), &format!("{PROFILE:?}")];
-    let zip = options.cache.join("packages").join(format!("{}.zip", source.fingerprint(&salt)));
+    let zip = package(source, options, &toolchain, target.as_deref());
     if let Ok(bytes) = std::fs::read(&zip) {
         return Ok(built(zip, &bytes, true));
     }
@@ -99,6 +98,21 @@ pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) 
     let bytes = super::zip::bootstrap(&binary).map_err(io_error("pack", &zip))?;
     write_whole(&zip, &bytes).map_err(io_error("write", &zip))?;
     Ok(built(zip, &bytes, false))
+}
+
+/// The zip of the very same sources, compiler and target, if it was built before.
+pub async fn cached(source: &Source, options: &Options) -> Option<Built> {
+    let toolchain = Toolchain::find(&options.architecture).await?;
+    let target = target(&toolchain.builder(options.ceiling, options.host), options);
+    let zip = package(source, options, &toolchain, target.as_deref());
+    let bytes = tokio::fs::read(&zip).await.ok()?;
+    Some(built(zip, &bytes, true))
+}
+
+/// Where the zip of these sources, this compiler and this target is kept.
+fn package(source: &Source, options: &Options, toolchain: &Toolchain, target: Option<&str>) -> PathBuf {
+    let salt = [toolchain.rustc.as_str(), target.unwrap_or_default(), &format!("{PROFILE:?}")];
+    options.cache.join("packages").join(format!("{}.zip", source.fingerprint(&salt)))
 }
 
 /// Release settings for a small function. Given by environment: a profile in a member's own manifest is ignored by cargo.

@@ -49,10 +49,13 @@ impl Plan {
 
     /// Stack/resource names of what would be lost.
     pub fn losses(&self) -> Vec<String> {
-        let resources = self.stacks.iter().flat_map(|stack| stack.resources.iter().map(move |resource| (stack, resource)));
+        let resources =
+            self.stacks.iter().flat_map(|stack| stack.resources.iter().map(move |resource| (stack, resource)));
         resources
             .filter(|(_, resource)| resource.action.destroys())
-            .map(|(stack, resource)| format!("{} {}/{} ({})", resource.action.glyph(), stack.stack, resource.resource, resource.kind))
+            .map(|(stack, resource)| {
+                format!("{} {}/{} ({})", resource.action.glyph(), stack.stack, resource.resource, resource.kind)
+            })
             .collect()
     }
 }
@@ -172,24 +175,34 @@ impl Wanted {
     ) -> (StackChange, BTreeSet<String>) {
         let name = self.instance.stack_name(&stack.name);
         let pseudo = pseudo(observed, &name);
-        let new = Side { template: &stack.template, parameters: self.parameters(&stack.name, known), pseudo: pseudo.clone() };
+        let new =
+            Side { template: &stack.template, parameters: self.parameters(&stack.name, known), pseudo: pseudo.clone() };
         cost.add(&stack.name, &new);
         let there = observed.stacks.get(&stack.name);
         let condition = there.map_or(Condition::Gone, ObservedStack::condition);
-        let old = there.filter(|_| matches!(condition, Condition::Settled | Condition::Busy | Condition::StuckRollback));
+        let old =
+            there.filter(|_| matches!(condition, Condition::Settled | Condition::Busy | Condition::StuckRollback));
         let outcome = match old.map(|old| (old, Template::parse(&old.template))) {
             Some((old, Ok(template))) => diff::compare(&diff::observed_side(&template, old, pseudo), &new),
             Some((_, Err(_))) | None => diff::addition(&new),
         };
-        let dated = self.expires.as_deref().is_some_and(|date| there.and_then(|stack| stack.tag(names::TAG_EXPIRES)) != Some(date));
+        let dated = self
+            .expires
+            .as_deref()
+            .is_some_and(|date| there.and_then(|stack| stack.tag(names::TAG_EXPIRES)) != Some(date));
         let first = there.and_then(|stack| clearing(stack, condition));
-        let action = if (dated || first.is_some()) && outcome.action == Action::Keep { Action::Change } else { outcome.action };
-        (StackChange { stack: stack.name.clone(), name, action, first, resources: outcome.resources }, outcome.new_outputs)
+        let action =
+            if (dated || first.is_some()) && outcome.action == Action::Keep { Action::Change } else { outcome.action };
+        (
+            StackChange { stack: stack.name.clone(), name, action, first, resources: outcome.resources },
+            outcome.new_outputs,
+        )
     }
 
     /// Stacks of the instance that the lab no longer has.
     fn strangers(&self, observed: &Observed) -> Vec<StackChange> {
-        let strange = observed.stacks.values().filter(|there| self.lab.stacks.iter().all(|stack| stack.name != there.stack));
+        let strange =
+            observed.stacks.values().filter(|there| self.lab.stacks.iter().all(|stack| stack.name != there.stack));
         strange
             .map(|there| {
                 let template = Template::parse(&there.template);
@@ -264,7 +277,8 @@ impl Wanted {
 
     /// The stacks whose outputs a text names as `${Output}`.
     fn givers(&self, text: &str) -> BTreeSet<StepId> {
-        let named = |stack: &&Stack| stack.template.outputs.keys().any(|output| text.contains(&format!("${{{output}}}")));
+        let named =
+            |stack: &&Stack| stack.template.outputs.keys().any(|output| text.contains(&format!("${{{output}}}")));
         self.lab.stacks.iter().filter(named).map(|stack| Work::DeployStack { stack: stack.name.clone() }.id()).collect()
     }
 }
@@ -309,7 +323,8 @@ fn step(work: Work, after: BTreeSet<StepId>, action: Action) -> Step {
 
 /// Steps in an order that respects their edges. Wiring has refused cycles before; if one is left, the order is as written.
 fn ordered(steps: Vec<Step>) -> Vec<Step> {
-    let edges = steps.iter().map(|step| (step.id.0.clone(), step.after.iter().map(|id| id.0.clone()).collect())).collect();
+    let edges =
+        steps.iter().map(|step| (step.id.0.clone(), step.after.iter().map(|id| id.0.clone()).collect())).collect();
     let Ok(order) = graph::order(&edges) else { return steps };
     let rank: BTreeMap<String, usize> = order.into_iter().enumerate().map(|(rank, id)| (id, rank)).collect();
     let mut steps = steps;
@@ -330,7 +345,13 @@ fn clearing(stack: &ObservedStack, condition: Condition) -> Option<String> {
 
 fn pseudo(observed: &Observed, stack_name: &str) -> Pseudo {
     let china = observed.region.starts_with("cn-");
-    let partition = if china { "aws-cn" } else if observed.region.starts_with("us-gov-") { "aws-us-gov" } else { "aws" };
+    let partition = if china {
+        "aws-cn"
+    } else if observed.region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    };
     Pseudo {
         account_id: observed.account.clone(),
         region: observed.region.clone(),

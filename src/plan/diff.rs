@@ -88,10 +88,13 @@ pub fn compare(old: &Side<'_>, new: &Side<'_>) -> Outcome {
         changes.insert(name, change);
     }
     // In the order in which people wrote them; what goes comes last.
-    let mut resources: Vec<_> = new.template.resources.keys().filter_map(|name| changes.remove(name.as_str())).collect();
-    let gone = old.template.resources.iter().filter(|(name, _)| {
-        old_included.contains(name.as_str()) && !new_included.contains(name.as_str())
-    });
+    let mut resources: Vec<_> =
+        new.template.resources.keys().filter_map(|name| changes.remove(name.as_str())).collect();
+    let gone = old
+        .template
+        .resources
+        .iter()
+        .filter(|(name, _)| old_included.contains(name.as_str()) && !new_included.contains(name.as_str()));
     resources.extend(gone.map(|(name, resource)| plain(name, &resource.kind, Action::Remove)));
     let (new_outputs, outputs_differ) = outputs(old, new, &fresh);
     let still = resources.iter().all(|change| change.action == Action::Keep) && !outputs_differ;
@@ -114,7 +117,11 @@ fn plain(name: &str, kind: &str, action: Action) -> ResourceChange {
 fn needed_first(template: &Template) -> Vec<&str> {
     let ordered: Vec<String> =
         Graph::of(template).map(|graph| graph.order().into_iter().map(str::to_owned).collect()).unwrap_or_default();
-    let mut names: Vec<&str> = ordered.iter().filter_map(|name| template.resources.get_key_value(name)).map(|(name, _)| name.as_str()).collect();
+    let mut names: Vec<&str> = ordered
+        .iter()
+        .filter_map(|name| template.resources.get_key_value(name))
+        .map(|(name, _)| name.as_str())
+        .collect();
     let seen: BTreeSet<&str> = names.iter().copied().collect();
     names.extend(template.resources.keys().map(String::as_str).filter(|name| !seen.contains(name)));
     names
@@ -141,7 +148,8 @@ fn resource_change(
     let was = properties(old, name, &BTreeSet::new());
     let will = properties(new, name, fresh);
     if was == will {
-        let same = before.metadata.as_ref().map(|node| node.to_json()) == after.metadata.as_ref().map(|node| node.to_json())
+        let same = before.metadata.as_ref().map(|node| node.to_json())
+            == after.metadata.as_ref().map(|node| node.to_json())
             && before.deletion_policy == after.deletion_policy
             && before.update_replace_policy == after.update_replace_policy;
         let action = if same { Action::Keep } else { Action::Change };

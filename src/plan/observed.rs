@@ -51,7 +51,8 @@ impl ObservedStack {
 
     /// The stack belongs to this instance.
     pub fn belongs_to(&self, instance: &names::Instance) -> bool {
-        self.tag(names::TAG_LAB) == Some(instance.lab.as_str()) && self.tag(names::TAG_ENV) == Some(instance.env.as_str())
+        self.tag(names::TAG_LAB) == Some(instance.lab.as_str())
+            && self.tag(names::TAG_ENV) == Some(instance.env.as_str())
     }
 }
 

@@ -33,7 +33,9 @@ pub enum BuiltIn {
     /// The processor that functions are built for.
     FunctionArchitecture,
     /// `<Function>CodeKey`.
-    CodeKey { function: String },
+    CodeKey {
+        function: String,
+    },
 }
 
 /// Stack → parameter → source, for every stack and parameter of a lab.

@@ -1,0 +1,177 @@
+//! Runs the lab's checks against its endpoint and database.
+
+use super::sql;
+use crate::aws::gateway::ApiKey;
+use crate::aws::{Aws, AwsError};
+use crate::engine::compare;
+use crate::engine::http::{HttpClient, HttpError};
+use crate::engine::run::{Run, expand, names_of};
+use crate::engine::walk::Done;
+use crate::error::{Failure, Kind};
+use crate::lab::Lab;
+use crate::lab::model::{Action, Check, HttpCheck, RequestBody, SqlCheck};
+use crate::plan::Step;
+use crate::plan::build::{Known, Wanted};
+use crate::sql::data_api::Execute;
+use crate::sql::{DataApi, SqlError};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use serde::Serialize;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How one check went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    pub check: String,
+    pub passed: bool,
+    /// What was not as expected.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
+    pub took_ms: f64,
+}
+
+/// Why checks could not be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("no stack of the lab has the output `{0}`")]
+    NoOutput(&'static str),
+}
+
+/// What checks are run against.
+pub struct Endpoint<'a> {
+    aws: &'a Aws,
+    lab: &'a Lab,
+    known: Known,
+    names: BTreeMap<String, String>,
+    http: HttpClient,
+    key: Option<ApiKey>,
+}
+
+impl<'a> Endpoint<'a> {
+    pub async fn of(aws: &'a Aws, wanted: &'a Wanted, known: Known) -> Result<Endpoint<'a>, CheckError> {
+        let names = names_of(wanted, &known);
+        let key = match names.get("ApiKeyId") {
+            Some(id) => Some(aws.api_key(id).await?),
+            None => None,
+        };
+        Ok(Endpoint { aws, lab: &wanted.lab, known, names, http: HttpClient::new()?, key })
+    }
+
+    /// Runs every check, one after the other, whatever comes of it.
+    pub async fn run_all(&self, mut started: impl FnMut(&Check)) -> Result<Vec<Outcome>, CheckError> {
+        let mut outcomes = Vec::new();
+        for check in &self.lab.manifest.checks {
+            started(check);
+            let start = Instant::now();
+            let differences = match &check.action {
+                Action::Http(http) => self.http(http).await?,
+                Action::Sql(sql) => self.sql(sql).await?,
+            };
+            let passed = differences.is_empty();
+            outcomes.push(Outcome {
+                check: check.name.clone(),
+                passed,
+                differences,
+                took_ms: milliseconds(start.elapsed()),
+            });
+        }
+        Ok(outcomes)
+    }
+
+    async fn http(&self, check: &HttpCheck) -> Result<Vec<String>, CheckError> {
+        let output = |name: &'static str| self.names.get(name).ok_or(CheckError::NoOutput(name));
+        let base = self.aws.target().api_url(output("ApiId")?, output("ApiStage")?);
+        for _ in 0..check.repeat.max(1) {
+            let request = match self.request(check, &base) {
+                Ok(request) => request,
+                Err(problem) => return Ok(vec![problem]),
+            };
+            let answer = match self.http.send(request).await {
+                Ok(answer) => answer,
+                Err(error) => return Ok(vec![told(&error)]),
+            };
+            let differences = compare::http(&check.expect, answer.status().as_u16(), answer.headers(), answer.body());
+            if !differences.is_empty() {
+                return Ok(differences);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn request(&self, check: &HttpCheck, base: &str) -> Result<Request<Full<Bytes>>, String> {
+        let unknown = |name: String| format!("nothing is called `{name}`, which the check names");
+        let path = expand(&check.path, &self.names).map_err(unknown)?;
+        let (body, kind) = match &check.body {
+            RequestBody::Empty => (Bytes::new(), None),
+            RequestBody::Json(json) => (Bytes::from(json.to_string()), Some("application/json")),
+            RequestBody::Text(text) => (Bytes::from(expand(text, &self.names).map_err(unknown)?), Some("text/plain")),
+        };
+        let mut request = Request::builder().method(check.method.as_str()).uri(format!("{base}{path}"));
+        let given = |name: &str| check.headers.keys().any(|header| header.eq_ignore_ascii_case(name));
+        if let Some(kind) = kind.filter(|_| !given("content-type")) {
+            request = request.header("content-type", kind);
+        }
+        if let Some(key) = self.key.as_ref().filter(|_| !given("x-api-key")) {
+            request = request.header("x-api-key", key.reveal());
+        }
+        for (name, value) in &check.headers {
+            request = request.header(name, value);
+        }
+        request.body(Full::new(body)).map_err(|error| format!("the request cannot be made: {error}"))
+    }
+
+    async fn sql(&self, check: &SqlCheck) -> Result<Vec<String>, CheckError> {
+        let cluster = self.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.as_str()).unwrap_or_default();
+        let outputs = self.known.outputs.get(cluster).cloned().unwrap_or_default();
+        let address = sql::address(&outputs).map_err(CheckError::NoOutput)?;
+        let database = DataApi::new(self.aws.rdsdata().clone(), address);
+        match database.execute(&check.statement, &[], None).await {
+            Ok(result) => {
+                let rows: Vec<Json> = result.objects().into_iter().map(Json::Object).collect();
+                Ok(compare::rows(check, &rows))
+            }
+            Err(SqlError::Aws(error)) => Err(error.into()),
+            Err(error) => Ok(vec![error.to_string()]),
+        }
+    }
+}
+
+pub async fn run(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
+    let failed = || run.failure("cannot run the lab's checks");
+    let endpoint = Endpoint::of(run.aws, run.wanted, run.known()).await.map_err(|error| failed().because(error))?;
+    let outcomes = endpoint.run_all(|check| run.waiting(step, &check.name)).await;
+    let outcomes = outcomes.map_err(|error| failed().because(error))?;
+    match failure(&outcomes) {
+        Some(failure) => Err(failure.hint(format!("look again: {}", run.options.validate))),
+        None => Ok(Done::did(match outcomes.len() {
+            1 => "1 passed".to_owned(),
+            count => format!("{count} passed"),
+        })),
+    }
+}
+
+/// The failure that failed checks make.
+pub fn failure(outcomes: &[Outcome]) -> Option<Failure> {
+    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+    let problems = failed.iter().map(|outcome| format!("{}: {}", outcome.check, outcome.differences.join("; ")));
+    let summary = format!("{} of {} checks failed", failed.len(), outcomes.len());
+    (!failed.is_empty()).then(|| Failure::new(Kind::CheckFailed, summary).with_problems(problems))
+}
+
+fn told(error: &HttpError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}

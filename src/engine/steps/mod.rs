@@ -1,0 +1,8 @@
+//! What each kind of step does.
+
+pub mod check;
+pub mod data;
+pub mod function;
+pub mod readiness;
+pub mod sql;
+pub mod stack;

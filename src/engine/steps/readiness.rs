@@ -1,0 +1,64 @@
+//! In express mode CloudFormation is done when a configuration is applied: whether things work is looked at here.
+
+use crate::aws::stacks::{StackRecord, StackResource};
+use crate::aws::{Aws, AwsError};
+use crate::engine::follow::waited;
+use crate::engine::run::Run;
+use crate::engine::trouble::Trouble;
+use crate::engine::wait::{Look, Pace, until};
+use crate::plan::Step;
+
+/// Statuses out of which a database or cache does not come by itself.
+const HOPELESS: &[&str] =
+    &["failed", "create-failed", "deleting", "incompatible-parameters", "incompatible-network", "incompatible-restore"];
+
+/// Waits until every resource of the stack that takes time to become usable is. Gives what the step did, in words.
+pub async fn wait(run: &Run<'_>, step: &Step, record: &StackRecord) -> Result<String, Trouble> {
+    let resources = run.aws.stack_resources(&record.id).await?;
+    for resource in resources.iter().filter(|resource| takes_time(resource)) {
+        let ready = until(Pace::OPERATION, async || look(run.aws, resource).await, |why| run.waiting(step, why)).await;
+        if let Some(reason) = ready.map_err(|error| waited(error, &record.id))? {
+            let (resource, kind) = (resource.resource.clone(), resource.kind.clone());
+            return Err(Trouble::Resource { stack_id: record.id.clone(), resource, kind, reason });
+        }
+    }
+    let verb = if record.status.starts_with("CREATE") { "made" } else { "updated" };
+    Ok(match resources.len() {
+        1 => format!("{verb}, 1 resource"),
+        count => format!("{verb}, {count} resources"),
+    })
+}
+
+fn takes_time(resource: &StackResource) -> bool {
+    const KINDS: &[&str] =
+        &["AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::ElastiCache::ReplicationGroup", "AWS::Lambda::Function"];
+    KINDS.contains(&resource.kind.as_str()) && !resource.status.starts_with("DELETE")
+}
+
+/// Done with `None`: it works. Done with a reason: it never will.
+async fn look(aws: &Aws, resource: &StackResource) -> Result<Look<Option<String>>, AwsError> {
+    let id = resource.id.as_str();
+    let status = match resource.kind.as_str() {
+        "AWS::RDS::DBCluster" => aws.cluster_status(id).await?,
+        "AWS::RDS::DBInstance" => aws.database_instance_status(id).await?,
+        "AWS::ElastiCache::ReplicationGroup" => aws.cache_status(id).await?,
+        _ => return function(aws, id).await,
+    };
+    Ok(match status.as_deref() {
+        Some("available") => Look::Done(None),
+        Some(bad) if HOPELESS.contains(&bad) => Look::Done(Some(format!("it is {bad}"))),
+        Some(status) => Look::Waiting(format!("{} is {status}", resource.resource)),
+        None => Look::Done(Some("it is gone".to_owned())),
+    })
+}
+
+async fn function(aws: &Aws, name: &str) -> Result<Look<Option<String>>, AwsError> {
+    Ok(match aws.function(name).await? {
+        None => Look::Done(Some("it is gone".to_owned())),
+        Some(function) if function.ready => Look::Done(None),
+        Some(function) => match function.failure {
+            Some(reason) => Look::Done(Some(reason)),
+            None => Look::Waiting(function.waits),
+        },
+    })
+}

@@ -1,0 +1,49 @@
+//! Applies the lab's SQL files to its cluster.
+
+use crate::engine::run::Run;
+use crate::engine::walk::Done;
+use crate::error::Failure;
+use crate::lab::Lab;
+use crate::plan::Step;
+use crate::sql::{self, Address, DataApi, SqlFile};
+use std::collections::BTreeMap;
+
+/// The cluster that a stack's outputs name. The error is the output that is missing.
+pub fn address(outputs: &BTreeMap<String, String>) -> Result<Address, &'static str> {
+    let output = |name: &'static str| outputs.get(name).cloned().ok_or(name);
+    Ok(Address {
+        cluster_arn: output("ClusterArn")?,
+        secret_arn: output("MasterSecretArn")?,
+        database: outputs.get("ClusterDatabase").cloned(),
+    })
+}
+
+/// The lab's SQL files as text. The error names the file that is none.
+pub fn files(lab: &Lab) -> Result<Vec<SqlFile>, String> {
+    let text = |file: &crate::lab::model::File| match String::from_utf8(file.bytes.clone()) {
+        Ok(text) => Ok(SqlFile { name: file.name.clone(), text }),
+        Err(_) => Err(format!("`{}` is not UTF-8 text", file.name)),
+    };
+    lab.sql.iter().map(text).collect()
+}
+
+pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
+    let failed = || run.failure("cannot apply the lab's SQL");
+    let files = files(&run.wanted.lab).map_err(|problem| failed().because(problem))?;
+    let known = run.known();
+    let cluster = run.wanted.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.as_str()).unwrap_or_default();
+    let outputs = known.outputs.get(cluster).cloned().unwrap_or_default();
+    let missing = |output| failed().because(format!("stack `{cluster}` has no output `{output}`"));
+    let address = address(&outputs).map_err(missing)?;
+    let (events, id) = (run.events.clone(), step.id.0.clone());
+    let tell = move |why: &str| {
+        events.emit(crate::engine::Event::StepWaiting { step: id.clone(), why: why.to_owned() });
+    };
+    let database = DataApi::new(run.aws.rdsdata().clone(), address).telling(tell.clone());
+    let applied = sql::apply(&database, &files, &run.names(), &tell).await.map_err(|error| failed().because(error))?;
+    Ok(match applied.statements {
+        0 => Done { did: "applied before".to_owned(), unchanged: true },
+        1 => Done::did("1 statement applied"),
+        count => Done::did(format!("{count} statements applied")),
+    })
+}

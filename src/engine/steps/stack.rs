@@ -1,0 +1,183 @@
+//! Deploys a stack through a change set, whatever an earlier run left of it; deletes one.
+
+use super::readiness;
+use crate::aws::AwsError;
+use crate::aws::stacks::{ChangeSetRequest, ChangeSetState, StackRecord, Template};
+use crate::engine::follow::{follow, waited};
+use crate::engine::remove;
+use crate::engine::run::Run;
+use crate::engine::sources::sha256;
+use crate::engine::trouble::Trouble;
+use crate::engine::wait::{Look, Pace, until};
+use crate::engine::walk::Done;
+use crate::error::Failure;
+use crate::plan::observed::Condition;
+use crate::plan::{Step, names};
+use std::collections::BTreeMap;
+
+/// A bigger template is read by CloudFormation from the artifact bucket.
+const MAX_TEMPLATE_BODY: usize = 51_200;
+
+/// Brings a stack to what the lab wants.
+pub async fn deploy(run: &Run<'_>, step: &Step, stack: &str) -> Result<Done, Failure> {
+    let name = run.wanted.instance.stack_name(stack);
+    let failed = |error: Trouble| failure(run, stack, error);
+    let there = clear_the_way(run, step, &name).await.map_err(failed)?;
+    let (done, record) = match change(run, step, stack, there.as_ref()).await.map_err(failed)? {
+        Some(record) => (Done::did(readiness::wait(run, step, &record).await.map_err(failed)?), record),
+        None => (Done::nothing(), there.unwrap_or_default()),
+    };
+    run.learn_outputs(stack, record.outputs);
+    Ok(done)
+}
+
+/// Deletes a stack that the lab no longer has.
+pub async fn remove(run: &Run<'_>, step: &Step, stack: &str) -> Result<Done, Failure> {
+    let there = run.observed.stacks.get(stack);
+    let name = there.map_or_else(|| run.wanted.instance.stack_name(stack), |there| there.id.clone());
+    let removed = remove::stack(run.aws, &name, run.options.express, &step.id, run.events).await;
+    removed.map_err(|error| failure(run, stack, error))?;
+    Ok(Done::did("removed"))
+}
+
+fn failure(run: &Run<'_>, stack: &str, error: Trouble) -> Failure {
+    let link = error.stack_id().and_then(|id| run.aws.target().console_link(id));
+    let failure = run.failure(format!("cannot deploy stack `{stack}`"));
+    match link {
+        Some(link) => failure.hint(format!("see it happen: {link}")).because(error),
+        None => failure.because(error),
+    }
+}
+
+/// Waits for what is under way, removes what is broken. Gives the stack if there is one to update.
+async fn clear_the_way(run: &Run<'_>, step: &Step, name: &str) -> Result<Option<StackRecord>, Trouble> {
+    loop {
+        let Some(there) = run.aws.stack(name).await? else { return Ok(None) };
+        let condition = Condition::of(&there.status);
+        if condition != Condition::Gone && !is_ours(run, &there) {
+            return Err(Trouble::Foreign { name: name.to_owned() });
+        }
+        match condition {
+            Condition::Gone | Condition::Empty => return Ok(None),
+            Condition::Settled => return Ok(Some(there)),
+            Condition::Busy => {
+                run.waiting(step, &format!("an earlier operation is in {}", there.status));
+                follow(run.aws, &there.id, None, &step.id, run.events).await?;
+            }
+            Condition::StuckRollback => {
+                run.waiting(step, "the rollback of an earlier update is continued");
+                run.aws.continue_rollback(&there.id, &token()).await?;
+                let ended = follow(run.aws, &there.id, None, &step.id, run.events).await?;
+                ended.must_end_in(&there.id, &["UPDATE_ROLLBACK_COMPLETE"])?;
+            }
+            Condition::Broken => {
+                run.waiting(step, &format!("what an earlier run left in {} is removed", there.status));
+                remove::stack(run.aws, &there.id, run.options.express, &step.id, run.events).await?;
+            }
+        }
+    }
+}
+
+fn is_ours(run: &Run<'_>, there: &StackRecord) -> bool {
+    let tag = |name: &str| there.tags.get(name).map(String::as_str);
+    let instance = &run.wanted.instance;
+    tag(names::TAG_LAB) == Some(instance.lab.as_str()) && tag(names::TAG_ENV) == Some(instance.env.as_str())
+}
+
+/// Makes, reads and executes a change set. `None`: there was nothing to change.
+async fn change(
+    run: &Run<'_>,
+    step: &Step,
+    stack: &str,
+    there: Option<&StackRecord>,
+) -> Result<Option<StackRecord>, Trouble> {
+    let name = run.wanted.instance.stack_name(stack);
+    let token = token();
+    let change_set = format!("labctl-{token}");
+    let request = ChangeSetRequest {
+        stack: &name,
+        name: &change_set,
+        create: there.is_none(),
+        template: template(run, stack).await?,
+        parameters: parameters(run, stack)?,
+        tags: tags(run, stack, there),
+        express: run.options.express,
+        token: &token,
+    };
+    let arn = run.aws.create_change_set(&request).await?;
+    match settled(run, step, &name, &arn).await? {
+        ChangeSetState::Nothing { .. } if there.is_some() => {
+            run.aws.delete_change_set(&arn).await?;
+            return Ok(None);
+        }
+        ChangeSetState::Nothing { reason } | ChangeSetState::Failed { reason } => {
+            run.aws.delete_change_set(&arn).await?;
+            if there.is_none() {
+                remove::stack(run.aws, &name, run.options.express, &step.id, run.events).await?;
+            }
+            return Err(Trouble::Refused { reason });
+        }
+        ChangeSetState::Pending | ChangeSetState::Ready => {}
+    }
+    let before = match there {
+        Some(there) => run.aws.stack_events(&there.id, None).await?.last().map(|event| event.id.clone()),
+        None => None,
+    };
+    run.aws.execute_change_set(&arn, &token).await?;
+    let id = run.aws.stack(&name).await?.map_or_else(|| name.clone(), |record| record.id);
+    let ended = follow(run.aws, &id, before, &step.id, run.events).await?;
+    ended.must_end_in(&id, &["CREATE_COMPLETE", "UPDATE_COMPLETE"]).map(Some)
+}
+
+async fn settled(run: &Run<'_>, step: &Step, name: &str, arn: &str) -> Result<ChangeSetState, Trouble> {
+    let look = async || match run.aws.change_set(arn).await? {
+        ChangeSetState::Pending => Ok(Look::Waiting("CloudFormation works out the changes".to_owned())),
+        state => Ok::<_, AwsError>(Look::Done(state)),
+    };
+    until(Pace::OPERATION, look, |why| run.waiting(step, why)).await.map_err(|error| waited(error, name))
+}
+
+async fn template<'a>(run: &'a Run<'_>, stack: &str) -> Result<Template<'a>, Trouble> {
+    let text = run.wanted.lab.stacks.iter().find(|known| known.name == stack).map_or("", |stack| stack.text.as_str());
+    if text.len() <= MAX_TEMPLATE_BODY {
+        return Ok(Template::Body(text));
+    }
+    let bucket = run.artifact_bucket().await?;
+    let digest = sha256(text.as_bytes());
+    let key = format!("templates/{digest}.yaml");
+    run.aws.put_object(&bucket, &key, text.as_bytes().to_vec(), &digest).await?;
+    let base = match run.aws.target().config.endpoint_url() {
+        Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+        None => format!("https://{bucket}.s3.{}.amazonaws.com", run.aws.target().region),
+    };
+    Ok(Template::Url(format!("{base}/{key}")))
+}
+
+fn parameters(run: &Run<'_>, stack: &str) -> Result<BTreeMap<String, String>, Trouble> {
+    let values = run.wanted.parameters(stack, &run.known()).into_iter();
+    let known = values.map(|(name, value)| match value {
+        Some(value) => Ok((name, value)),
+        None => Err(Trouble::Unknown { parameter: name }),
+    });
+    known.collect()
+}
+
+/// The owner stays who it was; the date changes only when one is given.
+fn tags(run: &Run<'_>, stack: &str, there: Option<&StackRecord>) -> BTreeMap<String, String> {
+    let earlier = |tag: &str| there.and_then(|there| there.tags.get(tag)).cloned();
+    let instance = &run.wanted.instance;
+    let tags = [
+        (names::TAG_LAB, Some(instance.lab.clone())),
+        (names::TAG_ENV, Some(instance.env.clone())),
+        (names::TAG_STACK, Some(stack.to_owned())),
+        (names::TAG_OWNER, earlier(names::TAG_OWNER).or_else(|| Some(run.options.owner.clone()))),
+        (names::TAG_VERSION, Some(run.options.version.clone())),
+        (names::TAG_EXPIRES, run.wanted.expires.clone().or_else(|| earlier(names::TAG_EXPIRES))),
+    ];
+    tags.into_iter().filter_map(|(tag, value)| Some((tag.to_owned(), value?))).collect()
+}
+
+/// Marks an operation and its events: letters and digits, not to be met twice.
+pub fn token() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}
