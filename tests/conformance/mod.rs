@@ -1,1 +1,3 @@
 //! Real clients (SDK, AWS CLI, boto3, mysql, redis-cli) against each service.
+
+mod sts;

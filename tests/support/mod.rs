@@ -1,1 +1,8 @@
 //! What tests share: a sealed local cloud, real clients, temporary directories.
+
+#![allow(dead_code, reason = "each is for whichever test needs it")]
+
+pub(crate) mod clients;
+pub(crate) mod cloud;
+
+pub(crate) use cloud::LocalCloud;

@@ -1,4 +1,4 @@
-//! Sts in the local cloud.
+//! STS: who the caller is, and temporary credentials for roles whose trust policy lets the caller in.
 
 use std::sync::Arc;
 
@@ -9,19 +9,30 @@ use crate::local::cloud::Cloud;
 use crate::local::fault::Fault;
 use crate::local::service::{self, Operation, Service, Support};
 use crate::local::store::StoreError;
+use crate::operations;
+
+mod ops;
+mod trust;
 
 /// The operations that work here.
-const OPERATIONS: &[Operation<Sts>] = &[];
+const OPERATIONS: &[Operation<Sts>] = operations!(Sts;
+    Real AssumeRole => ops::assume_role,
+    Real GetAccessKeyInfo => ops::get_access_key_info,
+    Real GetCallerIdentity => ops::get_caller_identity,
+    Real GetSessionToken => ops::get_session_token,
+);
 
-/// The service's state and what it needs of the cloud.
-pub struct Sts {}
+/// STS keeps nothing: a session's credentials carry all that is to be known of them.
+pub struct Sts {
+    cloud: Arc<Cloud>,
+}
 
-/// Opens the service on what an earlier run left.
+/// Opens the service.
 ///
 /// # Errors
-/// State on disk cannot be read.
-pub fn open(_cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
-    Ok(Arc::new(Sts {}))
+/// None: STS has no state.
+pub fn open(cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
+    Ok(Arc::new(Sts { cloud: cloud.clone() }))
 }
 
 #[async_trait]

@@ -1,0 +1,115 @@
+//! Real clients pointed at a local cloud: the SDK, the AWS CLI, boto3, and a raw connection for what no client would send.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use serde_json::Value;
+
+use super::LocalCloud;
+
+/// An access key, and the token that temporary ones have.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    pub(crate) token: Option<String>,
+}
+
+impl Key {
+    /// The home's own.
+    pub(crate) fn root() -> Self {
+        Key { id: "test".into(), secret: "test".into(), token: None }
+    }
+}
+
+impl LocalCloud {
+    /// For the SDK's clients, as the root user: `aws_sdk_iam::Client::new(&cloud.sdk())`. It never retries, so that a test sees every error.
+    pub(crate) fn sdk(&self) -> SdkConfig {
+        self.sdk_as(&Key::root())
+    }
+
+    pub(crate) fn sdk_as(&self, key: &Key) -> SdkConfig {
+        let credentials = Credentials::new(&key.id, &key.secret, key.token.clone(), None, "test");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(self.endpoint())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .build()
+    }
+
+    /// Runs the AWS CLI and reads its JSON; its failure fails the test.
+    pub(crate) async fn aws(&self, args: &[&str]) -> Value {
+        let (success, stdout, stderr) = self.run("aws", args, &Key::root()).await;
+        assert!(success, "aws {} failed:\n{stderr}", args.join(" "));
+        if stdout.trim().is_empty() { Value::Null } else { serde_json::from_str(&stdout).unwrap() }
+    }
+
+    /// Runs the AWS CLI, which must fail, and gives what it says.
+    pub(crate) async fn aws_fails(&self, args: &[&str]) -> String {
+        let (success, stdout, stderr) = self.run("aws", args, &Key::root()).await;
+        assert!(!success, "aws {} succeeded:\n{stdout}", args.join(" "));
+        stderr
+    }
+
+    /// Runs a Python program that has boto3; what it prints is read as JSON. Its failure fails the test.
+    pub(crate) async fn boto3(&self, program: &str) -> Value {
+        let program = format!("import boto3, json\n{program}");
+        let (success, stdout, stderr) = self.run("python3", &["-c", &program], &Key::root()).await;
+        assert!(success, "boto3 failed:\n{stderr}\n{stdout}");
+        if stdout.trim().is_empty() { Value::Null } else { serde_json::from_str(&stdout).unwrap() }
+    }
+
+    /// Runs a program of the clients' environment, knowing nothing but this cloud and `key`.
+    pub(crate) async fn run(&self, program: &str, args: &[&str], key: &Key) -> (bool, String, String) {
+        let bin = client_programs();
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin", bin.display());
+        let mut command = tokio::process::Command::new(bin.join(program));
+        command.args(args).env_clear().env("PATH", path).env("HOME", self.home()).current_dir(self.home());
+        command
+            .env("AWS_ENDPOINT_URL", self.endpoint())
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_DEFAULT_REGION", "us-east-1");
+        command.env("AWS_ACCESS_KEY_ID", &key.id).env("AWS_SECRET_ACCESS_KEY", &key.secret);
+        command
+            .env("AWS_PAGER", "")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_MAX_ATTEMPTS", "1")
+            .env("AWS_DEFAULT_OUTPUT", "json");
+        command.envs(key.token.as_ref().map(|token| ("AWS_SESSION_TOKEN", token)));
+        let output = command.kill_on_drop(true).output().await.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    }
+
+    /// Sends bytes as they are and reads the answer until the server closes; for requests that no client would send.
+    /// The request should say `Connection: close`.
+    pub(crate) async fn send_raw(&self, request: Vec<u8>) -> String {
+        let address = self.endpoint().trim_start_matches("http://").to_owned();
+        let answer = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            // The server may answer and close before it has read everything.
+            let _ = stream.write_all(&request);
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer);
+            String::from_utf8_lossy(&answer).into_owned()
+        });
+        answer.await.unwrap()
+    }
+}
+
+/// Where `aws` and a `python3` with boto3 are: `$LABCTL_TEST_VENV`, or where `tests/install` puts them.
+fn client_programs() -> PathBuf {
+    let named = std::env::var_os("LABCTL_TEST_VENV").map(PathBuf::from);
+    let usual = || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/labctl-venv-aws");
+    let bin = named.unwrap_or_else(usual).join("bin");
+    assert!(bin.join("aws").exists(), "the AWS CLI is not in {}: run tests/run, which installs it", bin.display());
+    bin
+}
