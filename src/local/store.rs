@@ -36,6 +36,13 @@ pub struct StoreError {
     source: io::Error,
 }
 
+impl StoreError {
+    /// For state that is not a shelf. `doing` completes "cannot … PATH".
+    pub fn new(path: impl Into<PathBuf>, doing: &'static str, source: io::Error) -> Self {
+        StoreError { path: path.into(), doing, source }
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {} {}: {}", self.doing, self.path.display(), self.source)

@@ -1,0 +1,45 @@
+//! What a deployment means for one resource: pure, from what there is and what should be.
+
+use crate::template::schema::{self, Replacement};
+
+use super::state::{Intent, Resource};
+
+/// What is to be done with a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Nothing differs that a provider would see.
+    Keep,
+    Create,
+    /// A creation was begun before a crash: ask again with the same token.
+    Resume,
+    Update,
+    /// The provider is asked to update; if it says `NotUpdatable`, the resource is replaced.
+    UpdateOrReplace,
+    /// Make a new one; the old one goes in the cleanup.
+    Replace,
+    /// A rollback takes back a replacement: the old one is still there.
+    Restore,
+}
+
+/// Compares what there is with what should be.
+pub(super) fn decide(resource: Option<&Resource>, kind: &str, intent: &Intent, rolling_back: bool) -> Decision {
+    let Some(resource) = resource else { return Decision::Create };
+    if resource.attempt.is_some() {
+        return Decision::Resume;
+    }
+    if rolling_back && resource.retired.iter().any(|retired| retired.restorable) {
+        return Decision::Restore;
+    }
+    let Some(live) = &resource.live else { return Decision::Create };
+    if live.kind != kind {
+        return Decision::Replace;
+    }
+    if live.plan.properties == intent.properties && live.plan.tags == intent.tags && !resource.uncertain {
+        return Decision::Keep;
+    }
+    match schema::replacement(kind, &live.plan.properties, &intent.properties) {
+        Replacement::Never => Decision::Update,
+        Replacement::Conditional(_) => Decision::UpdateOrReplace,
+        Replacement::Always(_) => Decision::Replace,
+    }
+}
