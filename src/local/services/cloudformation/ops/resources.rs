@@ -62,7 +62,9 @@ pub(in super::super) async fn describe(
             stacks.find(|stack| !stack.is_deleted() && has(stack)).ok_or_else(missing)?
         }
         _ => {
-            return Err(CfnFault::validation("Either StackName or PhysicalResourceId must be specified, and not both."));
+            return Err(CfnFault::validation(
+                "Either StackName or PhysicalResourceId must be specified, and not both.",
+            ));
         }
     };
     if let Some(name) = input.logical_resource_id.as_ref().filter(|name| !stack.resources.contains_key(*name)) {
