@@ -5,9 +5,17 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::evaluate::Evaluation;
 use super::model::Template;
-use super::problem::Problem;
-use super::yaml::Node;
+use super::problem::{Problem, sorted};
+use super::refs::{ReferenceKind, references};
+use super::yaml::{Entry, Node};
+
+/// The function that a value is, with its argument: a mapping whose only key is `Ref` or begins with `Fn::`. The functions
+/// of conditions are told by their context, because `Condition` is an ordinary key of policies.
+pub fn function(node: &Node) -> Option<(&str, &Entry)> {
+    node.single().filter(|(key, _)| *key == "Ref" || key.starts_with("Fn::"))
+}
 
 /// What stands in a value where something is not known before the change is made; CloudFormation's change sets show the same text.
 pub const UNKNOWN: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
@@ -105,9 +113,25 @@ pub struct Evaluator<'a> {
 }
 
 impl<'a> Evaluator<'a> {
-    /// Decides all conditions.
+    /// Decides all conditions. Macros, which only AWS can run, are refused by name.
     pub fn new(template: &'a Template, environment: &'a dyn Environment) -> Result<Self, Vec<Problem>> {
-        Ok(Evaluator { template, environment, conditions: IndexMap::new() })
+        let mut deciding = Deciding { template, environment, decided: IndexMap::new(), problems: Vec::new() };
+        for transform in template.transform.iter().filter(|transform| transform.name != LANGUAGE_EXTENSIONS) {
+            deciding.problems.push(Problem::new(
+                transform.at,
+                "Transform",
+                format!("the macro `{}` is not supported", transform.name),
+            ));
+        }
+        for name in template.conditions.keys() {
+            deciding.decide(name, &mut Vec::new());
+        }
+        if !deciding.problems.is_empty() {
+            return Err(sorted(deciding.problems));
+        }
+        let conditions =
+            template.conditions.keys().map(|name| (name.clone(), deciding.decided.get(name) == Some(&true)));
+        Ok(Evaluator { template, environment, conditions: conditions.collect() })
     }
 
     /// The decided conditions, in the order of the template.
@@ -131,18 +155,108 @@ impl<'a> Evaluator<'a> {
 
     /// The outputs that belong to the stack: value and export name.
     pub fn outputs(&self) -> Result<IndexMap<String, OutputValue>, Vec<Problem>> {
-        Ok(IndexMap::new())
+        let mut outputs = IndexMap::new();
+        let mut problems = Vec::new();
+        for (name, output) in &self.template.outputs {
+            let condition = output.condition.as_ref();
+            if !condition.is_none_or(|condition| self.conditions.get(&condition.name) == Some(&true)) {
+                continue;
+            }
+            let path = format!("Outputs.{name}");
+            let value = self.value(&output.value, &format!("{path}.Value"));
+            let export =
+                output.export.as_ref().map(|export| self.value(export, &format!("{path}.Export.Name"))).transpose();
+            match (value, export) {
+                (Ok(value), Ok(export)) => {
+                    outputs
+                        .insert(name.clone(), OutputValue { value, export, description: output.description.clone() });
+                }
+                (value, export) => problems.extend(value.err().into_iter().chain(export.err()).flatten()),
+            }
+        }
+        if problems.is_empty() { Ok(outputs) } else { Err(problems) }
     }
 
     /// The assertions of `Rules` that do not hold, as AWS words them.
     pub fn broken_rules(&self) -> Result<Vec<String>, Vec<Problem>> {
-        Ok(Vec::new())
+        let mut broken = Vec::new();
+        let mut problems = Vec::new();
+        for (name, rule) in &self.template.rules {
+            let mut evaluation = self.evaluation(&format!("Rules.{name}"));
+            let applies = rule.when.as_ref().is_none_or(|when| evaluation.truth(when));
+            for assertion in rule.assertions.iter().filter(|_| applies) {
+                if !evaluation.truth(&assertion.assert) {
+                    let why = assertion.description.clone().unwrap_or_else(|| format!("Rule {name} failed"));
+                    broken.push(format!("Template validation error: Rule [{name}] failed: {why}"));
+                }
+            }
+            problems.extend(evaluation.problems);
+        }
+        if problems.is_empty() { Ok(broken) } else { Err(problems) }
     }
 
     /// Any value of the template; `path` is where it stands.
-    pub fn value(&self, node: &Node, _path: &str) -> Result<Evaluated, Vec<Problem>> {
-        let _ = self.environment;
-        Ok(Evaluated { value: Some(node.to_json()), unknown: BTreeMap::new() })
+    pub fn value(&self, node: &Node, path: &str) -> Result<Evaluated, Vec<Problem>> {
+        let mut evaluation = self.evaluation(path);
+        let tree = evaluation.tree(node);
+        if evaluation.problems.is_empty() { Ok(tree.into_evaluated()) } else { Err(sorted(evaluation.problems)) }
+    }
+
+    fn evaluation(&self, path: &str) -> Evaluation<'_> {
+        Evaluation {
+            template: self.template,
+            environment: self.environment,
+            conditions: &self.conditions,
+            path: vec![path.to_owned()],
+            problems: Vec::new(),
+        }
+    }
+}
+
+/// The one transform that is done here: it adds functions and runs no code.
+pub const LANGUAGE_EXTENSIONS: &str = "AWS::LanguageExtensions";
+
+/// Conditions in the course of being decided, those that others need first.
+struct Deciding<'a> {
+    template: &'a Template,
+    environment: &'a dyn Environment,
+    decided: IndexMap<String, bool>,
+    problems: Vec<Problem>,
+}
+
+impl Deciding<'_> {
+    fn decide(&mut self, name: &str, waiting: &mut Vec<String>) {
+        let Some(condition) = self.template.conditions.get(name).filter(|_| !self.decided.contains_key(name)) else {
+            return;
+        };
+        if let Some(start) = waiting.iter().position(|waits| waits == name) {
+            let circle = waiting[start..].join(", ");
+            self.problems.push(Problem::new(
+                condition.at,
+                "Conditions",
+                format!("Circular dependency between conditions: [{circle}]"),
+            ));
+            self.decided.insert(name.to_owned(), false);
+            return;
+        }
+        waiting.push(name.to_owned());
+        let path = format!("Conditions.{name}");
+        for reference in references(&condition.expression, &path) {
+            if reference.kind == ReferenceKind::Condition {
+                self.decide(&reference.target, waiting);
+            }
+        }
+        waiting.pop();
+        let mut evaluation = Evaluation {
+            template: self.template,
+            environment: self.environment,
+            conditions: &self.decided,
+            path: vec![path],
+            problems: Vec::new(),
+        };
+        let truth = evaluation.truth(&condition.expression);
+        self.problems.append(&mut evaluation.problems);
+        self.decided.insert(name.to_owned(), truth);
     }
 }
 

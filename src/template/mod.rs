@@ -1,12 +1,17 @@
 //! CloudFormation templates: YAML with positions and tags, intrinsic functions, references, property tables. Pure: no I/O, no SDK; used by both halves.
 
 pub mod dynamic;
+mod evaluate;
+mod functions;
 pub mod intrinsics;
+mod json;
 pub mod model;
 pub mod parameters;
 pub mod problem;
 pub mod refs;
 pub mod schema;
+pub mod sub;
+mod tree;
 pub mod yaml;
 
 pub use model::Template;

@@ -158,8 +158,20 @@ impl Node {
 
 /// Reads one YAML or JSON document. Syntax errors end the reading; duplicate keys, unknown tags and the like are all reported.
 pub fn parse(text: &str) -> Result<Node, Vec<Problem>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.trim_start().starts_with('{') {
+        return parse_yaml(text);
+    }
+    // Flow YAML begins like JSON: whichever reader gets further knows better what is wrong.
+    super::json::parse(text).or_else(|as_json| {
+        let end = |problems: &[Problem]| problems.iter().map(|problem| problem.at).max();
+        parse_yaml(text).map_err(|as_yaml| if end(&as_json) > end(&as_yaml) { as_json } else { as_yaml })
+    })
+}
+
+fn parse_yaml(text: &str) -> Result<Node, Vec<Problem>> {
     let mut builder = Builder::default();
-    for event in Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)) {
+    for event in Parser::new_from_str(text) {
         let step = match event {
             Ok((event, span)) => builder.event(event, position(&span.start)),
             Err(error) => Err(Problem::new(position(error.marker()), "", format!("not valid YAML: {}", error.info()))),
@@ -433,3 +445,7 @@ fn number(text: &str) -> Option<Value> {
     let decimal = numeric && digits.contains('.') && digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     decimal.then(|| text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Float))?
 }
+
+#[cfg(test)]
+#[path = "yaml_tests.rs"]
+mod tests;
