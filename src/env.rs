@@ -8,6 +8,8 @@ pub const LABCTL_LOCAL_PORT: &str = "LABCTL_LOCAL_PORT";
 pub const LABCTL_MYSQLD: &str = "LABCTL_MYSQLD";
 /// Redis or Valkey server program to use instead of the one on PATH.
 pub const LABCTL_REDIS: &str = "LABCTL_REDIS";
+/// Printed by `labctl local env`: the PEM file of the authority behind every certificate of the local cloud.
+pub const LABCTL_LOCAL_CA: &str = "LABCTL_LOCAL_CA";
 /// Set by the AWS tools and the local Lambda: sends every AWS call to this endpoint.
 pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// AWS region. `AWS_DEFAULT_REGION` is read after it.

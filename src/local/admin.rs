@@ -3,7 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /_labctl/health` | `{"status": "ok"}`, 503 while resetting |
-//! | `GET /_labctl/status` | version, pid, endpoint, home, uptime, services with what each runs |
+//! | `GET /_labctl/status` | version, pid, endpoint, home, uptime, engines, services with what each runs |
 //! | `POST /_labctl/stop` | 202; the process drains, stops its children and ends |
 //! | `POST /_labctl/reset` | 200 when every service is empty again |
 
@@ -13,6 +13,7 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::http::json as answer_json;
+use super::process::engines::Engine;
 use super::serve::Supervisor;
 use super::service::Body;
 
@@ -39,6 +40,13 @@ pub(super) async fn answer<B>(supervisor: &Arc<Supervisor>, request: &Request<B>
     }
 }
 
+fn engine(engine: Option<&Engine>) -> Value {
+    engine.map_or(
+        Value::Null,
+        |engine| json!({"kind": engine.kind.name(), "version": engine.version, "program": engine.program}),
+    )
+}
+
 fn status(supervisor: &Supervisor) -> Value {
     let cloud = supervisor.cloud();
     let mut services = Map::new();
@@ -52,6 +60,7 @@ fn status(supervisor: &Supervisor) -> Value {
         "home": supervisor.home().root(),
         "started": supervisor.started().iso8601(),
         "uptime_seconds": supervisor.now().seconds() - supervisor.started().seconds(),
+        "engines": {"sql": engine(supervisor.engines().mysql.as_ref()), "cache": engine(supervisor.engines().redis.as_ref())},
         "services": services,
     })
 }

@@ -31,4 +31,4 @@ pub mod tls;
 pub mod wire;
 
 pub use log::log_to;
-pub use serve::{Found, Options, Running, ServeError, serve};
+pub use serve::{Found, Options, Running, ServeError, serve, wipe};

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use rustix::fs::{FlockOperation, flock};
@@ -20,8 +21,8 @@ use super::fault::Fault;
 use super::home::Home;
 use super::http;
 use super::ids::Ids;
-use super::process::Processes;
 use super::process::engines::Engines;
+use super::process::{Processes, reap};
 use super::service::Service;
 use super::services;
 use super::store::{StoreError, replace};
@@ -102,6 +103,8 @@ fn note(home: &Path) -> io::Result<Option<Found>> {
     }
 }
 
+/// How often the lock is tried, 5 ms apart.
+const LOOKERS: u32 = 50;
 const LOCK: &str = "run/lock";
 const NOTE: &str = "run/serve.json";
 
@@ -121,11 +124,12 @@ pub async fn serve(options: Options) -> Result<Running, ServeError> {
     let unwritable = |source| ServeError::Home { home: options.home.clone(), source };
     let home = Home::open(&options.home).map_err(unwritable)?;
     let lock = lock(&home)?;
+    clear(&home).map_err(unwritable)?;
     let listener = bind(options.port).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { port: options.port, source })?;
     let supervisor = Arc::new(Supervisor {
         authority: Authority::open(&home).map_err(unwritable)?,
-        processes: Processes::start(),
+        processes: Processes::of(&home),
         engines: options.engines,
         started: options.clock.now(),
         clock: options.clock,
@@ -191,8 +195,43 @@ impl Running {
             stop_services(&cloud).await;
         }
         let _ = std::fs::remove_file(self.supervisor.home.root().join(NOTE));
+        if let Err(error) = self.supervisor.home.remove_sockets() {
+            tracing::warn!(%error, "cannot remove the socket directory");
+        }
         tracing::info!("the local cloud has stopped");
     }
+}
+
+/// Removes what a killed local cloud left: its note, its sockets, children that outlived it. Only for whoever has the lock.
+fn clear(home: &Home) -> io::Result<()> {
+    match std::fs::remove_file(home.root().join(NOTE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    for name in reap::sweep(home)? {
+        tracing::warn!(child = name, "ended a process that an earlier local cloud had left");
+    }
+    Ok(())
+}
+
+/// Forgets everything in a home on which no local cloud runs; the certificate authority and the logs stay.
+///
+/// # Errors
+/// A local cloud runs on it, or the directory cannot be written.
+pub fn wipe(home: &Path) -> Result<(), ServeError> {
+    let unwritable = |source| ServeError::Home { home: home.to_owned(), source };
+    let home = Home::open(home).map_err(unwritable)?;
+    let _lock = lock(&home)?;
+    clear(&home).and_then(|()| forget(&home)).map_err(unwritable)
+}
+
+fn forget(home: &Home) -> io::Result<()> {
+    let gone = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    gone(std::fs::remove_dir_all(home.root().join("state")))?;
+    gone(std::fs::remove_file(home.keys().join("session.key")))
 }
 
 fn lock(home: &Home) -> Result<File, ServeError> {
@@ -201,14 +240,15 @@ fn lock(home: &Home) -> Result<File, ServeError> {
     std::fs::create_dir_all(home.run()).map_err(failed)?;
     let path = home.root().join(LOCK);
     let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let by = note(home.root()).ok().flatten();
-            Err(ServeError::Locked { home: home.root().to_owned(), by })
+    // Whoever looks whether a local cloud runs holds the lock for a moment: that is no owner.
+    for _ in 0..LOOKERS {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(file),
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(5)),
+            Err(error) => return Err(failed(error.into())),
         }
-        Err(error) => Err(failed(error.into())),
     }
+    Err(ServeError::Locked { home: home.root().to_owned(), by: note(home.root()).ok().flatten() })
 }
 
 async fn bind(port: u16) -> Result<TcpListener, ServeError> {
@@ -255,6 +295,10 @@ impl Supervisor {
         &self.home
     }
 
+    pub(super) fn engines(&self) -> &Engines {
+        &self.engines
+    }
+
     pub(super) fn started(&self) -> Timestamp {
         self.started
     }
@@ -288,20 +332,11 @@ impl Supervisor {
         if let Some(cloud) = running {
             stop_services(&cloud).await;
         }
-        self.wipe().map_err(|source| ServeError::Home { home: self.home.root().to_owned(), source })?;
+        forget(&self.home).map_err(|source| ServeError::Home { home: self.home.root().to_owned(), source })?;
         let cloud = self.open()?;
         start_services(&cloud).await?;
         self.set_cloud(Some(cloud));
         Ok(())
-    }
-
-    fn wipe(&self) -> io::Result<()> {
-        let gone = |result: io::Result<()>| match result {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        };
-        gone(std::fs::remove_dir_all(self.home.root().join("state")))?;
-        gone(std::fs::remove_file(self.home.keys().join("session.key")))
     }
 
     fn leave_note(&self) -> io::Result<()> {

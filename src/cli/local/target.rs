@@ -1,0 +1,137 @@
+//! The local cloud as a target: what the orchestrator is told of it.
+
+use std::process::Stdio;
+
+use aws_credential_types::Credentials;
+
+use super::{Wish, admin, start};
+use crate::aws::config::{self, Settings};
+use crate::aws::target::{Architecture, Finding, Glibc};
+use crate::aws::{Need, Target};
+use crate::env;
+use crate::error::Failure;
+use crate::local::process::disk;
+use crate::local::process::engines::{Engine, EngineError, Engines, Search};
+use crate::ui::Printer;
+
+/// Key id and secret of the home's owner. Other users of the machine are kept out by who they are, not by a secret.
+pub(super) const KEY: &str = "test";
+
+/// `--region`, else the variables that every AWS tool reads, else us-east-1.
+pub(super) fn region(settings: &Settings) -> String {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let named =
+        settings.region.clone().or_else(|| variable(env::AWS_REGION)).or_else(|| variable(env::AWS_DEFAULT_REGION));
+    named.unwrap_or_else(|| "us-east-1".to_owned())
+}
+
+/// Prepares what `need` asks for and describes it.
+pub(super) async fn fill(wish: &Wish, settings: &Settings, need: &Need, ui: &Printer) -> Result<Target, Failure> {
+    let (endpoint, findings) = match need {
+        Need::Inspect => inspect(wish).await?,
+        Need::Deploy { .. } | Need::Visit => {
+            let engines = start::engines(wish, ui).await?;
+            let up = start::ensure(wish, &engines, ui).await?;
+            let findings = vec![
+                Finding::fine("local cloud", up.found.endpoint.clone()),
+                sql(engines.sql()),
+                cache(engines.cache()),
+                room(wish),
+            ];
+            (up.found.endpoint, findings)
+        }
+    };
+    let region = region(settings);
+    let credentials = Credentials::from_keys(KEY, KEY, None);
+    Ok(Target {
+        name: "local".into(),
+        title: format!("this machine ({endpoint})"),
+        config: config::fixed(&region, &endpoint, credentials),
+        api_url: format!("{endpoint}/_aws/execute-api/{{api}}/{{stage}}"),
+        console: None,
+        architecture: Architecture::HOST,
+        glibc: glibc().await,
+        findings,
+        flags: " --local".into(),
+        region,
+    })
+}
+
+/// What `doctor` wants to know; nothing is started.
+async fn inspect(wish: &Wish) -> Result<(String, Vec<Finding>), Failure> {
+    let found = admin::find(&wish.home)?;
+    let running = match &found {
+        Some(found) if admin::is_healthy(found).await => {
+            Finding::fine("local cloud", format!("runs at {}", found.endpoint))
+        }
+        Some(found) => {
+            Finding::problem("local cloud", format!("process {} does not answer", found.pid), "labctl local stop")
+        }
+        None => Finding::fine("local cloud", format!("does not run; state in {}", wish.home.display())),
+    };
+    let engines = match Engines::find(&Search::here(&wish.home)).await {
+        Ok(engines) => vec![sql(engines.sql()), cache(engines.cache())],
+        Err(error) => vec![problem("engines", &error)],
+    };
+    let endpoint = found.map_or_else(|| format!("http://127.0.0.1:{}", wish.port), |found| found.endpoint);
+    Ok((endpoint, [vec![running], engines, vec![room(wish)]].concat()))
+}
+
+fn engine(subject: &str, engine: Result<&Engine, EngineError>) -> Finding {
+    match engine {
+        Ok(engine) => {
+            Finding::fine(subject, format!("{} {}: {}", engine.kind, engine.version, engine.program.display()))
+        }
+        Err(error) => problem(subject, &error),
+    }
+}
+
+fn problem(subject: &str, error: &EngineError) -> Finding {
+    Finding::problem(subject, error.to_string(), error.remedies().join("; or "))
+}
+
+fn sql(found: Result<&Engine, EngineError>) -> Finding {
+    engine("database engine", found).needed_by(&["AWS::RDS::"])
+}
+
+fn cache(found: Result<&Engine, EngineError>) -> Finding {
+    engine("cache engine", found).needed_by(&["AWS::ElastiCache::"])
+}
+
+fn room(wish: &Wish) -> Finding {
+    match disk::require(&wish.home, disk::NEEDED) {
+        Ok(()) => {
+            let free = disk::free(&wish.home).unwrap_or_default();
+            Finding::fine("disk space", format!("{} free", crate::ui::words::size(free)))
+        }
+        Err(error) => Finding::problem(
+            "disk space",
+            error.to_string(),
+            format!("make room, or name a directory on another disk: export {}=/path/to/a/directory", env::LABCTL_HOME),
+        ),
+    }
+}
+
+/// The C library that functions meet on this machine: its own. Without glibc (musl), functions may need none.
+async fn glibc() -> Glibc {
+    let mut command = tokio::process::Command::new("getconf");
+    let ran = command.arg("GNU_LIBC_VERSION").stdin(Stdio::null()).output().await;
+    let said = ran.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    understand(&said).unwrap_or(Glibc { major: 0, minor: 0 })
+}
+
+fn understand(said: &str) -> Option<Glibc> {
+    let (major, minor) = said.trim().strip_prefix("glibc ")?.split_once('.')?;
+    Some(Glibc { major: major.parse().ok()?, minor: minor.split('.').next()?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_glibc_is_read() {
+        assert_eq!(understand("glibc 2.36\n"), Some(Glibc { major: 2, minor: 36 }));
+        assert_eq!(understand(""), None);
+    }
+}
