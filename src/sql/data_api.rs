@@ -26,6 +26,9 @@ pub enum SqlError {
     /// The database refused it; its own words.
     #[error("{message}")]
     Refused { message: String },
+    /// The Data API does not run this kind of statement.
+    #[error("the Data API does not run this statement: {message}")]
+    NotRunHere { message: String },
     #[error("the database did not become available within {} s", within.as_secs())]
     Unavailable { within: Duration, source: AwsError },
     #[error(transparent)]
@@ -116,8 +119,8 @@ impl DataApi {
             };
             match error.code() {
                 Some("DatabaseResumingException" | "DatabaseUnavailableException") => {}
-                Some("DatabaseErrorException" | "BadRequestException") => {
-                    return Err(SqlError::Refused { message: error.message().unwrap_or_default().to_owned() });
+                Some("DatabaseErrorException" | "BadRequestException" | "UnsupportedResultException") => {
+                    return Err(refusal(&error));
                 }
                 _ => return Err(error.into()),
             }
@@ -167,6 +170,17 @@ impl Execute for DataApi {
         let rollback = self.client.rollback_transaction().resource_arn(cluster_arn).secret_arn(secret_arn);
         rollback.transaction_id(transaction).send().await.map_err(AwsError::of("RollbackTransaction"))?;
         Ok(())
+    }
+}
+
+fn refusal(error: &AwsError) -> SqlError {
+    let message = error.message().unwrap_or_default().to_owned();
+    let unsupported = ["not supported", "not allowed", "isn't supported", "unsupported"];
+    let lower = message.to_lowercase();
+    if unsupported.iter().any(|words| lower.contains(words)) {
+        SqlError::NotRunHere { message }
+    } else {
+        SqlError::Refused { message }
     }
 }
 

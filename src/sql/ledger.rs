@@ -17,6 +17,23 @@ pub struct SqlFile {
     pub text: String,
 }
 
+/// The other way for `LOAD DATA FROM S3`: a function inside the VPC (`docs/design/002-loading-csv.md`).
+#[async_trait::async_trait]
+pub trait Loader: Send + Sync {
+    /// Runs the statement; the error is what the function said.
+    async fn load(&self, statement: &str) -> Result<(), String>;
+}
+
+/// How a folder is applied.
+pub struct Job<'a> {
+    pub database: &'a dyn Execute,
+    /// Fill `${Name}`.
+    pub values: &'a BTreeMap<String, String>,
+    pub loader: Option<&'a dyn Loader>,
+    /// Hears of each statement.
+    pub progress: &'a (dyn Fn(&str) + Send + Sync),
+}
+
 /// What `apply` did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
@@ -65,18 +82,13 @@ struct Row {
 
 type Rows = BTreeMap<(String, usize), Row>;
 
-/// Checks all files, then applies what the ledger does not have. `values` fill `${Name}`; `progress` hears of each statement.
+/// Checks all files, then applies what the ledger does not have.
 ///
 /// # Errors
 /// See [`ApplyError`]. Files that do not split or fill in, and changes to applied statements, are found before anything runs.
-pub async fn apply(
-    database: &dyn Execute,
-    files: &[SqlFile],
-    values: &BTreeMap<String, String>,
-    progress: &(dyn Fn(&str) + Send + Sync),
-) -> Result<Applied, ApplyError> {
-    let files = prepare(files, values)?;
-    let ledger = read_ledger(database).await?;
+pub async fn apply(files: &[SqlFile], job: &Job<'_>) -> Result<Applied, ApplyError> {
+    let files = prepare(files, job.values)?;
+    let ledger = read_ledger(job.database).await?;
     compare(&files, &ledger)?;
     let mut done = Applied::default();
     for file in &files {
@@ -86,9 +98,9 @@ pub async fn apply(
                 done.before += 1;
                 continue;
             }
-            progress(&format!("{}:{} {}", file.name, statement.line, statement.head(4)));
+            (job.progress)(&format!("{}:{} {}", file.name, statement.line, statement.head(4)));
             let entry = Entry { file: &file.name, number, statement, text, begun: row.is_some() };
-            entry.run(database).await.map_err(|source| entry.failed(source))?;
+            entry.run(job).await.map_err(|source| entry.failed(source))?;
             done.statements += 1;
         }
     }
@@ -182,18 +194,32 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    async fn run(&self, database: &dyn Execute) -> Result<(), SqlError> {
+    async fn run(&self, job: &Job<'_>) -> Result<(), SqlError> {
         if self.statement.commits_by_itself() {
-            self.record(database, "NULL", None).await?;
-            if let Err(error) = database.execute(self.text, &[], None).await
-                && !(self.begun && is_there_already(&error))
-            {
-                // Refused is not interrupted: the next run must not take what it finds for its own.
-                self.forget(database).await?;
-                return Err(error);
-            }
-            return self.record(database, "CURRENT_TIMESTAMP(6)", None).await;
+            return self.run_alone(job.database).await;
         }
+        match (self.run_in_transaction(job.database).await, job.loader) {
+            (Err(SqlError::NotRunHere { .. }), Some(loader)) if self.statement.head(4) == "LOAD DATA FROM S3" => {
+                loader.load(self.text).await.map_err(|message| SqlError::Refused { message })?;
+                self.record(job.database, "CURRENT_TIMESTAMP(6)", None).await
+            }
+            (done, _) => done,
+        }
+    }
+
+    async fn run_alone(&self, database: &dyn Execute) -> Result<(), SqlError> {
+        self.record(database, "NULL", None).await?;
+        if let Err(error) = database.execute(self.text, &[], None).await
+            && !(self.begun && is_there_already(&error))
+        {
+            // Refused is not interrupted: the next run must not take what it finds for its own.
+            self.forget(database).await?;
+            return Err(error);
+        }
+        self.record(database, "CURRENT_TIMESTAMP(6)", None).await
+    }
+
+    async fn run_in_transaction(&self, database: &dyn Execute) -> Result<(), SqlError> {
         let transaction = database.begin().await?;
         let work = async {
             database.execute(self.text, &[], Some(&transaction)).await?;
@@ -280,7 +306,11 @@ mod tests {
                 if let Some((text, message)) = &*self.refuse.lock().unwrap()
                     && statement.contains(text.as_str())
                 {
-                    return Err(SqlError::Refused { message: message.clone() });
+                    let message = message.clone();
+                    return Err(match message.contains("not supported") {
+                        true => SqlError::NotRunHere { message },
+                        false => SqlError::Refused { message },
+                    });
                 }
                 self.ran.lock().unwrap().push(statement.to_owned());
             }
@@ -297,13 +327,22 @@ mod tests {
         }
     }
 
+    #[async_trait::async_trait]
+    impl Loader for Fake {
+        async fn load(&self, statement: &str) -> Result<(), String> {
+            self.ran.lock().unwrap().push(format!("loader: {statement}"));
+            Ok(())
+        }
+    }
+
     impl Fake {
         fn refuse(&self, text: &str, message: &str) {
             *self.refuse.lock().unwrap() = Some((text.to_owned(), message.to_owned()));
         }
         async fn apply(&self, text: &str) -> Result<Applied, ApplyError> {
             let files = [SqlFile { name: "001.sql".to_owned(), text: text.to_owned() }];
-            apply(self, &files, &BTreeMap::new(), &|_| ()).await
+            let job = Job { database: self, values: &BTreeMap::new(), loader: Some(self), progress: &|_| () };
+            apply(&files, &job).await
         }
         fn ran(&self) -> Vec<String> {
             std::mem::take(&mut *self.ran.lock().unwrap())
@@ -342,6 +381,19 @@ mod tests {
         assert!(matches!(changed, ApplyError::Changed { number: 2, .. }), "{changed}");
         assert!(matches!(fake.apply("INSERT 1").await.unwrap_err(), ApplyError::Shortened { now: 1, applied: 2, .. }));
         assert!(fake.ran().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_load_that_the_data_api_does_not_run_goes_through_the_loader_once() {
+        let fake = Fake::default();
+        fake.refuse("FROM S3", "statement is not supported");
+        let file = "LOAD DATA FROM S3 's3://b/k' INTO TABLE t";
+        fake.apply(file).await.unwrap();
+        assert_eq!(fake.ran(), [format!("loader: {file}")]);
+        assert_eq!(fake.apply(file).await.unwrap().before, 1);
+        assert!(fake.ran().is_empty());
+        fake.refuse("INSERT", "statement is not supported");
+        assert!(fake.apply("LOAD DATA FROM S3 's3://b/k' INTO TABLE t; INSERT 1").await.is_err());
     }
 
     #[tokio::test]
