@@ -51,6 +51,16 @@ impl Aws {
         request.send().await.map(drop).map_err(AwsError::of("lambda:UpdateFunctionCode"))
     }
 
+    /// Calls a function and waits. The inner error is what the function itself failed with.
+    pub async fn invoke(&self, name: &str, event: &serde_json::Value) -> Result<Result<String, String>, AwsError> {
+        let payload = aws_smithy_types::Blob::new(event.to_string());
+        let sent = self.lambda().invoke().function_name(name).payload(payload).send().await;
+        let answer = sent.map_err(AwsError::of("lambda:Invoke"))?;
+        let text = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
+        let text = text.unwrap_or_default();
+        Ok(if answer.function_error().is_some() { Err(text) } else { Ok(text) })
+    }
+
     /// Functions whose names begin with `prefix`.
     pub async fn functions(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
         let mut pages = self.lambda().list_functions().into_paginator().send();

@@ -266,6 +266,8 @@ impl Wanted {
             for file in &self.lab.sql {
                 before_sql.extend(self.givers(&String::from_utf8_lossy(&file.bytes)));
             }
+            // What the Data API does not run, this function does.
+            before_sql.extend(self.givers("${LoaderFunctionName}"));
             let work = Work::LoadSql { path: sql.path.clone(), cluster: sql.cluster.name.clone() };
             steps.push(step(work, before_sql, action));
         }

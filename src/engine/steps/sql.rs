@@ -1,11 +1,12 @@
 //! Applies the lab's SQL files to its cluster.
 
+use crate::aws::Aws;
 use crate::engine::run::Run;
 use crate::engine::walk::Done;
 use crate::error::Failure;
 use crate::lab::Lab;
 use crate::plan::Step;
-use crate::sql::{self, Address, DataApi, SqlFile};
+use crate::sql::{self, Address, DataApi, Job, Loader, SqlFile};
 use std::collections::BTreeMap;
 
 /// The cluster that a stack's outputs name. The error is the output that is missing.
@@ -27,6 +28,21 @@ pub fn files(lab: &Lab) -> Result<Vec<SqlFile>, String> {
     lab.sql.iter().map(text).collect()
 }
 
+/// The function that loads from inside the VPC, for statements that the Data API does not run.
+struct FunctionLoader<'a> {
+    aws: &'a Aws,
+    function: &'a str,
+}
+
+#[async_trait::async_trait]
+impl Loader for FunctionLoader<'_> {
+    async fn load(&self, statement: &str) -> Result<(), String> {
+        let event = serde_json::json!({"statement": statement});
+        let answer = self.aws.invoke(self.function, &event).await.map_err(|error| error.to_string())?;
+        answer.map(drop).map_err(|said| format!("function {}: {said}", self.function))
+    }
+}
+
 pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
     let failed = || run.failure("cannot apply the lab's SQL");
     let files = files(&run.wanted.lab).map_err(|problem| failed().because(problem))?;
@@ -40,7 +56,11 @@ pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
         events.emit(crate::engine::Event::StepWaiting { step: id.clone(), why: why.to_owned() });
     };
     let database = DataApi::new(run.aws.rdsdata().clone(), address).telling(tell.clone());
-    let applied = sql::apply(&database, &files, &run.names(), &tell).await.map_err(|error| failed().because(error))?;
+    let names = run.names();
+    let loader = names.get("LoaderFunctionName").map(|function| FunctionLoader { aws: run.aws, function });
+    let loader = loader.as_ref().map(|loader| loader as &dyn Loader);
+    let job = Job { database: &database, values: &names, loader, progress: &tell };
+    let applied = sql::apply(&files, &job).await.map_err(|error| failed().because(error))?;
     Ok(match applied.statements {
         0 => Done { did: "applied before".to_owned(), unchanged: true },
         1 => Done::did("1 statement applied"),
