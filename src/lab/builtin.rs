@@ -1,16 +1,71 @@
 //! The files of the built-in labs, embedded.
 
+use include_dir::{Dir, DirEntry, File, include_dir};
+
+/// The embedded folders by their names in the repository.
+static FOLDERS: [(&str, Dir<'static>); 4] = [
+    ("examples", include_dir!("$CARGO_MANIFEST_DIR/examples")),
+    ("lambdas", include_dir!("$CARGO_MANIFEST_DIR/lambdas")),
+    ("sql", include_dir!("$CARGO_MANIFEST_DIR/sql")),
+    ("templates", include_dir!("$CARGO_MANIFEST_DIR/templates")),
+];
+
 /// Names of the built-in labs, sorted.
 pub fn labs() -> Vec<&'static str> {
-    Vec::new()
+    let manifests = folders("examples").filter(|folder| folder.contains(folder.path().join(super::model::MANIFEST)));
+    let mut names: Vec<&str> = manifests.filter_map(|folder| folder.path().to_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+fn folders(name: &str) -> impl Iterator<Item = &'static Dir<'static>> {
+    FOLDERS.iter().filter(move |(folder, _)| *folder == name).flat_map(|(_, dir)| dir.dirs())
 }
 
 /// A file by its path in the repository, such as `templates/network.yaml`.
-pub fn file(_path: &str) -> Option<&'static [u8]> {
-    None
+pub fn file(path: &str) -> Option<&'static [u8]> {
+    let (top, rest) = path.split_once('/')?;
+    let (_, dir) = FOLDERS.iter().find(|(name, _)| *name == top)?;
+    dir.get_file(rest).map(File::contents)
 }
 
 /// The files under a folder of the repository, with their paths, sorted.
-pub fn folder(_path: &str) -> Vec<(String, &'static [u8])> {
-    Vec::new()
+pub fn folder(path: &str) -> Vec<(String, &'static [u8])> {
+    let path = path.trim_end_matches('/');
+    let (top, rest) = path.split_once('/').unwrap_or((path, ""));
+    let Some((_, dir)) = FOLDERS.iter().find(|(name, _)| *name == top) else { return Vec::new() };
+    let Some(dir) = (if rest.is_empty() { Some(dir) } else { dir.get_dir(rest) }) else { return Vec::new() };
+    let mut found = Vec::new();
+    collect(dir, top, &mut found);
+    found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    found
+}
+
+fn collect(dir: &'static Dir<'static>, top: &str, found: &mut Vec<(String, &'static [u8])>) {
+    for entry in dir.entries() {
+        match entry {
+            DirEntry::Dir(dir) => collect(dir, top, found),
+            DirEntry::File(file) => {
+                found.extend(file.path().to_str().map(|path| (format!("{top}/{path}"), file.contents())))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{file, folder, labs};
+
+    #[test]
+    fn the_labs_and_their_files_are_there() {
+        assert!(labs().contains(&"superheroes"));
+        assert!(file("examples/superheroes/lab.yaml").is_some());
+        assert!(file("examples/superheroes/nothing").is_none());
+        let names: Vec<String> = folder("sql/superheroes").into_iter().map(|(path, _)| path).collect();
+        assert!(
+            names.iter().all(|name| name.starts_with("sql/superheroes/")) && names.is_sorted() && !names.is_empty()
+        );
+        assert!(folder("lambdas/superheroes").iter().any(|(path, _)| path == "lambdas/superheroes/Cargo.toml"));
+        assert!(folder("nothing").is_empty() && folder("sql/nothing").is_empty());
+    }
 }

@@ -1,6 +1,7 @@
 //! Lab manifests: a file in, a typed lab out, all problems at once.
 
 pub mod builtin;
+mod checks;
 pub mod load;
 pub mod model;
 pub mod parameters;

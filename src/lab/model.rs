@@ -5,7 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use crate::template::model::Named;
+use crate::template::reader::Named;
 use crate::template::{Position, Template};
 
 /// The manifest's file name.

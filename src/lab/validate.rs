@@ -1,10 +1,345 @@
 //! The manifest's text into types: every unknown key, wrong type and wrong value, each with its place and the near miss.
 
+use indexmap::IndexMap;
+use regex::Regex;
+
+use crate::template::problem::sorted;
+use crate::template::reader::{Named, Reader, join};
+use crate::template::yaml::{self, Entry, Node};
 use crate::template::{Position, Problem};
 
-use super::model::Manifest;
+use super::checks;
+use super::model::{Data, Function, Manifest, Parameter, ParameterKind, Sql};
+use super::parameters::canonical;
+
+const KEYS: &[&str] = &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks"];
+const TYPES: &[&str] = &["string", "integer", "number", "boolean", "choice"];
+/// A lab's name is part of every name that labctl gives, and some of those are short.
+const MAX_NAME: usize = 32;
 
 /// Reads `lab.yaml`.
-pub fn manifest(_text: &str) -> Result<Manifest, Vec<Problem>> {
-    Err(vec![Problem::new(Position { line: 1, column: 1 }, "", "not read yet")])
+pub fn manifest(text: &str) -> Result<Manifest, Vec<Problem>> {
+    let document = yaml::parse(text)?;
+    let mut reader = Reader::default();
+    let manifest = whole(&mut reader, &document);
+    if reader.problems.is_empty() { Ok(manifest) } else { Err(sorted(reader.problems)) }
+}
+
+fn whole(reader: &mut Reader, document: &Node) -> Manifest {
+    reader.mapping_of("", document);
+    reader.known_keys(document, "", "key", KEYS);
+    let lab = required(reader, document, "", "lab").unwrap_or_default();
+    if !lab.is_empty() && !is_name(&lab) {
+        reader.problem(at(document, "lab"), "lab", format!("`{lab}` is no lab name: {NAME_RULE}"));
+    }
+    let description = required(reader, document, "", "description").unwrap_or_default();
+    let stacks = stacks(reader, document);
+    Manifest {
+        lab,
+        description,
+        parameters: entries(reader, document, "parameters", parameter),
+        functions: entries(reader, document, "functions", function),
+        data: items(reader, document, "data", data),
+        sql: document.get("sql").and_then(|node| sql(reader, node, &stacks)),
+        checks: items(reader, document, "checks", checks::check),
+        stacks,
+    }
+}
+
+const NAME_RULE: &str = "small letters, digits and hyphens, a letter first, at most 32 characters";
+
+fn is_name(name: &str) -> bool {
+    let signs = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    signs && name.len() <= MAX_NAME && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+/// Where a key's value stands, or the mapping that lacks it.
+pub(super) fn at(node: &Node, key: &str) -> Position {
+    node.get(key).map_or(node.at, |value| value.at)
+}
+
+pub(super) fn required(reader: &mut Reader, node: &Node, path: &str, key: &str) -> Option<String> {
+    if node.get(key).is_none() && node.as_map().is_some() {
+        reader.problem(node.at, path, format!("`{key}` is missing"));
+    }
+    reader.text(node, path, key)
+}
+
+fn entries<T>(
+    reader: &mut Reader,
+    document: &Node,
+    section: &str,
+    read: impl Fn(&mut Reader, &str, &str, &Entry) -> Option<T>,
+) -> IndexMap<String, T> {
+    let Some(node) = document.get(section) else { return IndexMap::new() };
+    let mut found = IndexMap::new();
+    for (name, entry) in reader.mapping_of(section, node).into_iter().flatten() {
+        let path = join(section, name);
+        if reader.mapping_of(&path, &entry.node).is_some() {
+            found.extend(read(reader, &path, name, entry).map(|value| (name.clone(), value)));
+        }
+    }
+    found
+}
+
+fn items<T>(
+    reader: &mut Reader,
+    document: &Node,
+    section: &str,
+    read: impl Fn(&mut Reader, &str, &Node) -> Option<T>,
+) -> Vec<T> {
+    let Some(node) = document.get(section) else { return Vec::new() };
+    let Some(list) = node.as_list() else {
+        reader.problem(node.at, section, format!("must be a list, not {}", node.kind()));
+        return Vec::new();
+    };
+    let mut found = Vec::with_capacity(list.len());
+    for (index, item) in list.iter().enumerate() {
+        let path = join(section, &index.to_string());
+        if reader.mapping_of(&path, item).is_some() {
+            found.extend(read(reader, &path, item));
+        }
+    }
+    found
+}
+
+fn stacks(reader: &mut Reader, document: &Node) -> Vec<Named> {
+    let names = reader.names(document, "", "stacks");
+    if names.is_empty() {
+        reader.problem(at(document, "stacks"), "stacks", "a lab needs at least one stack");
+    }
+    for (index, stack) in names.iter().enumerate() {
+        if !is_name(&stack.name) {
+            reader.problem(stack.at, "stacks", format!("`{}` is no stack name: {NAME_RULE}", stack.name));
+        }
+        if names[..index].iter().any(|earlier| earlier.name == stack.name) {
+            reader.problem(stack.at, "stacks", format!("the stack `{}` is there twice", stack.name));
+        }
+    }
+    names
+}
+
+fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Option<Parameter> {
+    let node = &entry.node;
+    if !name.bytes().all(|b| b.is_ascii_alphanumeric()) || name.is_empty() {
+        reader.problem(entry.at, path, "a parameter's name is letters and digits, as in a template");
+    }
+    let kind = required(reader, node, path, "type")?;
+    let own: &[&str] = match kind.as_str() {
+        "string" => &["min", "max", "pattern"],
+        "integer" | "number" => &["min", "max"],
+        "choice" => &["values"],
+        "boolean" => &[],
+        _ => {
+            let problem = Problem::new(at(node, "type"), join(path, "type"), format!("unknown type `{kind}`"));
+            reader.problems.push(problem.near(&kind, TYPES.iter().copied()));
+            return None;
+        }
+    };
+    let known: Vec<&str> = ["type", "default", "description"].iter().chain(own).copied().collect();
+    reader.known_keys(node, path, &format!("key of a parameter of type {kind}"), &known);
+    let kind = match kind.as_str() {
+        "string" => {
+            let (min, max) = bounds(reader, node, path);
+            ParameterKind::String { min, max, pattern: pattern(reader, node, path) }
+        }
+        "integer" => {
+            let (min, max) = bounds(reader, node, path);
+            ParameterKind::Integer { min, max }
+        }
+        "number" => {
+            let (min, max) = bounds(reader, node, path);
+            ParameterKind::Number { min, max }
+        }
+        "choice" => ParameterKind::Choice { values: choices(reader, node, path) },
+        _ => ParameterKind::Boolean,
+    };
+    let default = reader.text(node, path, "default").and_then(|value| match canonical(&kind, &value) {
+        Ok(value) => Some(value),
+        Err(what) => {
+            reader.problem(at(node, "default"), &join(path, "default"), format!("{what}: {value}"));
+            None
+        }
+    });
+    Some(Parameter { at: entry.at, kind, default, description: reader.text(node, path, "description") })
+}
+
+fn bounds<T: std::str::FromStr + PartialOrd>(reader: &mut Reader, node: &Node, path: &str) -> (Option<T>, Option<T>) {
+    let (min, max) = (reader.number(node, path, "min"), reader.number(node, path, "max"));
+    if let (Some(least), Some(most)) = (&min, &max)
+        && least > most
+    {
+        reader.problem(at(node, "max"), &join(path, "max"), "is less than `min`");
+    }
+    (min, max)
+}
+
+fn pattern(reader: &mut Reader, node: &Node, path: &str) -> Option<String> {
+    let pattern = reader.text(node, path, "pattern")?;
+    if let Err(error) = Regex::new(&pattern) {
+        let line = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
+        reader.problem(at(node, "pattern"), &join(path, "pattern"), format!("no regular expression: {line}"));
+        return None;
+    }
+    Some(pattern)
+}
+
+fn choices(reader: &mut Reader, node: &Node, path: &str) -> Vec<String> {
+    let list = node.get("values").and_then(Node::as_list).unwrap_or_default();
+    if list.is_empty() {
+        reader.problem(at(node, "values"), path, "`values` must be a list of at least one choice");
+    }
+    let mut values = Vec::with_capacity(list.len());
+    for item in list {
+        match item.scalar_text() {
+            Some(text) => values.push(text),
+            None => reader.problem(item.at, &join(path, "values"), format!("must be strings, not {}", item.kind())),
+        }
+    }
+    values
+}
+
+fn function(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Option<Function> {
+    let node = &entry.node;
+    reader.known_keys(node, path, "key of a function", &["crate", "handler"]);
+    let crate_name = reader.text(node, path, "crate").unwrap_or_else(|| name.to_owned());
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !crate_name.chars().all(good) || crate_name.is_empty() {
+        reader.problem(at(node, "crate"), &join(path, "crate"), format!("`{crate_name}` is no crate name"));
+    }
+    Some(Function {
+        at: entry.at,
+        crate_name,
+        handler: reader.text(node, path, "handler").unwrap_or_else(|| "bootstrap".to_owned()),
+    })
+}
+
+/// Paths stay beside the manifest: nothing of the user's is uploaded by a manifest that came from elsewhere.
+fn inside(reader: &mut Reader, node: &Node, path: &str, key: &str) -> Option<String> {
+    let file = required(reader, node, path, key)?;
+    if file.starts_with('/') || file.split('/').any(|step| step == ".." || step.is_empty()) {
+        reader.problem(at(node, key), &join(path, key), "must be a path beside the manifest, without `..`");
+        return None;
+    }
+    Some(file)
+}
+
+fn data(reader: &mut Reader, path: &str, node: &Node) -> Option<Data> {
+    reader.known_keys(node, path, "key of a data file", &["file", "to"]);
+    let (file, to) = (inside(reader, node, path, "file"), required(reader, node, path, "to")?);
+    let key = to.strip_prefix("s3://").and_then(|rest| rest.split_once('/'));
+    if key.is_none_or(|(bucket, key)| bucket.is_empty() || key.is_empty()) {
+        reader.problem(
+            at(node, "to"),
+            &join(path, "to"),
+            "must be `s3://<bucket>/<key>`, such as s3://${LabBucket}/heroes.csv",
+        );
+    }
+    Some(Data { at: node.at, file: file?, to })
+}
+
+fn sql(reader: &mut Reader, node: &Node, stacks: &[Named]) -> Option<Sql> {
+    reader.mapping_of("sql", node)?;
+    reader.known_keys(node, "sql", "key of `sql`", &["path", "cluster"]);
+    let path = inside(reader, node, "sql", "path");
+    let cluster = required(reader, node, "sql", "cluster")?;
+    let place = at(node, "cluster");
+    if !stacks.iter().any(|stack| stack.name == cluster) {
+        let problem = Problem::new(place, "sql.cluster", format!("`{cluster}` is no stack of this lab"));
+        reader.problems.push(problem.near(&cluster, stacks.iter().map(|stack| stack.name.as_str())));
+    }
+    Some(Sql { at: node.at, path: path?, cluster: Named { name: cluster, at: place } })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::manifest;
+    use crate::lab::builtin;
+    use crate::lab::model::{Action, ParameterKind};
+
+    #[test]
+    fn the_built_in_manifests_are_read() {
+        for lab in builtin::labs() {
+            let text = builtin::file(&format!("examples/{lab}/lab.yaml")).unwrap();
+            let manifest = manifest(std::str::from_utf8(text).unwrap()).unwrap();
+            assert_eq!(manifest.lab, lab);
+            assert!(!manifest.checks.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_manifest_becomes_types() {
+        let text = "
+lab: demo
+description: a demo
+parameters: { Ttl: { type: integer, min: 1, default: 5, description: seconds } }
+stacks: [network, aurora]
+functions: { hello: {} }
+data: [{ file: rows.csv, to: 's3://${LabBucket}/rows.csv' }]
+sql: { path: sql, cluster: aurora }
+checks:
+  - name: get
+    http: { path: /x, headers: { X-A: 1 } }
+    expect: { status: 200, text: ok }
+  - { name: rows, sql: SELECT 1 AS a, expect: { rows: [{ a: 1 }] } }
+";
+        let manifest = manifest(text).unwrap();
+        assert_eq!(manifest.parameters["Ttl"].kind, ParameterKind::Integer { min: Some(1), max: None });
+        let hello = &manifest.functions["hello"];
+        assert_eq!((hello.crate_name.as_str(), hello.handler.as_str()), ("hello", "bootstrap"));
+        let Action::Http(http) = &manifest.checks[0].action else { panic!("{:?}", manifest.checks[0]) };
+        assert_eq!((http.method.as_str(), http.path.as_str(), http.repeat), ("GET", "/x", 1));
+        assert_eq!((http.headers["X-A"].as_str(), http.expect.status), ("1", Some(200)));
+        let Action::Sql(sql) = &manifest.checks[1].action else { panic!("{:?}", manifest.checks[1]) };
+        assert_eq!((sql.statement.as_str(), sql.rows.as_ref().map(Vec::len)), ("SELECT 1 AS a", Some(1)));
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once_with_its_place_and_the_near_miss() {
+        let text = "
+lab: Demo
+descripton: a demo
+parameters:
+  Ttl: { type: integr }
+  Size: { type: integer, min: 5, max: 1, default: x, valus: [1] }
+  Mode: { type: choice }
+stacks: [network, network]
+functions: { hello: { crat: x } }
+data: [{ file: ../etc/passwd, to: /tmp/x }]
+sql: { path: /sql, cluster: netwrk }
+checks:
+  - { name: one, http: { methd: GET }, expect: {} }
+  - { name: two, sql: SELECT 1, http: {}, expect: { status: 200 } }
+  - { http: { json: 1, body: x, path: x, repeat: 0 }, expect: { statu: 200 } }
+";
+        let problems = manifest(text).unwrap_err();
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let expected = [
+            "2:1: `description` is missing",
+            "2:6: lab: `Demo` is no lab name: small letters, digits and hyphens, a letter first, at most 32 characters",
+            "3:1: unknown key `descripton` (did you mean `description`?)",
+            "5:16: parameters.Ttl.type: unknown type `integr` (did you mean `integer`?)",
+            "6:39: parameters.Size.max: is less than `min`",
+            "6:51: parameters.Size.default: must be an integer: x",
+            "6:54: parameters.Size: unknown key of a parameter of type integer `valus`",
+            "7:9: parameters.Mode: `values` must be a list of at least one choice",
+            "8:19: stacks: the stack `network` is there twice",
+            "9:23: functions.hello: unknown key of a function `crat` (did you mean `crate`?)",
+            "10:16: data.0.file: must be a path beside the manifest, without `..`",
+            "10:35: data.0.to: must be `s3://<bucket>/<key>`, such as s3://${LabBucket}/heroes.csv",
+            "11:14: sql.path: must be a path beside the manifest, without `..`",
+            "11:29: sql.cluster: `netwrk` is no stack of this lab (did you mean `network`?)",
+            "13:26: checks.0.http: unknown key of `http` `methd` (did you mean `method`?)",
+            "13:48: checks.0.expect: nothing is expected: at least one of status, json, contains, text, headers",
+            "14:5: checks.1: has both `http` and `sql`: make it two checks",
+            "15:5: checks.2: `name` is missing",
+            "15:13: checks.2.http: has both `json` and `body`",
+            "15:39: checks.2.http.path: must begin with `/`",
+            "15:50: checks.2.http.repeat: must be from 1 to 10000",
+            "15:65: checks.2.expect: unknown key of `expect` for `http` `statu` (did you mean `status`?)",
+        ];
+        assert_eq!(problems, expected);
+    }
 }

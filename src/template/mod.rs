@@ -1,5 +1,6 @@
 //! CloudFormation templates: YAML with positions and tags, intrinsic functions, references, property tables. Pure: no I/O, no SDK; used by both halves.
 
+pub mod check;
 pub mod dynamic;
 mod evaluate;
 mod functions;
@@ -8,6 +9,7 @@ mod json;
 pub mod model;
 pub mod parameters;
 pub mod problem;
+pub mod reader;
 pub mod refs;
 pub mod schema;
 pub mod sub;

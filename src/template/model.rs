@@ -5,6 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 
 use super::problem::{Position, Problem};
+use super::reader::{Named, Reader, join};
 use super::yaml::{Entry, Node};
 
 /// AWS's limits.
@@ -31,13 +32,6 @@ pub struct Template {
     pub outputs: IndexMap<String, Output>,
     /// The whole document, as read.
     pub document: Node,
-}
-
-/// A name used somewhere, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    pub name: String,
-    pub at: Position,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -244,17 +238,7 @@ const RESOURCE_KEYS: &[&str] = &[
 ];
 const OUTPUT_KEYS: &[&str] = &["Value", "Export", "Condition", "Description"];
 
-/// Collects problems while it reads.
-#[derive(Default)]
-struct Reader {
-    problems: Vec<Problem>,
-}
-
 impl Reader {
-    fn problem(&mut self, at: Position, path: &str, what: impl Into<String>) {
-        self.problems.push(Problem::new(at, path, what));
-    }
-
     fn template(&mut self, document: Node) -> Template {
         let mut template = Template {
             format_version: None,
@@ -327,15 +311,6 @@ impl Reader {
         }
     }
 
-    fn known_keys(&mut self, node: &Node, path: &str, what: &str, known: &[&str]) {
-        for (key, entry) in node.as_map().into_iter().flatten() {
-            if !known.contains(&key.as_str()) {
-                let problem = Problem::new(entry.at, path, format!("unknown {what} `{key}`"));
-                self.problems.push(problem.near(key, known.iter().copied()));
-            }
-        }
-    }
-
     /// One section: names checked, each entry read.
     fn section<T>(
         &mut self,
@@ -371,66 +346,6 @@ impl Reader {
         for (name, resource) in &template.resources {
             if template.parameters.contains_key(name) {
                 self.problem(resource.at, &format!("Resources.{name}"), "a parameter has the same name");
-            }
-        }
-    }
-
-    fn text(&mut self, node: &Node, path: &str, key: &str) -> Option<String> {
-        let found = node.get(key)?;
-        let text = found.scalar_text();
-        if text.is_none() {
-            self.problem(found.at, &join(path, key), format!("must be a string, not {}", found.kind()));
-        }
-        text
-    }
-
-    /// A name or a list of names.
-    fn names(&mut self, node: &Node, path: &str, key: &str) -> Vec<Named> {
-        let Some(found) = node.get(key) else { return Vec::new() };
-        let items = found.as_list().unwrap_or(std::slice::from_ref(found));
-        let mut names = Vec::with_capacity(items.len());
-        for item in items {
-            match item.as_str() {
-                Some(name) => names.push(Named { name: name.to_owned(), at: item.at }),
-                None => self.problem(item.at, &join(path, key), format!("must be a name, not {}", item.kind())),
-            }
-        }
-        names
-    }
-
-    fn name(&mut self, node: &Node, path: &str, key: &str) -> Option<Named> {
-        let found = node.get(key)?;
-        let name = found.as_str().map(|name| Named { name: name.to_owned(), at: found.at });
-        if name.is_none() {
-            self.problem(found.at, &join(path, key), format!("must be a name, not {}", found.kind()));
-        }
-        name
-    }
-
-    fn mapping_of<'a>(&mut self, path: &str, node: &'a Node) -> Option<&'a super::yaml::Map> {
-        if node.as_map().is_none() {
-            self.problem(node.at, path, format!("must be a mapping, not {}", node.kind()));
-        }
-        node.as_map()
-    }
-
-    fn number<T: std::str::FromStr>(&mut self, node: &Node, path: &str, key: &str) -> Option<T> {
-        let found = node.get(key)?;
-        let number = found.scalar_text().and_then(|text| text.parse().ok());
-        if number.is_none() {
-            self.problem(found.at, &join(path, key), "must be a number");
-        }
-        number
-    }
-
-    fn boolean(&mut self, node: &Node, path: &str, key: &str) -> bool {
-        let Some(found) = node.get(key) else { return false };
-        match found.scalar_text().map(|text| text.to_lowercase()).as_deref() {
-            Some("true") => true,
-            Some("false") => false,
-            _ => {
-                self.problem(found.at, &join(path, key), "must be true or false");
-                false
             }
         }
     }
@@ -609,11 +524,6 @@ impl Reader {
             description: self.text(node, path, "Description"),
         })
     }
-}
-
-/// `Resources.Cluster` + `Type` → `Resources.Cluster.Type`.
-pub(crate) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// What a parameter's type may be, apart from the plain ones; all but two may stand in `List<>`.

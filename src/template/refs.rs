@@ -3,8 +3,9 @@
 use indexmap::{IndexMap, IndexSet};
 
 use super::intrinsics::{Pseudo, function};
-use super::model::{Named, Template, join};
+use super::model::Template;
 use super::problem::{Position, Problem, sorted};
+use super::reader::{Named, join};
 use super::sub::{self, Piece};
 use super::yaml::{Node, Value};
 
