@@ -39,8 +39,7 @@ impl Run {
             Decision::Keep => self.keep(name, intent).await,
             Decision::Create | Decision::Replace => self.make(name, kind, intent).await,
             Decision::Resume => self.resume(blueprint, name, intent, rolling_back).await,
-            Decision::Update => self.change(name, intent, false).await,
-            Decision::UpdateOrReplace => self.change(name, intent, true).await,
+            Decision::Update => self.change(name, intent, true).await,
             Decision::Restore => self.restore(name, intent).await,
         }
     }
@@ -145,8 +144,7 @@ impl Run {
         match self.cell.peek(|stack| decide(stack.resources.get(name), kind, &intent, rolling_back)) {
             Decision::Keep => self.keep(name, intent).await,
             Decision::Restore => self.restore(name, intent).await,
-            Decision::Update => self.change(name, intent, false).await,
-            Decision::UpdateOrReplace => self.change(name, intent, true).await,
+            Decision::Update => self.change(name, intent, true).await,
             Decision::Create | Decision::Replace | Decision::Resume => self.make(name, kind, intent).await,
         }
     }

@@ -12,9 +12,8 @@ pub(super) enum Decision {
     Create,
     /// A creation was begun before a crash: ask again with the same token.
     Resume,
+    /// The provider is asked to change it; if it says `NotUpdatable`, the resource is replaced.
     Update,
-    /// The provider is asked to update; if it says `NotUpdatable`, the resource is replaced.
-    UpdateOrReplace,
     /// Make a new one; the old one goes in the cleanup.
     Replace,
     /// A rollback takes back a replacement: the old one is still there.
@@ -38,8 +37,7 @@ pub(super) fn decide(resource: Option<&Resource>, kind: &str, intent: &Intent, r
         return Decision::Keep;
     }
     match schema::replacement(kind, &live.plan.properties, &intent.properties) {
-        Replacement::Never => Decision::Update,
-        Replacement::Conditional(_) => Decision::UpdateOrReplace,
+        Replacement::Never | Replacement::Conditional(_) => Decision::Update,
         Replacement::Always(_) => Decision::Replace,
     }
 }
