@@ -67,7 +67,7 @@ impl Diff<'_> {
         };
         let mut details = self.property_details(name, live, &found, &intent);
         details.extend(attribute_details(live, &intent));
-        if details.is_empty() && !resource.uncertain {
+        if details.is_empty() && !resource.uncertain && live.kind == kind {
             return Ok(None);
         }
         let replacement = if live.kind == kind { replacement(&details) } else { "True" };
