@@ -1,27 +1,75 @@
-//! Lambda in the local cloud.
+//! Lambda: a function's own `bootstrap`, run through the real Runtime API by pools of warm processes.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 
 use crate::local::call::{Call, Reply};
 use crate::local::cloud::Cloud;
 use crate::local::fault::Fault;
-use crate::local::service::{self, Operation, Service, Support};
+use crate::local::http::full;
+use crate::local::resource::ResourceType;
+use crate::local::service::{self, Body, Grade, Operation, Service, Support};
 use crate::local::store::StoreError;
+use crate::operations;
 
-/// The operations that work here.
-const OPERATIONS: &[Operation<Lambda>] = &[];
+mod cfn;
+mod code;
+mod faults;
+mod names;
+mod ops;
+mod queue;
+mod runtime;
+mod state;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
-/// The service's state and what it needs of the cloud.
-pub struct Lambda {}
+pub use state::Lambda;
+
+/// Where the zip of a function can be fetched, with the link that GetFunction gives.
+const CODE_PATH: &str = "/_aws/lambda/code/";
+
+/// The operations that work here. Invoke has a payload and a status of its own, so it stands apart.
+const OPERATIONS: &[Operation<Lambda>] = operations!(Lambda;
+    Real CreateFunction => ops::create::create,
+    Real UpdateFunctionCode => ops::update::code,
+    Real UpdateFunctionConfiguration => ops::update::configuration,
+    Real GetFunction => ops::functions::get,
+    Real GetFunctionConfiguration => ops::functions::configuration,
+    Real ListFunctions => ops::functions::list,
+    Real DeleteFunction => ops::functions::delete,
+    Real PublishVersion => ops::versions::publish,
+    Real ListVersionsByFunction => ops::versions::list,
+    Real CreateAlias => ops::aliases::create,
+    Real UpdateAlias => ops::aliases::update,
+    Real GetAlias => ops::aliases::get,
+    Real DeleteAlias => ops::aliases::delete,
+    Real ListAliases => ops::aliases::list,
+    Real AddPermission => ops::policy::add,
+    Real RemovePermission => ops::policy::remove,
+    Real GetPolicy => ops::policy::get,
+    Real PutFunctionConcurrency => ops::concurrency::put,
+    Real GetFunctionConcurrency => ops::concurrency::get,
+    Real DeleteFunctionConcurrency => ops::concurrency::delete,
+    Real GetAccountSettings => ops::concurrency::account,
+    Real TagResource => ops::tags::tag,
+    Real UntagResource => ops::tags::untag,
+    Real ListTags => ops::tags::list,
+    Real PutFunctionEventInvokeConfig => ops::events::put,
+    Real UpdateFunctionEventInvokeConfig => ops::events::update,
+    Real GetFunctionEventInvokeConfig => ops::events::get,
+    Real DeleteFunctionEventInvokeConfig => ops::events::delete,
+);
 
 /// Opens the service on what an earlier run left.
 ///
 /// # Errors
 /// State on disk cannot be read.
-pub fn open(_cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
-    Ok(Arc::new(Lambda {}))
+pub fn open(cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
+    Ok(Arc::new(Lambda::open(cloud.clone())?))
 }
 
 #[async_trait]
@@ -31,10 +79,49 @@ impl Service for Lambda {
     }
 
     fn support(&self) -> Vec<Support> {
-        service::support(OPERATIONS)
+        let mut all = service::support(OPERATIONS);
+        all.push(Support { operation: "Invoke", grade: Grade::Real });
+        all
     }
 
     async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
-        service::run(self, OPERATIONS, call).await
+        match call.operation.as_str() {
+            "Invoke" => ops::invoke::invoke(self, call).await,
+            _ => service::run(self, OPERATIONS, call).await,
+        }
+    }
+
+    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+        cfn::types()
+    }
+
+    async fn http(self: Arc<Self>, request: Request<Incoming>) -> Option<Response<Body>> {
+        let (secret, file) = request.uri().path().strip_prefix(CODE_PATH)?.split_once('/')?;
+        let functions = self.functions.get();
+        let all = functions.values().flat_map(|here| here.values()).flat_map(|function| function.all_versions());
+        let zip = all.map(|version| self.code.zip(&version.code));
+        let zip = (secret == self.link_secret).then_some(zip)?.into_iter().find(|zip| zip.ends_with(file));
+        let found = match zip {
+            Some(path) => tokio::fs::read(path).await.ok(),
+            None => None,
+        };
+        let mut response = Response::new(full(found.clone().unwrap_or_default()));
+        if found.is_none() {
+            *response.status_mut() = StatusCode::NOT_FOUND;
+        }
+        Some(response)
+    }
+
+    async fn start(self: Arc<Self>) -> Result<(), Fault> {
+        // What a killed cloud left behind: nobody else writes here.
+        let _ = std::fs::remove_dir_all(self.cloud.home.run().join("lambda"));
+        self.remove_unused_code().await.map_err(Fault::internal)?;
+        self.fleet.tidy_in_background();
+        self.resume_events();
+        Ok(())
+    }
+
+    async fn stop(self: Arc<Self>) {
+        self.fleet.stop().await;
     }
 }

@@ -1,0 +1,164 @@
+//! All pools of the cloud, and who may start how many environments.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use super::pool::Pool;
+use super::{Invocation, Outcome};
+use crate::local::cloud::Cloud;
+use crate::local::services::lambda::code::CodeStore;
+use crate::local::services::lambda::faults::LambdaFault;
+use crate::local::services::lambda::state::Version;
+
+const TIDY_EVERY: Duration = Duration::from_secs(30);
+
+/// How many calls of a function may run at once.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::local::services::lambda) struct Limits {
+    pub reserved: Option<u32>,
+    /// What all functions without a reservation share.
+    pub unreserved: u32,
+}
+
+/// Every pool, by the version's ARN.
+pub(in crate::local::services::lambda) struct Fleet {
+    cloud: Arc<Cloud>,
+    pools: RwLock<HashMap<String, Arc<Pool>>>,
+    /// Running calls by function; those without a reservation count in `shared` too.
+    running: RwLock<HashMap<String, Arc<AtomicUsize>>>,
+    shared: Arc<AtomicUsize>,
+}
+
+/// The right to one running call; given back when dropped.
+struct Permit(Vec<Arc<AtomicUsize>>);
+
+impl Permit {
+    fn take(counters: Vec<(Arc<AtomicUsize>, usize, &'static str)>) -> Result<Self, LambdaFault> {
+        let mut permit = Permit(Vec::with_capacity(counters.len()));
+        for (counter, most, reason) in counters {
+            if counter.fetch_add(1, Ordering::AcqRel) >= most {
+                counter.fetch_sub(1, Ordering::AcqRel);
+                return Err(LambdaFault::Throttled(reason));
+            }
+            permit.0.push(counter);
+        }
+        Ok(permit)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        for counter in &self.0 {
+            counter.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Fleet {
+    pub(in crate::local::services::lambda) fn new(cloud: Arc<Cloud>) -> Arc<Self> {
+        let (pools, running) = (RwLock::default(), RwLock::default());
+        Arc::new(Fleet { cloud, pools, running, shared: Arc::default() })
+    }
+
+    /// Ends unused environments from time to time.
+    pub(in crate::local::services::lambda) fn tidy_in_background(self: &Arc<Self>) {
+        let fleet: Weak<Self> = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(TIDY_EVERY).await;
+                let Some(fleet) = fleet.upgrade() else { return };
+                fleet.all().iter().for_each(Pool::tidy);
+            }
+        });
+    }
+
+    fn all(&self) -> Vec<Arc<Pool>> {
+        self.pools.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The pool of this revision; one of an older revision takes no new work and ends when its calls have.
+    fn pool(&self, version: &Arc<Version>, code: &CodeStore) -> Arc<Pool> {
+        let key = version.arn();
+        if let Some(pool) = self.pools.read().unwrap_or_else(PoisonError::into_inner).get(&key)
+            && pool.version.revision == version.revision
+        {
+            return pool.clone();
+        }
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(&key) {
+            // A call that read its version before an update may come after one that read the new: the newer stays.
+            if pool.version.revision == version.revision || pool.version.modified > version.modified {
+                return pool.clone();
+            }
+            pool.retire();
+        }
+        let pool = Pool::new(self.cloud.clone(), version.clone(), code.directory(&version.code));
+        pools.insert(key, pool.clone());
+        pool
+    }
+
+    fn counter(&self, function: &str) -> Arc<AtomicUsize> {
+        if let Some(counter) = self.running.read().unwrap_or_else(PoisonError::into_inner).get(function) {
+            return counter.clone();
+        }
+        self.running.write().unwrap_or_else(PoisonError::into_inner).entry(function.to_owned()).or_default().clone()
+    }
+
+    fn permit(&self, version: &Version, limits: Limits) -> Result<Permit, LambdaFault> {
+        let function = self.counter(&format!("{}/{}", version.region, version.name));
+        Permit::take(match limits.reserved {
+            Some(most) => vec![(function, most as usize, "ReservedFunctionConcurrentInvocationLimitExceeded")],
+            None => vec![(self.shared.clone(), limits.unreserved as usize, "ConcurrentInvocationLimitExceeded")],
+        })
+    }
+
+    /// Runs one invocation to its end, whether or not the caller stays.
+    pub(in crate::local::services::lambda) async fn run(
+        &self,
+        version: &Arc<Version>,
+        code: &CodeStore,
+        limits: Limits,
+        invocation: Invocation,
+    ) -> Result<Outcome, LambdaFault> {
+        let permit = self.permit(version, limits)?;
+        let pool = self.pool(version, code);
+        let running = tokio::spawn(async move {
+            let outcome = pool.run(invocation).await;
+            drop(permit);
+            outcome
+        });
+        match running.await {
+            Ok(outcome) => outcome.map_err(LambdaFault::Other),
+            Err(error) => Err(LambdaFault::Internal(error.to_string())),
+        }
+    }
+
+    /// Forgets a version (or, with the function's unqualified ARN, all of them); gives back the pools that now end.
+    pub(in crate::local::services::lambda) fn retire(&self, arn: &str) -> Vec<Retired> {
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        let versions = format!("{arn}:");
+        let keys: Vec<String> = pools.keys().filter(|key| *key == arn || key.starts_with(&versions)).cloned().collect();
+        let gone: Vec<_> = keys.iter().filter_map(|key| pools.remove(key)).collect();
+        gone.iter().for_each(Pool::retire);
+        gone.into_iter().map(Retired).collect()
+    }
+
+    /// Ends every process.
+    pub(in crate::local::services::lambda) async fn stop(&self) {
+        for pool in self.all() {
+            pool.stop().await;
+        }
+    }
+}
+
+/// A pool that takes no more work.
+pub(in crate::local::services::lambda) struct Retired(Arc<Pool>);
+
+impl Retired {
+    /// Waits until its last environment has ended.
+    pub(in crate::local::services::lambda) async fn ended(&self) {
+        self.0.ended().await;
+    }
+}

@@ -1,0 +1,320 @@
+//! One environment: a process of the function, its Runtime API, its log, its memory limit.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::api::{Answer, Init, Job, MOST_RESPONSE, Server, Slot};
+use super::environment::{Credentials, Place, assume, variables};
+use super::failure::Failure;
+use super::log_lines::{self, Report};
+use super::log_stream::LogStream;
+use super::output::Output;
+use super::{Invocation, Outcome};
+use crate::local::cloud::Cloud;
+use crate::local::fault::Fault;
+use crate::local::process::{self, Child, ChildSpec};
+use crate::local::services::lambda::state::Version;
+
+/// "The Init phase is limited to 10 seconds."
+pub(super) const INIT_WITHIN: Duration = Duration::from_secs(10);
+/// How often the memory of a process is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// An environment whose keys end sooner than this takes no more work.
+const KEYS_LEFT: i64 = 5 * 60 * 1000;
+
+/// A warm environment.
+pub(super) struct Worker {
+    cloud: Arc<Cloud>,
+    version: Arc<Version>,
+    slot: Arc<Slot>,
+    child: Arc<Child>,
+    output: Output,
+    pub log: Arc<LogStream>,
+    memory: Arc<Memory>,
+    keys_until: i64,
+    /// Reported with the first invocation.
+    init: Option<Duration>,
+    scratch: PathBuf,
+    _server: Server,
+    _watch: JoinSet<()>,
+}
+
+/// An environment that did not start, and the log that says so.
+pub(super) struct NotStarted {
+    pub failure: Failure,
+    pub log: Arc<LogStream>,
+}
+
+/// How an invocation on one environment ended.
+pub(super) enum Ran {
+    Done(Outcome),
+    /// The process was gone before it fetched the work.
+    Undelivered(Invocation),
+}
+
+#[derive(Default)]
+struct Memory {
+    peak: AtomicU64,
+    exceeded: AtomicBool,
+}
+
+impl Worker {
+    /// Starts the function's `bootstrap` and waits until it asks for work.
+    pub(super) async fn start(
+        cloud: &Arc<Cloud>,
+        version: &Arc<Version>,
+        task_root: &Path,
+        within: Duration,
+    ) -> Result<Worker, NotStarted> {
+        let log = LogStream::open(cloud.clone(), version.scope(), version.logging.group.clone(), &version.version);
+        let began = Instant::now();
+        if let Some(line) = log_lines::init_start(version, cloud.clock.now()) {
+            log.line(line);
+        }
+        let mut worker = match Worker::spawn(cloud, version, task_root, log.clone()).await {
+            Ok(worker) => worker,
+            Err(failure) => {
+                log.line(log_lines::init_report(version, cloud.clock.now(), began.elapsed(), &failure));
+                return Err(NotStarted { failure, log });
+            }
+        };
+        match worker.ready(within).await {
+            Ok(()) => {
+                worker.init = Some(began.elapsed());
+                Ok(worker)
+            }
+            Err(failure) => {
+                worker.output.drain();
+                log.line(log_lines::init_report(version, cloud.clock.now(), began.elapsed(), &failure));
+                worker.end_process().await;
+                Err(NotStarted { failure, log })
+            }
+        }
+    }
+
+    async fn spawn(
+        cloud: &Arc<Cloud>,
+        version: &Arc<Version>,
+        task_root: &Path,
+        log: Arc<LogStream>,
+    ) -> Result<Worker, Failure> {
+        let internal = |error: &dyn std::fmt::Display| Failure::Fault(Fault::internal(error));
+        let program = entrypoint(task_root)?;
+        let keys: Credentials = assume(cloud, version).await.map_err(Failure::Fault)?;
+        let slot = Slot::new();
+        let server = Server::start(slot.clone()).await.map_err(|error| internal(&error))?;
+        let scratch = cloud.home.run().join("lambda").join(cloud.ids.lower(16));
+        std::fs::create_dir_all(&scratch).map_err(|error| internal(&error))?;
+        let place = Place { runtime_api: server.address, task_root, scratch: &scratch, log_stream: &log.name };
+        let spec = ChildSpec {
+            name: format!("function {}", version.name),
+            program,
+            args: Vec::new(),
+            env: variables(cloud, version, &keys, &place),
+            directory: task_root.to_owned(),
+            output: process::spawn::Output::Piped,
+        };
+        let mut child = cloud.processes.spawn(spec).await.map_err(|error| not_spawned(&error))?;
+        let output = Output::of(&mut child, &log).map_err(|error| internal(&error))?;
+        let (child, memory) = (Arc::new(child), Arc::new(Memory::default()));
+        let mut watch = JoinSet::new();
+        watch.spawn(watch_memory(child.clone(), memory.clone(), u64::from(version.memory) << 20));
+        Ok(Worker {
+            cloud: cloud.clone(),
+            version: version.clone(),
+            slot,
+            child,
+            output,
+            log,
+            memory,
+            keys_until: keys.expiration.millis(),
+            init: None,
+            scratch,
+            _server: server,
+            _watch: watch,
+        })
+    }
+
+    async fn ready(&self, within: Duration) -> Result<(), Failure> {
+        let mut init = self.slot.init();
+        let started = async {
+            match init.wait_for(|init| !matches!(init, Init::Starting)).await.as_deref() {
+                Ok(Init::Failed { body, kind }) => Err(Failure::Reported { body: body.clone(), kind: kind.clone() }),
+                _ => Ok(()),
+            }
+        };
+        tokio::select! {
+            biased;
+            started = started => started,
+            status = self.child.wait() => Err(self.death(status)),
+            () = tokio::time::sleep(within) => Err(Failure::InitTimedOut),
+        }
+    }
+
+    fn death(&self, status: std::process::ExitStatus) -> Failure {
+        match self.memory.exceeded.load(Ordering::Relaxed) {
+            true => Failure::OutOfMemory,
+            false => Failure::Exited(status),
+        }
+    }
+
+    /// Alive, and with keys that last.
+    pub(super) fn is_usable(&self) -> bool {
+        self.child.ended().is_none() && self.keys_until - self.cloud.clock.now().millis() > KEYS_LEFT
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.child.ended().is_none()
+    }
+
+    pub(super) fn child(&self) -> Arc<Child> {
+        self.child.clone()
+    }
+
+    /// Gives the process one invocation and waits for its answer, its death or the function's timeout.
+    pub(super) async fn run(&mut self, invocation: Invocation) -> Ran {
+        let (now, began) = (self.cloud.clock.now(), Instant::now());
+        let timeout = Duration::from_secs(u64::from(self.version.timeout));
+        let (request_id, tail) = (invocation.request_id.clone(), invocation.tail);
+        let trace_id = trace_id(&self.version, now.seconds());
+        let (done, answered) = oneshot::channel();
+        if tail {
+            self.log.start_tail();
+        }
+        if let Some(line) = log_lines::start(&self.version, now, &request_id) {
+            self.log.line(line);
+        }
+        let deadline_ms = now.millis() + i64::from(self.version.timeout) * 1000;
+        self.slot.give(Job { invocation, deadline_ms, trace_id: trace_id.clone(), done });
+        let answer = tokio::select! {
+            biased;
+            answer = answered => match answer {
+                Ok(Answer::Response(body)) => Ok(body),
+                Ok(Answer::Error { body, kind }) => Err(Failure::Reported { body, kind }),
+                Ok(Answer::TooLarge) => Err(Failure::ResponseTooLarge(MOST_RESPONSE)),
+                Err(_) => Err(Failure::Fault(Fault::internal("the invocation was dropped"))),
+            },
+            status = self.child.wait() => match self.slot.take_back() {
+                Some(job) => return Ran::Undelivered(job.invocation),
+                None => Err(self.death(status)),
+            },
+            () = tokio::time::sleep(timeout) => Err(Failure::TimedOut { seconds: timeout.as_secs_f64() }),
+        };
+        self.slot.forget();
+        let fatal = matches!(answer, Err(Failure::TimedOut { .. } | Failure::Exited(_) | Failure::OutOfMemory));
+        if fatal {
+            self.child.kill().await;
+        }
+        self.output.drain();
+        let report = Report {
+            request_id: &request_id,
+            duration: began.elapsed(),
+            init: self.init.take(),
+            memory_used: self.memory.peak.load(Ordering::Relaxed),
+            failure: answer.as_ref().err(),
+            trace_id: &trace_id,
+        };
+        finish_log(&self.log, &self.cloud, &self.version, &report);
+        let (payload, failed) = match answer {
+            Ok(body) => (body, false),
+            Err(failure) => (failure.payload(&request_id), true),
+        };
+        Ran::Done(Outcome { payload, failed, tail: if tail { self.log.take_tail() } else { None } })
+    }
+
+    async fn end_process(&self) {
+        self.child.kill().await;
+        let _ = std::fs::remove_dir_all(&self.scratch);
+    }
+
+    /// Ends the process and sends the rest of its log.
+    pub(super) async fn end(self) {
+        self.end_process().await;
+        self.output.drain();
+        self.log.close().await;
+    }
+}
+
+/// Writes what Lambda writes after an invocation.
+pub(super) fn finish_log(log: &LogStream, cloud: &Cloud, version: &Version, report: &Report<'_>) {
+    let now = cloud.clock.now();
+    if let Some(line) = report.failure.and_then(|failure| failure.log_line(report.request_id, &now.iso8601())) {
+        log.line(line);
+    }
+    for line in log_lines::end(version, now, report) {
+        log.line(line);
+    }
+}
+
+/// `bootstrap` in the root of the zip; there are no layers here, so `/opt` is empty.
+fn entrypoint(task_root: &Path) -> Result<PathBuf, Failure> {
+    let program = task_root.join("bootstrap");
+    match std::fs::metadata(&program) {
+        Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => match is_program(&program) {
+            true => Ok(program),
+            false => Err(Failure::Entrypoint("fork/exec /var/task/bootstrap: exec format error".into())),
+        },
+        Ok(found) if found.is_file() => {
+            Err(Failure::Entrypoint("fork/exec /var/task/bootstrap: permission denied".into()))
+        }
+        _ => Err(Failure::Entrypoint("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".into())),
+    }
+}
+
+/// An ELF file or a script with its interpreter. exec(3) hands anything else to a shell, which Lambda does not.
+fn is_program(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut magic));
+    read.is_ok() && (magic == *b"\x7fELF" || magic.starts_with(b"#!"))
+}
+
+fn not_spawned(error: &process::SpawnError) -> Failure {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    match source.and_then(std::io::Error::raw_os_error) {
+        // ENOEXEC, ENOENT (its interpreter is not there), EACCES: what the function's author can mend.
+        Some(8) => Failure::Entrypoint("fork/exec /var/task/bootstrap: exec format error".into()),
+        Some(2) => Failure::Entrypoint("fork/exec /var/task/bootstrap: no such file or directory".into()),
+        Some(13) => Failure::Entrypoint("fork/exec /var/task/bootstrap: permission denied".into()),
+        _ => Failure::Fault(Fault::internal(error)),
+    }
+}
+
+/// `Root=1-…;Parent=…;Sampled=…`
+pub(super) fn trace_id(version: &Version, seconds: i64) -> String {
+    let (high, low, parent): (u64, u32, u64) = rand::random();
+    let sampled = u8::from(version.tracing == "Active");
+    format!("Root=1-{seconds:08x}-{high:016x}{low:08x};Parent={parent:016x};Sampled={sampled}")
+}
+
+/// Ends the process when its own memory (what no file backs) exceeds the limit.
+async fn watch_memory(child: Arc<Child>, memory: Arc<Memory>, limit: u64) {
+    let path = format!("/proc/{}/status", child.pid());
+    while child.ended().is_none() {
+        let Some((resident, own)) = std::fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| Some((kilobytes(&text, "VmRSS:")?, kilobytes(&text, "RssAnon:")?)))
+        else {
+            return;
+        };
+        memory.peak.fetch_max(resident << 10, Ordering::Relaxed);
+        if own << 10 > limit {
+            memory.exceeded.store(true, Ordering::Relaxed);
+            child.kill().await;
+            return;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// A field of `/proc/<pid>/status`.
+fn kilobytes(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,271 @@
+//! Functions, their versions and aliases, as they are kept on disk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::code::CodeStore;
+use super::faults::LambdaFault;
+use super::names::{LATEST, Target};
+use super::queue::Queue;
+use super::runtime::Fleet;
+use crate::local::cloud::Cloud;
+use crate::local::scope::Scope;
+use crate::local::store::{Shelf, StoreError};
+
+const LAYOUT: u32 = 1;
+
+/// Code and configuration: `$LATEST`, or a version that no longer changes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Version {
+    /// `$LATEST`, `1`, `2`, …
+    pub version: String,
+    pub name: String,
+    pub region: String,
+    pub account: String,
+    pub runtime: String,
+    pub role: String,
+    pub handler: String,
+    pub description: String,
+    pub timeout: u32,
+    pub memory: u32,
+    pub environment: BTreeMap<String, String>,
+    pub network: Network,
+    pub tracing: String,
+    pub ephemeral: u32,
+    pub logging: Logging,
+    pub architecture: String,
+    pub code: Code,
+    /// Milliseconds since the epoch.
+    pub modified: i64,
+    /// Changes with every change; a pool of processes belongs to one revision.
+    pub revision: String,
+}
+
+/// Where a function's zip is: `code/<hex of the digest>/`, shared by all that have the same bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Code {
+    /// Base64 of the SHA-256 of the zip, as `CodeSha256` shows it.
+    pub sha256: String,
+    pub size: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Network {
+    pub subnets: Vec<String>,
+    pub groups: Vec<String>,
+    pub vpc: String,
+    pub ipv6: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Logging {
+    /// `Text` or `JSON`.
+    pub format: String,
+    pub application_level: Option<String>,
+    pub system_level: Option<String>,
+    pub group: String,
+}
+
+impl Version {
+    /// The unqualified ARN for `$LATEST`, the qualified one for a version.
+    pub(super) fn arn(&self) -> String {
+        let arn = self.scope().arn("lambda", format!("function:{}", self.name));
+        if self.version == LATEST { arn } else { format!("{arn}:{}", self.version) }
+    }
+
+    /// The scope of the Lambda service itself, where this function lives.
+    pub(super) fn scope(&self) -> Scope {
+        Scope::root(self.region.clone()).as_service("lambda.amazonaws.com")
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Alias {
+    pub version: String,
+    pub description: String,
+    /// Other versions that take a share of the calls, with their share.
+    pub weights: BTreeMap<String, f64>,
+    pub revision: String,
+    pub made_by: String,
+}
+
+/// One statement of a function's resource policy, in the words of the policy document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Statement {
+    #[serde(rename = "Sid")]
+    pub id: String,
+    #[serde(rename = "Effect")]
+    pub effect: String,
+    #[serde(rename = "Principal")]
+    pub principal: serde_json::Value,
+    #[serde(rename = "Action")]
+    pub action: String,
+    #[serde(rename = "Resource")]
+    pub resource: String,
+    #[serde(rename = "Condition", default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<serde_json::Value>,
+}
+
+/// How asynchronous invocations are retried.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct EventConfig {
+    pub retries: Option<u32>,
+    pub age: Option<u32>,
+    pub modified: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Function {
+    pub latest: Shared<Version>,
+    pub versions: BTreeMap<u64, Shared<Version>>,
+    pub next_version: u64,
+    pub aliases: BTreeMap<String, Alias>,
+    /// Resource policies by qualifier; the empty one is the function's own.
+    pub policies: BTreeMap<String, Vec<Statement>>,
+    pub reserved: Option<u32>,
+    pub tags: BTreeMap<String, String>,
+    pub event_configs: BTreeMap<String, EventConfig>,
+    /// The request that made it: the same request again finds what it made.
+    pub made_by: String,
+}
+
+impl Function {
+    /// The version that a qualifier stands for, an alias's weights drawn with `draw` in `0.0..1.0`.
+    pub(super) fn resolve(&self, qualifier: Option<&str>, draw: fn() -> f64) -> Option<&Shared<Version>> {
+        match qualifier {
+            None | Some(LATEST) => Some(&self.latest),
+            Some(qualifier) => match qualifier.parse::<u64>() {
+                Ok(number) => self.versions.get(&number),
+                Err(_) => {
+                    let alias = self.aliases.get(qualifier)?;
+                    let mut at = if alias.weights.is_empty() { 1.0 } else { draw() };
+                    let extra = alias.weights.iter().find(|(_, weight)| {
+                        at -= **weight;
+                        at < 0.0
+                    });
+                    self.resolve(Some(extra.map_or(&alias.version, |(version, _)| version)), || 1.0)
+                }
+            },
+        }
+    }
+
+    /// Is `qualifier` a version or an alias of this function?
+    pub(super) fn knows(&self, qualifier: &str) -> bool {
+        self.resolve(Some(qualifier), || 1.0).is_some()
+    }
+
+    /// `$LATEST` and every published version.
+    pub(super) fn all_versions(&self) -> impl Iterator<Item = &Shared<Version>> {
+        std::iter::once(&self.latest).chain(self.versions.values())
+    }
+}
+
+/// A record shared between the document's old and new state: a change copies pointers and not the whole account.
+#[derive(Debug)]
+pub(super) struct Shared<T>(pub Arc<T>);
+
+impl<T> Shared<T> {
+    pub(super) fn new(record: T) -> Self {
+        Shared(Arc::new(record))
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Shared(self.0.clone())
+    }
+}
+
+impl<T> std::ops::Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Serialize> Serialize for Shared<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shared<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Shared::new)
+    }
+}
+
+/// Functions by region and name.
+pub(super) type Functions = BTreeMap<String, BTreeMap<String, Shared<Function>>>;
+
+/// The service's state and what it needs of the cloud.
+pub struct Lambda {
+    pub(super) cloud: Arc<Cloud>,
+    pub(super) functions: Shelf<Functions>,
+    pub(super) fleet: Arc<Fleet>,
+    pub(super) queue: Queue,
+    pub(super) code: CodeStore,
+    /// Held for reading from unpacking code to recording its function, for writing while unused code is removed.
+    pub(super) code_in_use: tokio::sync::RwLock<()>,
+    /// What a link to a function's zip must carry; new with every start.
+    pub(super) link_secret: String,
+}
+
+impl Lambda {
+    pub(super) fn open(cloud: Arc<Cloud>) -> Result<Self, StoreError> {
+        let home = cloud.home.state("lambda");
+        let functions = Shelf::open(home.join("functions.json"), LAYOUT)?;
+        Ok(Lambda {
+            functions,
+            fleet: Fleet::new(cloud.clone()),
+            queue: Queue::new(home.join("events")),
+            code: CodeStore::new(home.join("code")),
+            code_in_use: tokio::sync::RwLock::new(()),
+            link_secret: cloud.ids.lower(40),
+            cloud,
+        })
+    }
+
+    pub(super) fn function(&self, scope: &Scope, target: &Target) -> Result<Shared<Function>, LambdaFault> {
+        let functions = self.functions.get();
+        let found = functions.get(&scope.region).and_then(|functions| functions.get(&target.name)).cloned();
+        let found = found.ok_or_else(|| LambdaFault::NoFunction(target.arn(scope)))?;
+        match &target.qualifier {
+            Some(qualifier) if !found.knows(qualifier) => Err(LambdaFault::NoFunction(target.arn(scope))),
+            _ => Ok(found),
+        }
+    }
+
+    /// The function's version that the target stands for.
+    pub(super) fn version(&self, scope: &Scope, target: &Target) -> Result<Arc<Version>, LambdaFault> {
+        let function = self.function(scope, target)?;
+        let version = function.resolve(target.qualifier.as_deref(), rand::random::<f64>);
+        version.map(|version| version.0.clone()).ok_or_else(|| LambdaFault::NoFunction(target.arn(scope)))
+    }
+
+    /// Changes one function's record.
+    pub(super) async fn change<R>(
+        &self,
+        scope: &Scope,
+        target: &Target,
+        change: impl FnOnce(&mut Function) -> Result<R, LambdaFault>,
+    ) -> Result<R, LambdaFault> {
+        self.functions
+            .change(|functions| {
+                let found = functions.get_mut(&scope.region).and_then(|functions| functions.get_mut(&target.name));
+                let function = found.ok_or_else(|| LambdaFault::NoFunction(target.arn(scope)))?;
+                if target.qualifier.as_deref().is_some_and(|qualifier| !function.knows(qualifier)) {
+                    return Err(LambdaFault::NoFunction(target.arn(scope)));
+                }
+                change(Arc::make_mut(&mut function.0))
+            })
+            .await
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.cloud.clock.now().millis()
+    }
+}
