@@ -1,4 +1,5 @@
-//! Rds in the local cloud.
+//! RDS: Aurora MySQL clusters on real engines. `cluster` runs one, `frontdoor` is where its clients connect, `rewrite` knows
+//! what Aurora adds to SQL; `state`, `ops` and `lifecycle` are the control plane.
 
 use std::sync::Arc;
 
@@ -7,21 +8,77 @@ use async_trait::async_trait;
 use crate::local::call::{Call, Reply};
 use crate::local::cloud::Cloud;
 use crate::local::fault::Fault;
+use crate::local::resource::ResourceType;
 use crate::local::service::{self, Operation, Service, Support};
 use crate::local::store::StoreError;
+use crate::operations;
+
+mod cfn;
+mod cluster;
+mod engine;
+mod faults;
+mod frontdoor;
+mod lifecycle;
+mod ops;
+mod parameters;
+pub(crate) mod rewrite;
+mod state;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
+mod versions;
+mod views;
+
+pub(crate) use engine::door_socket;
+pub use state::Rds;
 
 /// The operations that work here.
-const OPERATIONS: &[Operation<Rds>] = &[];
-
-/// The service's state and what it needs of the cloud.
-pub struct Rds {}
+const OPERATIONS: &[Operation<Rds>] = operations!(Rds;
+    Real CreateDBCluster => ops::clusters::create,
+    Real DescribeDBClusters => ops::clusters::describe,
+    Real ModifyDBCluster => ops::clusters::modify,
+    Real DeleteDBCluster => ops::clusters::delete,
+    Real StartDBCluster => ops::clusters::start,
+    Real StopDBCluster => ops::clusters::stop,
+    Real AddRoleToDBCluster => ops::roles::add,
+    Real RemoveRoleFromDBCluster => ops::roles::remove,
+    Real EnableHttpEndpoint => ops::roles::enable_http,
+    Real DisableHttpEndpoint => ops::roles::disable_http,
+    Real CreateDBInstance => ops::instances::create,
+    Real DescribeDBInstances => ops::instances::describe,
+    Modelled ModifyDBInstance => ops::instances::modify,
+    Real DeleteDBInstance => ops::instances::delete,
+    Real RebootDBInstance => ops::instances::reboot,
+    Modelled CreateDBSubnetGroup => ops::subnets::create,
+    Modelled DescribeDBSubnetGroups => ops::subnets::describe,
+    Modelled ModifyDBSubnetGroup => ops::subnets::modify,
+    Modelled DeleteDBSubnetGroup => ops::subnets::delete,
+    Real CreateDBClusterParameterGroup => ops::parameters::create_cluster,
+    Real DescribeDBClusterParameterGroups => ops::parameters::describe_cluster,
+    Real ModifyDBClusterParameterGroup => ops::parameters::modify_cluster,
+    Real ResetDBClusterParameterGroup => ops::parameters::reset_cluster,
+    Real DescribeDBClusterParameters => ops::parameters::list_cluster,
+    Real DeleteDBClusterParameterGroup => ops::parameters::delete_cluster,
+    Modelled CreateDBParameterGroup => ops::parameters::create_instance,
+    Modelled DescribeDBParameterGroups => ops::parameters::describe_instance,
+    Modelled ModifyDBParameterGroup => ops::parameters::modify_instance,
+    Modelled ResetDBParameterGroup => ops::parameters::reset_instance,
+    Modelled DescribeDBParameters => ops::parameters::list_instance,
+    Modelled DeleteDBParameterGroup => ops::parameters::delete_instance,
+    Modelled AddTagsToResource => ops::tags::add,
+    Modelled RemoveTagsFromResource => ops::tags::remove,
+    Modelled ListTagsForResource => ops::tags::list,
+    Modelled DescribeDBEngineVersions => ops::catalog::versions,
+    Modelled DescribeOrderableDBInstanceOptions => ops::catalog::orderable,
+    Real DescribeEvents => ops::catalog::events,
+);
 
 /// Opens the service on what an earlier run left.
 ///
 /// # Errors
 /// State on disk cannot be read.
-pub fn open(_cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
-    Ok(Arc::new(Rds {}))
+pub fn open(cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
+    Ok(Arc::new(Rds::open(cloud.clone())?))
 }
 
 #[async_trait]
@@ -36,5 +93,18 @@ impl Service for Rds {
 
     async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
         service::run(self, OPERATIONS, call).await
+    }
+
+    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+        cfn::types()
+    }
+
+    async fn start(self: Arc<Self>) -> Result<(), Fault> {
+        lifecycle::restore(&self).await;
+        Ok(())
+    }
+
+    async fn stop(self: Arc<Self>) {
+        futures_util::future::join_all(self.all_running().iter().map(|cluster| cluster.stop())).await;
     }
 }

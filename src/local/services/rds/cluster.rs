@@ -1,0 +1,411 @@
+//! A DB cluster at run time: its engine, watched and brought back, and its front door.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts, OptsBuilder};
+use tokio::sync::{Mutex, watch};
+use tracing::{error, info, warn};
+
+use super::engine::{self, ADMIN, ClusterSecret, First, HEALTH, Layout, TRANSFER_ROLE};
+use super::frontdoor::{Door, native_hash};
+use super::rewrite::literal;
+use crate::local::cloud::Cloud;
+use crate::local::process::engines::{Engine, EngineKind};
+use crate::local::process::spawn::Output;
+use crate::local::process::{Child, ChildSpec, SpawnError, ready};
+use crate::local::scope::Scope;
+
+/// What the control plane decides about a running cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) identifier: String,
+    pub(crate) scope: Scope,
+    pub(crate) resource_id: String,
+    pub(crate) port: u16,
+    pub(crate) iam: bool,
+    pub(crate) require_secure_transport: bool,
+    pub(crate) all_roles_on_login: bool,
+    /// The roles that S3 statements act in, if they are associated with the cluster.
+    pub(crate) load_role: Option<String>,
+    pub(crate) select_role: Option<String>,
+    /// The parameters that the engine itself has.
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// `127.0.0.1:40001`.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+/// How the engine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    Starting,
+    Running,
+    Stopped,
+    /// Its last start failed, for this reason; it is being tried again.
+    Failing(String),
+}
+
+/// Why a cluster did not come up or an administrator's statement failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClusterError {
+    #[error("{0}")]
+    Disk(#[from] io::Error),
+    #[error(transparent)]
+    Setup(#[from] engine::SetupError),
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    #[error(transparent)]
+    NotReady(#[from] ready::NotReady<mysql_async::Error>),
+    #[error("the engine refused an internal statement: {0}")]
+    Sql(#[from] mysql_async::Error),
+    #[error("the engine did not come up: {0}")]
+    Down(String),
+    #[error("the port {port} of the cluster is taken: {source}")]
+    Port { port: u16, source: io::Error },
+}
+
+/// A running cluster.
+pub(crate) struct Cluster {
+    pub(crate) cloud: Arc<Cloud>,
+    engine: Engine,
+    layout: Layout,
+    secret: ClusterSecret,
+    settings: RwLock<Arc<Settings>>,
+    health: watch::Sender<Health>,
+    stopping: watch::Sender<bool>,
+    discarding: std::sync::atomic::AtomicBool,
+    admin: Mutex<Option<Conn>>,
+    /// How many statements of an account are reading or writing S3's files now.
+    transfers: Mutex<HashMap<String, usize>>,
+}
+
+/// How long an engine may take to answer after its start; recovery after a kill takes longer than a clean start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Cluster {
+    /// Starts the engine and opens the front door; does not wait for either to be usable.
+    ///
+    /// # Errors
+    /// The files cannot be written, or the port is taken.
+    pub(crate) async fn launch(
+        cloud: Arc<Cloud>,
+        engine: Engine,
+        settings: Settings,
+    ) -> Result<Arc<Self>, ClusterError> {
+        let layout = Layout::open(&cloud, &settings.resource_id)?;
+        let secret = ClusterSecret::open(&layout)?;
+        let cluster = Arc::new(Cluster {
+            cloud,
+            engine,
+            layout,
+            secret,
+            settings: RwLock::new(Arc::new(settings)),
+            health: watch::Sender::new(Health::Starting),
+            stopping: watch::Sender::new(false),
+            discarding: std::sync::atomic::AtomicBool::new(false),
+            admin: Mutex::new(None),
+            transfers: Mutex::default(),
+        });
+        Door::open(cluster.clone()).await?;
+        tokio::spawn(cluster.clone().supervise());
+        Ok(cluster)
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.health.borrow().clone()
+    }
+
+    pub(crate) fn is_mariadb(&self) -> bool {
+        self.engine.kind == EngineKind::MariaDb
+    }
+
+    pub(crate) fn kind(&self) -> EngineKind {
+        self.engine.kind
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.layout.socket.clone()
+    }
+
+    pub(crate) fn door_socket(&self) -> PathBuf {
+        self.layout.door.clone()
+    }
+
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.layout.directory.clone()
+    }
+
+    /// The directory of S3's content files, where the engine may write a new one.
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.layout.objects.join(".incoming")
+    }
+
+    /// The internal password of a user that IAM vouches for, and the engine's hash of it.
+    pub(crate) fn iam_password(&self, user: &[u8]) -> String {
+        self.secret.password("iam", user)
+    }
+
+    pub(crate) fn iam_hash(&self, user: &[u8]) -> String {
+        native_hash(&self.iam_password(user))
+    }
+
+    pub(crate) fn health_login(&self) -> (&'static str, String) {
+        (HEALTH, self.secret.password("internal", HEALTH.as_bytes()))
+    }
+
+    /// Resolves when the cluster is being stopped.
+    pub(crate) async fn stopped(&self) {
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// Waits until the engine runs.
+    ///
+    /// # Errors
+    /// It was stopped, or did not come up in `within`.
+    pub(crate) async fn running(&self, within: Duration) -> Result<(), ClusterError> {
+        let mut health = self.health.subscribe();
+        let settled = health.wait_for(|health| matches!(health, Health::Running | Health::Stopped));
+        let settled = tokio::time::timeout(within, settled).await;
+        match settled.map(|settled| settled.is_ok_and(|health| *health == Health::Running)) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ClusterError::Down("it is stopped".into())),
+            Err(_) => Err(ClusterError::Down(match self.health() {
+                Health::Failing(reason) => reason,
+                _ => format!("no answer within {} s", within.as_secs()),
+            })),
+        }
+    }
+
+    /// Stops the engine cleanly and closes the front door.
+    pub(crate) async fn stop(&self) {
+        self.stopping.send_replace(true);
+        let mut health = self.health.subscribe();
+        let _ = health.wait_for(|health| *health == Health::Stopped).await;
+    }
+
+    /// Ends the engine at once: what it holds is going to be deleted.
+    pub(crate) async fn discard(&self) {
+        self.discarding.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.stop().await;
+    }
+
+    async fn supervise(self: Arc<Self>) {
+        let mut failures = 0u32;
+        loop {
+            let name = self.settings().identifier.clone();
+            let begun = Instant::now();
+            let booted = tokio::select! {
+                booted = self.boot() => booted,
+                () = self.stopped() => break,
+            };
+            match booted {
+                Ok(child) => {
+                    info!(cluster = %name, pid = child.pid(), took_ms = begun.elapsed().as_millis(), "engine is up");
+                    self.health.send_replace(Health::Running);
+                    let since = Instant::now();
+                    tokio::select! {
+                        status = child.wait() => {
+                            warn!(cluster = %name, %status, "engine ended; it is started again");
+                            failures = if since.elapsed() > Duration::from_secs(10) { 0 } else { failures + 1 };
+                            *self.admin.lock().await = None;
+                            self.health.send_replace(Health::Starting);
+                        }
+                        () = self.stopped() => {
+                            *self.admin.lock().await = None;
+                            let at_once = self.discarding.load(std::sync::atomic::Ordering::Relaxed);
+                            let grace = if at_once { Duration::ZERO } else { Duration::from_secs(30) };
+                            let status = child.stop(grace).await;
+                            info!(cluster = %name, %status, "engine is stopped");
+                            break;
+                        }
+                    }
+                }
+                Err(reason) => {
+                    failures += 1;
+                    error!(cluster = %name, %reason, log = %self.layout.log.display(), "engine did not start");
+                    self.health.send_replace(Health::Failing(reason.to_string()));
+                }
+            }
+            let pause = Duration::from_millis(50) * 2u32.saturating_pow(failures.min(7));
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stopped() => break,
+            }
+        }
+        self.health.send_replace(Health::Stopped);
+    }
+
+    async fn boot(&self) -> Result<Child, ClusterError> {
+        if !self.layout.data.exists() {
+            engine::make_data(&self.engine, &self.layout, &self.cloud.processes).await?;
+        }
+        let _ = std::fs::remove_file(&self.layout.socket);
+        let settings = self.settings();
+        let init = engine::write_init_file(&self.layout, self.engine.kind, &self.secret)?;
+        let certificate = self.cloud.authority.issue(&self.layout.directory.join("tls"), &[])?;
+        let child = self
+            .cloud
+            .processes
+            .spawn(ChildSpec {
+                name: format!("{} of cluster {}", self.engine.kind.name(), settings.identifier),
+                program: self.engine.program.clone(),
+                args: engine::arguments(&self.engine, &self.layout, &init, &certificate, &settings.parameters),
+                env: engine::environment(),
+                directory: self.layout.directory.clone(),
+                output: Output::File(self.layout.log.clone()),
+            })
+            .await?;
+        match self.prepare(&child).await {
+            Ok(()) => Ok(child),
+            Err(error) => {
+                child.kill().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn prepare(&self, child: &Child) -> Result<(), ClusterError> {
+        let mut admin = ready::wait(child, PATIENCE, || Conn::new(self.admin_options())).await?;
+        if let Some(first) = First::pending(&self.layout)? {
+            for statement in engine::setup(self.engine.kind, &self.secret, &first) {
+                admin.query_drop(statement).await?;
+            }
+            First::done(&self.layout)?;
+        }
+        *self.admin.lock().await = Some(admin);
+        Ok(())
+    }
+
+    fn admin_options(&self) -> Opts {
+        OptsBuilder::default()
+            .socket(Some(self.layout.socket.to_string_lossy()))
+            .user(Some(ADMIN))
+            .pass(Some(self.secret.password("internal", ADMIN.as_bytes())))
+            .stmt_cache_size(0)
+            .wait_timeout(Some(31_536_000))
+            .into()
+    }
+
+    /// Runs a statement as the internal administrator.
+    ///
+    /// # Errors
+    /// The engine is away or refuses it.
+    pub(crate) async fn administer(&self, statement: &str) -> Result<(), ClusterError> {
+        self.ask(statement).await.map(|_| ())
+    }
+
+    /// Runs a query as the internal administrator; gives its rows as text.
+    ///
+    /// # Errors
+    /// The engine is away or refuses it.
+    pub(crate) async fn ask(&self, query: &str) -> Result<Vec<Vec<Option<String>>>, ClusterError> {
+        let mut admin = self.admin.lock().await;
+        // A connection that died with the engine shows itself only when it is used.
+        for fresh in [false, true] {
+            if admin.is_none() || fresh {
+                *admin = Some(Conn::new(self.admin_options()).await?);
+            }
+            let Some(conn) = admin.as_mut() else { continue };
+            match conn.query::<mysql_async::Row, _>(query).await {
+                Ok(rows) => return Ok(rows.into_iter().map(texts).collect()),
+                Err(mysql_async::Error::Server(error)) => return Err(mysql_async::Error::Server(error).into()),
+                Err(error) if fresh => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        Err(ClusterError::Down("no internal connection".into()))
+    }
+
+    /// Changes the master user's password.
+    ///
+    /// # Errors
+    /// The engine is away or refuses it.
+    pub(crate) async fn set_master_password(&self, master: &str, password: &str) -> Result<(), ClusterError> {
+        self.administer(&engine::set_password(self.engine.kind, master, password)).await
+    }
+
+    /// Gives the account the role that may use S3's files, for as long as [`Cluster::take_back`] is not called. With a
+    /// role active on MariaDB, which has one at a time, it is one that holds both. Returns the role's name.
+    ///
+    /// # Errors
+    /// The engine is away or refuses it.
+    pub(crate) async fn lend(&self, account: &str, active: Option<&str>) -> Result<String, ClusterError> {
+        let mut transfers = self.transfers.lock().await;
+        let role = match active.filter(|_| self.is_mariadb()) {
+            None => TRANSFER_ROLE.to_owned(),
+            Some(active) => {
+                let role = format!("{TRANSFER_ROLE}_{}", &native_hash(active)[1..13]);
+                self.administer(&format!("CREATE ROLE IF NOT EXISTS {role}")).await?;
+                self.administer(&format!("GRANT {TRANSFER_ROLE} TO {role}")).await?;
+                self.administer(&format!("GRANT `{}` TO {role}", active.replace('`', "``"))).await?;
+                role
+            }
+        };
+        let loan = format!("{role} to {account}");
+        if !transfers.contains_key(&loan) {
+            self.administer(&format!("GRANT {role} TO {account}")).await?;
+        }
+        *transfers.entry(loan).or_default() += 1;
+        Ok(role)
+    }
+
+    pub(crate) async fn take_back(&self, account: &str, role: &str) {
+        let mut transfers = self.transfers.lock().await;
+        let loan = format!("{role} to {account}");
+        let Some(count) = transfers.get_mut(&loan) else { return };
+        *count -= 1;
+        if *count == 0 {
+            transfers.remove(&loan);
+            if let Err(reason) = self.administer(&format!("REVOKE {role} FROM {account}")).await {
+                warn!(%reason, "a role that was lent for a statement with S3 could not be taken back");
+            }
+        }
+    }
+
+    /// What the engine knows of a login name: whether IAM vouches for it, and whether it must come over TLS.
+    ///
+    /// # Errors
+    /// The engine is away.
+    pub(crate) async fn account(&self, user: &[u8]) -> Result<Account, ClusterError> {
+        let name = String::from_utf8_lossy(&literal(user)).into_owned();
+        let query = format!("SELECT authentication_string, ssl_type FROM mysql.user WHERE User = {name}");
+        let rows = self.ask(&query).await?;
+        let hash = self.iam_hash(user);
+        let field = |at: usize| rows.iter().filter_map(move |row| row.get(at)?.as_deref());
+        let (iam, tls) = (field(0).any(|proof| proof == hash), field(1).any(|tls| !tls.is_empty()));
+        Ok(Account { iam, tls })
+    }
+}
+
+/// How a user logs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) iam: bool,
+    pub(crate) tls: bool,
+}
+
+fn texts(row: mysql_async::Row) -> Vec<Option<String>> {
+    let text = |value| match value {
+        mysql_async::Value::NULL => None,
+        mysql_async::Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        other => Some(other.as_sql(true)),
+    };
+    row.unwrap().into_iter().map(text).collect()
+}

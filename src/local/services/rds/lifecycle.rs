@@ -1,0 +1,227 @@
+//! From records to running engines and back: bringing clusters up, keeping their settings, taking them down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use super::cluster::{Cluster, ClusterError, Settings};
+use super::engine::{First, Layout};
+use super::faults::RdsFault;
+use super::frontdoor::probe;
+use super::parameters::{for_engine, is_on, set_global, value};
+use super::state::{DbCluster, Rds, Region, Source, Status};
+use super::versions::Version;
+use crate::local::fault::Fault;
+use crate::local::process::port;
+use crate::local::scope::Scope;
+
+/// How long a cluster may take from its start to its first login.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often another port is tried when somebody else was faster.
+const PORT_TRIES: usize = 5;
+
+/// What the front door and the engine of a cluster go by.
+fn settings(rds: &Rds, scope: &Scope, region: &Region, cluster: &DbCluster) -> Result<Settings, RdsFault> {
+    let engine = rds.cloud.engines.sql().map_err(Fault::internal)?;
+    let family = Version::find(&cluster.engine_version).map_or("aurora-mysql8.0", Version::family);
+    let group = region.cluster_parameters.get(&cluster.parameter_group);
+    let of = |name| value(group, family, name);
+    let associated = |role: Option<&str>| {
+        role.filter(|arn| cluster.roles.iter().any(|role| role.role_arn == *arn)).map(str::to_owned)
+    };
+    let default = of("aws_default_s3_role");
+    Ok(Settings {
+        identifier: cluster.identifier.clone(),
+        scope: Scope::root(scope.region.clone()),
+        resource_id: cluster.resource_id.clone(),
+        port: cluster.port,
+        iam: cluster.iam,
+        require_secure_transport: is_on(of("require_secure_transport")),
+        all_roles_on_login: is_on(of("activate_all_roles_on_login")),
+        load_role: associated(of("aurora_load_from_s3_role").or(default)),
+        select_role: associated(of("aurora_select_into_s3_role").or(default)),
+        parameters: for_engine(group, engine.kind),
+    })
+}
+
+/// Starts a cluster's engine and front door. Only a new cluster may take another port than its record's; gives the port.
+async fn launch(rds: &Rds, scope: &Scope, cluster: &DbCluster, new: bool) -> Result<u16, RdsFault> {
+    let mut settings = settings(rds, scope, &rds.region(scope), cluster)?;
+    let engine = rds.cloud.engines.sql().map_err(Fault::internal)?;
+    let tries = if new { PORT_TRIES } else { 1 };
+    let mut problem = None;
+    for _ in 0..tries {
+        match Cluster::launch(rds.cloud.clone(), engine.clone(), settings.clone()).await {
+            Ok(running) => {
+                rds.put_running(&cluster.resource_id, running);
+                return Ok(settings.port);
+            }
+            Err(ClusterError::Port { port: taken, source }) => {
+                problem = Some(ClusterError::Port { port: taken, source });
+                settings.port = port::free().map_err(Fault::internal)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(problem.map_or_else(|| Fault::internal("no free port").into(), RdsFault::from))
+}
+
+/// Keeps what a new cluster starts with, before the cluster is on record.
+pub(super) fn prepare(rds: &Rds, resource_id: &str, first: &First) -> Result<(), RdsFault> {
+    let layout = Layout::open(&rds.cloud, resource_id).map_err(Fault::internal)?;
+    first.save(&layout).map_err(|error| Fault::internal(error).into())
+}
+
+/// A new cluster: its engine starts now, so that it is there when the first instance is made.
+pub(super) async fn begin(rds: &Arc<Rds>, scope: &Scope, cluster: &DbCluster) -> Result<u16, RdsFault> {
+    let port = launch(rds, scope, cluster, true).await?;
+    tokio::spawn(settle(rds.clone(), scope.clone(), cluster.identifier.clone()));
+    Ok(port)
+}
+
+/// A cluster that was stopped, or that ran before the local cloud was restarted.
+pub(super) async fn resume(rds: &Arc<Rds>, scope: &Scope, cluster: &DbCluster) -> Result<(), RdsFault> {
+    launch(rds, scope, cluster, false).await?;
+    tokio::spawn(settle(rds.clone(), scope.clone(), cluster.identifier.clone()));
+    Ok(())
+}
+
+/// Waits for a real login through the front door; only then are the cluster and its instance available.
+async fn settle(rds: Arc<Rds>, scope: Scope, identifier: String) {
+    let Ok(cluster) = rds.region(&scope).cluster(&identifier).cloned() else { return };
+    let Some(running) = rds.running(&cluster.resource_id) else { return };
+    let answered = match running.running(PATIENCE).await {
+        Ok(()) => probe(&running).await.map_err(ClusterError::from),
+        Err(error) => Err(error),
+    };
+    let now = rds.cloud.clock.now();
+    let (status, message) = match answered {
+        Ok(()) => (Status::Available, "The cluster is available".to_owned()),
+        Err(reason) => {
+            error!(cluster = %identifier, %reason, "the cluster did not become available");
+            (Status::Failed, format!("The engine did not come up: {reason}"))
+        }
+    };
+    let changed = rds.change(&scope, |region| {
+        let cluster = region.cluster_mut(&identifier)?;
+        if matches!(cluster.status, Status::Deleting | Status::Stopping) {
+            return Ok(());
+        }
+        cluster.status = status;
+        let writer = region.writer(&identifier).map(|writer| writer.identifier.clone());
+        if let Some(writer) = writer {
+            region.instance_mut(&writer)?.status = status;
+            region.tell(now, Source::Instance, &writer, "availability", "DB instance started");
+        }
+        let category = if status == Status::Available { "notification" } else { "failure" };
+        region.tell(now, Source::Cluster, &identifier, category, &message);
+        Ok(())
+    });
+    if let Err(reason) = changed.await {
+        warn!(cluster = %identifier, %reason, "the cluster's status could not be written");
+    }
+}
+
+/// A new instance is available as soon as its cluster is.
+pub(super) async fn settle_instance(rds: Arc<Rds>, scope: Scope, cluster: String) {
+    let Ok(record) = rds.region(&scope).cluster(&cluster).cloned() else { return };
+    if record.status == Status::Available {
+        settle(rds, scope, cluster).await;
+    }
+    // Else the cluster's own settling sees the instance, which is on record by now.
+}
+
+/// Puts changed settings into force. Dynamic parameters go to the running engine; the others wait for its next start.
+pub(super) async fn refresh(rds: &Rds, scope: &Scope, identifier: &str, changed: &BTreeMap<String, String>) -> Result<(), RdsFault> {
+    let region = rds.region(scope);
+    let cluster = region.cluster(identifier)?;
+    let Some(running) = rds.running(&cluster.resource_id) else { return Ok(()) };
+    let fresh = settings(rds, scope, &region, cluster)?;
+    let engine: Vec<String> = fresh
+        .parameters
+        .iter()
+        .filter(|(name, _)| changed.contains_key(if name == "default_time_zone" { "time_zone" } else { name }))
+        .map(|(name, _)| if name == "default_time_zone" { "time_zone".to_owned() } else { name.clone() })
+        .collect();
+    running.set(fresh);
+    for name in engine {
+        running.administer(&set_global(&name, &changed[&name], running.kind())).await?;
+    }
+    Ok(())
+}
+
+/// Stops a cluster's engine; what it holds stays.
+pub(super) async fn halt(rds: Arc<Rds>, scope: Scope, identifier: String) {
+    let Ok(cluster) = rds.region(&scope).cluster(&identifier).cloned() else { return };
+    if let Some(running) = rds.take_running(&cluster.resource_id) {
+        running.stop().await;
+    }
+    let now = rds.cloud.clock.now();
+    let changed = rds.change(&scope, |region| {
+        region.cluster_mut(&identifier)?.status = Status::Stopped;
+        if let Some(writer) = region.writer(&identifier).map(|writer| writer.identifier.clone()) {
+            region.instance_mut(&writer)?.status = Status::Stopped;
+        }
+        region.tell(now, Source::Cluster, &identifier, "notification", "DB cluster stopped");
+        Ok(())
+    });
+    if let Err(reason) = changed.await {
+        warn!(cluster = %identifier, %reason, "the cluster's status could not be written");
+    }
+}
+
+/// Deletes a cluster: engine, files, managed secret, record.
+pub(super) async fn remove(rds: Arc<Rds>, scope: Scope, identifier: String) {
+    let Ok(cluster) = rds.region(&scope).cluster(&identifier).cloned() else { return };
+    if let Some(running) = rds.take_running(&cluster.resource_id) {
+        running.discard().await;
+    }
+    let directory = rds.cloud.home.state("rds").join("clusters").join(&cluster.resource_id);
+    let removed = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    });
+    if let Ok(Err(reason)) = removed.await {
+        warn!(cluster = %identifier, %reason, "the files of a deleted cluster could not be removed");
+    }
+    if let Some(secret) = &cluster.secret {
+        let input = serde_json::json!({"SecretId": secret.arn, "ForceDeleteWithoutRecovery": true});
+        let service = scope.as_service("rds.amazonaws.com");
+        if let Err(fault) = rds.cloud.call(&service, "secretsmanager", "DeleteSecret", input).await {
+            warn!(cluster = %identifier, %fault, "the managed secret of a deleted cluster could not be deleted");
+        }
+    }
+    let now = rds.cloud.clock.now();
+    let changed = rds.change(&scope, |region| {
+        region.clusters.remove(&identifier);
+        region.tell(now, Source::Cluster, &identifier, "deletion", "DB cluster deleted");
+        Ok(())
+    });
+    if let Err(reason) = changed.await {
+        warn!(cluster = %identifier, %reason, "a deleted cluster could not be taken off the record");
+    }
+}
+
+/// After a restart of the local cloud: every cluster that was not stopped runs again, on its own port.
+pub(super) async fn restore(rds: &Arc<Rds>) {
+    let regions = rds.shelf.get().regions.clone();
+    for (name, region) in regions {
+        let scope = Scope::root(name);
+        for (identifier, cluster) in region.clusters {
+            match cluster.status {
+                Status::Stopped => {}
+                Status::Stopping => halt(rds.clone(), scope.clone(), identifier).await,
+                Status::Deleting => {
+                    tokio::spawn(remove(rds.clone(), scope.clone(), identifier));
+                }
+                _ => {
+                    if let Err(reason) = resume(rds, &scope, &cluster).await {
+                        error!(cluster = %identifier, %reason, "a cluster could not be brought back");
+                    }
+                }
+            }
+        }
+    }
+}

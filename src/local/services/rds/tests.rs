@@ -1,0 +1,357 @@
+//! The service on a real engine, with real clients.
+
+use std::path::PathBuf;
+use std::process::Output;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::local::clock::Clock;
+use crate::local::cloud::Parts;
+use crate::local::home::Home;
+use crate::local::ids::Ids;
+use crate::local::process::Processes;
+use crate::local::process::engines::{Engines, Search};
+use crate::local::scope::Scope;
+use crate::local::tls::Authority;
+
+const PASSWORD: &str = "correct-horse-9";
+
+/// A cloud with RDS on this machine's engine, and a stand-in for S3 and STS that keeps objects as files.
+struct World {
+    cloud: Arc<Cloud>,
+    scope: Scope,
+    directory: tempfile::TempDir,
+}
+
+/// Objects by bucket and key.
+#[derive(Default)]
+struct Objects(Mutex<std::collections::BTreeMap<String, PathBuf>>, PathBuf);
+
+#[async_trait]
+impl Service for Objects {
+    fn name(&self) -> &'static str {
+        "s3"
+    }
+
+    fn support(&self) -> Vec<Support> {
+        Vec::new()
+    }
+
+    async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
+        let text = |name: &str| call.input[name].as_str().unwrap_or_default().to_owned();
+        let mut objects = self.0.lock().unwrap();
+        let name = format!("{}/{}", text("Bucket"), text("Key"));
+        match call.operation.as_str() {
+            "PutObject" => {
+                let path = self.1.join(format!("object-{}", objects.len()));
+                match &call.file {
+                    Some(file) => std::fs::rename(file, &path).unwrap(),
+                    None => std::fs::write(&path, &call.body).unwrap(),
+                }
+                objects.insert(name, path);
+                Ok(Reply::default())
+            }
+            "GetObject" => {
+                let missing = || Fault::new("NoSuchKey", "The specified key does not exist.");
+                Ok(Reply { file: Some(objects.get(&name).cloned().ok_or_else(missing)?), ..Reply::default() })
+            }
+            "ListObjectsV2" => {
+                let start = format!("{}/{}", text("Bucket"), text("Prefix"));
+                let keys = objects.keys().filter(|key| key.starts_with(&start));
+                let keys: Vec<Value> = keys.map(|key| json!({"Key": key.split_once('/').unwrap().1})).collect();
+                Ok(json!({"Contents": keys}).into())
+            }
+            _ => Err(Fault::unsupported_operation("s3", &call.operation)),
+        }
+    }
+}
+
+struct Tokens;
+
+#[async_trait]
+impl Service for Tokens {
+    fn name(&self) -> &'static str {
+        "sts"
+    }
+
+    fn support(&self) -> Vec<Support> {
+        Vec::new()
+    }
+
+    async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
+        Ok(json!({"AssumedRoleUser": {"Arn": format!("{}/session", call.input["RoleArn"].as_str().unwrap())}}).into())
+    }
+}
+
+impl World {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        World::open(directory).await
+    }
+
+    async fn open(directory: tempfile::TempDir) -> Self {
+        let home = Home::open(directory.path()).unwrap();
+        let engines = Engines::find(&Search::here(directory.path())).await.unwrap();
+        let cloud = Cloud::new(Parts {
+            authority: Authority::open(&home).unwrap(),
+            processes: Processes::start(),
+            clock: Clock::System,
+            ids: Ids::Random,
+            engines,
+            home,
+        });
+        let objects = cloud.home.state("s3").join("objects");
+        std::fs::create_dir_all(&objects).unwrap();
+        cloud.register(vec![open(&cloud).unwrap(), Arc::new(Objects(Mutex::default(), objects)), Arc::new(Tokens)]);
+        cloud.service("rds").unwrap().start().await.unwrap();
+        World { cloud, scope: Scope::root("us-east-1"), directory }
+    }
+
+    async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+        self.cloud.call(&self.scope, "rds", operation, input).await
+    }
+
+    async fn make(&self, more: Value) -> Value {
+        let mut input = json!({
+            "DBClusterIdentifier": "lab", "Engine": "aurora-mysql", "MasterUsername": "admin",
+            "MasterUserPassword": PASSWORD, "DatabaseName": "lab",
+        });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.call("CreateDBCluster", input).await.unwrap();
+        self.until("available").await
+    }
+
+    async fn until(&self, status: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let found = self.call("DescribeDBClusters", json!({"DBClusterIdentifier": "lab"})).await.unwrap();
+            let cluster = found["DBClusters"][0].clone();
+            if cluster["Status"] == status {
+                return cluster;
+            }
+            assert!(Instant::now() < deadline, "{cluster:#}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn connect(&self, cluster: &Value, user: &str) -> Conn {
+        let options = OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(u16::try_from(cluster["Port"].as_u64().unwrap()).unwrap())
+            .user(Some(user))
+            .pass(Some(PASSWORD))
+            .prefer_socket(false)
+            .db_name(Some("lab"));
+        Conn::new(options).await.unwrap()
+    }
+
+    /// The `mysql` command, over TLS that it verifies.
+    async fn mysql(&self, cluster: &Value, user: &str, password: &str, more: &[&str]) -> Output {
+        tokio::process::Command::new("mysql")
+            .arg("--no-defaults")
+            .args(["-h", "127.0.0.1", "-u", user, "-N", "-P", &cluster["Port"].to_string()])
+            .arg(format!("--ssl-ca={}", self.cloud.authority.certificate_file().display()))
+            .arg("--ssl-verify-server-cert")
+            .args(more)
+            .env("MYSQL_PWD", password)
+            .output()
+            .await
+            .unwrap()
+    }
+
+    async fn put(&self, key: &str, text: &str) {
+        let body = bytes::Bytes::copy_from_slice(text.as_bytes());
+        let input = json!({"Bucket": "b", "Key": key});
+        self.cloud.call_with_body(&self.scope, ("s3", "PutObject"), input, body).await.unwrap();
+    }
+
+    async fn object(&self, key: &str) -> String {
+        let input = json!({"Bucket": "b", "Key": key});
+        let reply = self.cloud.call_with_body(&self.scope, ("s3", "GetObject"), input, bytes::Bytes::new()).await.unwrap();
+        std::fs::read_to_string(reply.file.unwrap()).unwrap()
+    }
+
+    async fn close(self) -> tempfile::TempDir {
+        self.cloud.service("rds").unwrap().stop().await;
+        let _ = self.cloud.home.remove_sockets();
+        self.directory
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)).trim().to_owned()
+}
+
+const ROLE: &str = "arn:aws:iam::000000000000:role/load";
+
+fn message(error: mysql_async::Error) -> (u16, String) {
+    match error {
+        mysql_async::Error::Server(error) => (error.code, error.message),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_available_when_clients_can_log_in_and_gone_when_deleted() {
+    let world = World::new().await;
+    let cluster = world.make(json!({})).await;
+    let said = world.mysql(&cluster, "admin", PASSWORD, &["lab", "-e", "SELECT CURRENT_USER(), DATABASE(); SHOW STATUS LIKE 'x'"]).await;
+    assert_eq!(text(&said), "admin@%\tlab");
+    let said = world.mysql(&cluster, "admin", "wrong", &["-e", "SELECT 1"]).await;
+    assert!(text(&said).contains("ERROR 1045 (28000)"), "{}", text(&said));
+    let said = world.mysql(&cluster, "rdsadmin", "", &["-e", "SELECT 1"]).await;
+    assert!(text(&said).contains("ERROR 1045 (28000)"), "{}", text(&said));
+
+    let refused = world.call("DeleteDBCluster", json!({"DBClusterIdentifier": "lab"})).await.unwrap_err();
+    assert_eq!(refused.code, "InvalidParameterCombination");
+    let socket = world.cloud.home.sockets().unwrap();
+    let pid = world.directory.path().join("state/rds/clusters").join(cluster["DbClusterResourceId"].as_str().unwrap());
+    world.call("DeleteDBCluster", json!({"DBClusterIdentifier": "lab", "SkipFinalSnapshot": true})).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while world.call("DescribeDBClusters", json!({"DBClusterIdentifier": "lab"})).await.is_ok() {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!pid.exists());
+    assert_eq!(std::fs::read_dir(socket).unwrap().count(), 0);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledged_row_is_there_after_the_engine_was_killed() {
+    let world = World::new().await;
+    let cluster = world.make(json!({})).await;
+    let mut conn = world.connect(&cluster, "admin").await;
+    conn.query_drop("CREATE TABLE t (id INT PRIMARY KEY)").await.unwrap();
+    let pid = world.directory.path().join("state/rds/clusters").join(cluster["DbClusterResourceId"].as_str().unwrap()).join("engine.pid");
+    let mut acknowledged = 0;
+    for round in 0..3 {
+        let killer = {
+            let engine: i32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                rustix::process::kill_process(rustix::process::Pid::from_raw(engine).unwrap(), rustix::process::Signal::KILL).unwrap();
+            })
+        };
+        while conn.query_drop(format!("INSERT INTO t VALUES ({acknowledged})")).await.is_ok() {
+            acknowledged += 1;
+        }
+        killer.await.unwrap();
+        // A new connection waits for the engine to come back.
+        conn = world.connect(&cluster, "admin").await;
+        let count: u32 = conn.query_first("SELECT COUNT(*) FROM t").await.unwrap().unwrap();
+        // The one that was under way may have been kept.
+        assert!(count == acknowledged || count == acknowledged + 1, "round {round}: {count} of {acknowledged}");
+        acknowledged = count;
+    }
+    assert!(acknowledged > 0);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_s3_are_loaded_and_written_as_aurora_does() {
+    let world = World::new().await;
+    world.call("CreateDBClusterParameterGroup", json!({"DBClusterParameterGroupName": "s3", "DBParameterGroupFamily": "aurora-mysql8.0", "Description": "d"})).await.unwrap();
+    let parameters = json!([{"ParameterName": "aws_default_s3_role", "ParameterValue": ROLE, "ApplyMethod": "immediate"}]);
+    world.call("ModifyDBClusterParameterGroup", json!({"DBClusterParameterGroupName": "s3", "Parameters": parameters})).await.unwrap();
+    let cluster = world.make(json!({"DBClusterParameterGroupName": "s3"})).await;
+    let mut admin = world.connect(&cluster, "admin").await;
+    admin.query_drop("CREATE TABLE t (a INT PRIMARY KEY, b VARCHAR(5))").await.unwrap();
+    world.put("one.csv", "a,b\n1,x\n2,y\n").await;
+    world.put("p/1.csv", "a,b\n3,x\n4,y\n").await;
+    world.put("p/2.csv", "5,z\n").await;
+    world.put("bad/1.csv", "6,x\n").await;
+    world.put("bad/2.csv", "7,toolong\n").await;
+    let load = |what: &str| format!("LOAD DATA FROM S3 {what} INTO TABLE t FIELDS TERMINATED BY ',' IGNORE 1 LINES (a, b)");
+
+    let error = message(admin.query_drop(load("'s3://b/one.csv'")).await.unwrap_err());
+    assert_eq!(error.0, 63_985, "the role is not associated: {}", error.1);
+    world.call("AddRoleToDBCluster", json!({"DBClusterIdentifier": "lab", "RoleArn": ROLE})).await.unwrap();
+    admin.query_drop(load("'s3://b/one.csv'")).await.unwrap();
+    assert_eq!((admin.affected_rows(), admin.info().into_owned()), (2, "Records: 2  Deleted: 0  Skipped: 0  Warnings: 0".into()));
+    admin.query_drop(load("PREFIX 's3://b/p/'")).await.unwrap();
+    assert_eq!((admin.affected_rows(), admin.info().into_owned()), (3, "Records: 3  Deleted: 0  Skipped: 0  Warnings: 0".into()));
+    let error = message(admin.query_drop("LOAD DATA FROM S3 PREFIX 's3://b/bad/' INTO TABLE t FIELDS TERMINATED BY ','").await.unwrap_err());
+    assert_eq!(error.0, 1406, "{}", error.1);
+    let rows: Vec<u32> = admin.query("SELECT a FROM t ORDER BY a").await.unwrap();
+    assert_eq!(rows, [1, 2, 3, 4, 5], "all files of a statement or none");
+    let error = message(admin.query_drop(load("'s3://b/none.csv'")).await.unwrap_err());
+    assert!(error.0 == 63_985 && error.1.contains("The specified key does not exist"), "{}", error.1);
+
+    admin.query_drop("SELECT a, b FROM t WHERE a < 3 INTO OUTFILE S3 's3://b/out' FORMAT CSV HEADER MANIFEST ON").await.unwrap();
+    assert_eq!(admin.affected_rows(), 2);
+    assert_eq!(world.object("out.part_00000").await, "\"a\",\"b\"\n1,\"x\"\n2,\"y\"\n");
+    assert_eq!(world.object("out.manifest").await, r#"{"entries":[{"url":"s3-us-east-1://b/out.part_00000"}]}"#);
+    assert_eq!(message(admin.query_drop("SELECT 1 INTO OUTFILE S3 's3://b/out'").await.unwrap_err()).0, 63_985);
+    admin.query_drop("SELECT 1 INTO OUTFILE S3 's3://b/out' OVERWRITE ON").await.unwrap();
+    assert_eq!(world.object("out.part_00000").await, "1\n");
+    admin.query_drop("DELETE FROM t").await.unwrap();
+    admin.query_drop("LOAD DATA FROM S3 MANIFEST 's3://b/out.manifest' INTO TABLE t (a)").await.unwrap();
+    let history: Vec<String> = admin.query("SELECT file_name FROM mysql.aurora_s3_load_history ORDER BY 1").await.unwrap();
+    assert_eq!(history, ["one.csv", "out.part_00000", "p/1.csv", "p/2.csv"]);
+
+    // Nobody has FILE: the engine itself refuses what Aurora does not have.
+    let path = world.cloud.home.state("s3").join("objects/object-0");
+    let plain = format!("LOAD DATA INFILE '{}' INTO TABLE t", path.display());
+    assert_eq!(message(admin.query_drop(plain).await.unwrap_err()).0, 1045);
+    // Another user needs the role, and it must be active.
+    admin.query_drop(format!("CREATE USER u IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON lab.* TO u")).await.unwrap();
+    let mut user = world.connect(&cluster, "u").await;
+    let error = message(user.query_drop(load("'s3://b/one.csv'")).await.unwrap_err());
+    assert_eq!(error.0, 1227, "{}", error.1);
+    admin.query_drop("GRANT AWS_LOAD_S3_ACCESS TO u").await.unwrap();
+    assert_eq!(message(user.query_drop(load("'s3://b/one.csv'")).await.unwrap_err()).0, 1227);
+    user.query_drop("SET ROLE ALL").await.unwrap();
+    user.query_drop("DELETE FROM t").await.unwrap();
+    user.query_drop(load("'s3://b/one.csv'")).await.unwrap();
+    assert_eq!(user.affected_rows(), 2);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_of_any_size_and_prepared_ones_pass_and_json_paths_are_bridged() {
+    let world = World::new().await;
+    let cluster = world.make(json!({})).await;
+    let mut conn = world.connect(&cluster, "admin").await;
+    conn.query_drop("CREATE TABLE t (id INT, d JSON, big LONGTEXT) COLLATE utf8mb4_0900_ai_ci").await.unwrap();
+    conn.exec_drop("INSERT INTO t VALUES (?, ?, ?)", (1, r#"{"a": "x"}"#, "y".repeat(20 << 20))).await.unwrap();
+    conn.query_drop(format!("INSERT INTO t VALUES (2, '{{\"a\": \"z\"}}', '{}')", "w".repeat(17 << 20))).await.unwrap();
+    let rows: Vec<(u32, String, usize)> = conn.query("SELECT id, d->>'$.a', LENGTH(big) FROM t ORDER BY id").await.unwrap();
+    assert_eq!(rows, [(1, "x".into(), 20 << 20), (2, "z".into(), 17 << 20)]);
+    let big: String = conn.exec_first("SELECT big FROM t WHERE d->'$.a' = ?", ("x",)).await.unwrap().unwrap();
+    assert_eq!(big.len(), 20 << 20);
+    let error = message(conn.query_drop("CREATE INDEX i ON t ((id + 1))").await.unwrap_err());
+    assert!(error.0 == 1235 && error.1.contains("functional index"), "{}", error.1);
+    // Refused in the middle, the connection goes on.
+    assert_eq!(conn.query_first::<u32, _>("SELECT 7").await.unwrap(), Some(7));
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_brings_clusters_back_on_their_ports_and_a_stop_ends_the_engine() {
+    let world = World::new().await;
+    let cluster = world.make(json!({})).await;
+    let mut conn = world.connect(&cluster, "admin").await;
+    conn.query_drop("CREATE TABLE t (id INT); INSERT INTO t VALUES (5)").await.unwrap();
+    let directory = world.close().await;
+    let world = World::open(directory).await;
+    let again = world.until("available").await;
+    assert_eq!(again["Port"], cluster["Port"]);
+    let mut conn = world.connect(&again, "admin").await;
+    assert_eq!(conn.query_first::<u32, _>("SELECT id FROM t").await.unwrap(), Some(5));
+    world.call("StopDBCluster", json!({"DBClusterIdentifier": "lab"})).await.unwrap();
+    world.until("stopped").await;
+    let port = u16::try_from(cluster["Port"].as_u64().unwrap()).unwrap();
+    assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    world.call("StartDBCluster", json!({"DBClusterIdentifier": "lab"})).await.unwrap();
+    let again = world.until("available").await;
+    let mut conn = world.connect(&again, "admin").await;
+    assert_eq!(conn.query_first::<u32, _>("SELECT id FROM t").await.unwrap(), Some(5));
+    world.close().await;
+}
