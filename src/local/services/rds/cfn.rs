@@ -46,8 +46,11 @@ fn text<'a>(properties: &'a Value, name: &str) -> Option<&'a str> {
 /// The name of the template, or one made of the stack's and the resource's names.
 fn name(cx: &ResourceContext, properties: &Value, property: &str) -> String {
     let name = text(properties, property).map_or_else(|| cx.generated_name(63), str::to_owned);
-    let mut name: String =
-        name.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let mut name: String = name
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+        .collect();
     while name.contains("--") {
         name = name.replace("--", "-");
     }

@@ -139,7 +139,8 @@ impl ClusterSecret {
         let path = layout.directory.join("secret");
         match std::fs::read(&path) {
             Ok(bytes) => {
-                let bytes = bytes.try_into().map_err(|_| io::Error::other("the cluster's secret is not 32 bytes long"))?;
+                let bytes =
+                    bytes.try_into().map_err(|_| io::Error::other("the cluster's secret is not 32 bytes long"))?;
                 Ok(ClusterSecret(bytes))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

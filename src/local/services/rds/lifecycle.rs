@@ -134,7 +134,12 @@ pub(super) async fn settle_instance(rds: Arc<Rds>, scope: Scope, cluster: String
 }
 
 /// Puts changed settings into force. Dynamic parameters go to the running engine; the others wait for its next start.
-pub(super) async fn refresh(rds: &Rds, scope: &Scope, identifier: &str, changed: &BTreeMap<String, String>) -> Result<(), RdsFault> {
+pub(super) async fn refresh(
+    rds: &Rds,
+    scope: &Scope,
+    identifier: &str,
+    changed: &BTreeMap<String, String>,
+) -> Result<(), RdsFault> {
     let region = rds.region(scope);
     let cluster = region.cluster(identifier)?;
     let Some(running) = rds.running(&cluster.resource_id) else { return Ok(()) };

@@ -46,7 +46,14 @@ const BOOLEAN: (&str, &str) = ("boolean", "0,1");
 
 /// In order of their names, as RDS lists them.
 pub(super) const PARAMETERS: &[Parameter] = &[
-    parameter("activate_all_roles_on_login", Some("0"), BOOLEAN, true, EngineOrDoor, "Activates all granted roles when a user logs in"),
+    parameter(
+        "activate_all_roles_on_login",
+        Some("0"),
+        BOOLEAN,
+        true,
+        EngineOrDoor,
+        "Activates all granted roles when a user logs in",
+    ),
     parameter("aurora_load_from_s3_role", None, TEXT, true, Door, "IAM role that LOAD DATA FROM S3 acts in"),
     parameter("aurora_select_into_s3_role", None, TEXT, true, Door, "IAM role that SELECT INTO OUTFILE S3 acts in"),
     parameter("aws_default_s3_role", None, TEXT, true, Door, "IAM role that statements with S3 act in"),
@@ -54,27 +61,125 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("collation_server", None, TEXT, true, Engine, "Default collation of the server"),
     parameter("event_scheduler", Some("ON"), ON_OFF, true, Engine, "Runs scheduled events"),
     parameter("general_log", Some("0"), BOOLEAN, true, Engine, "Logs every statement"),
-    parameter("group_concat_max_len", Some("1024"), ("integer", "4-18446744073709547520"), true, Engine, "Longest result of GROUP_CONCAT"),
-    parameter("innodb_lock_wait_timeout", Some("50"), ("integer", "1-1073741824"), true, Engine, "Seconds that a transaction waits for a row lock"),
+    parameter(
+        "group_concat_max_len",
+        Some("1024"),
+        ("integer", "4-18446744073709547520"),
+        true,
+        Engine,
+        "Longest result of GROUP_CONCAT",
+    ),
+    parameter(
+        "innodb_lock_wait_timeout",
+        Some("50"),
+        ("integer", "1-1073741824"),
+        true,
+        Engine,
+        "Seconds that a transaction waits for a row lock",
+    ),
     parameter("innodb_print_all_deadlocks", Some("0"), BOOLEAN, true, Engine, "Logs all deadlocks"),
-    parameter("interactive_timeout", Some("28800"), ("integer", "1-31536000"), true, Engine, "Seconds that an idle interactive connection is kept"),
+    parameter(
+        "interactive_timeout",
+        Some("28800"),
+        ("integer", "1-31536000"),
+        true,
+        Engine,
+        "Seconds that an idle interactive connection is kept",
+    ),
     parameter("local_infile", Some("1"), BOOLEAN, true, Engine, "Allows LOAD DATA LOCAL INFILE"),
-    parameter("lock_wait_timeout", Some("31536000"), ("integer", "1-31536000"), true, Engine, "Seconds that a statement waits for a metadata lock"),
-    parameter("log_bin_trust_function_creators", Some("0"), BOOLEAN, true, Engine, "Lets users without SUPER create functions"),
-    parameter("long_query_time", Some("10"), ("float", "0-31536000"), true, Engine, "Seconds from which a statement is slow"),
-    parameter("lower_case_table_names", Some("0"), ("integer", "0-1"), false, Engine, "Whether table names are kept in lower case"),
-    parameter("max_allowed_packet", Some("67108864"), ("integer", "1024-1073741824"), true, Engine, "Longest statement"),
+    parameter(
+        "lock_wait_timeout",
+        Some("31536000"),
+        ("integer", "1-31536000"),
+        true,
+        Engine,
+        "Seconds that a statement waits for a metadata lock",
+    ),
+    parameter(
+        "log_bin_trust_function_creators",
+        Some("0"),
+        BOOLEAN,
+        true,
+        Engine,
+        "Lets users without SUPER create functions",
+    ),
+    parameter(
+        "long_query_time",
+        Some("10"),
+        ("float", "0-31536000"),
+        true,
+        Engine,
+        "Seconds from which a statement is slow",
+    ),
+    parameter(
+        "lower_case_table_names",
+        Some("0"),
+        ("integer", "0-1"),
+        false,
+        Engine,
+        "Whether table names are kept in lower case",
+    ),
+    parameter(
+        "max_allowed_packet",
+        Some("67108864"),
+        ("integer", "1024-1073741824"),
+        true,
+        Engine,
+        "Longest statement",
+    ),
     parameter("max_connections", Some("1000"), ("integer", "10-16000"), true, Engine, "Most connections at once"),
-    parameter("max_heap_table_size", Some("16777216"), ("integer", "16384-1844674407370954752"), true, Engine, "Largest table in memory"),
-    parameter("net_read_timeout", Some("30"), ("integer", "1-31536000"), true, Engine, "Seconds to wait for more of a statement"),
-    parameter("net_write_timeout", Some("60"), ("integer", "1-31536000"), true, Engine, "Seconds to wait for a client that takes rows"),
+    parameter(
+        "max_heap_table_size",
+        Some("16777216"),
+        ("integer", "16384-1844674407370954752"),
+        true,
+        Engine,
+        "Largest table in memory",
+    ),
+    parameter(
+        "net_read_timeout",
+        Some("30"),
+        ("integer", "1-31536000"),
+        true,
+        Engine,
+        "Seconds to wait for more of a statement",
+    ),
+    parameter(
+        "net_write_timeout",
+        Some("60"),
+        ("integer", "1-31536000"),
+        true,
+        Engine,
+        "Seconds to wait for a client that takes rows",
+    ),
     parameter("require_secure_transport", Some("OFF"), ON_OFF, true, Door, "Refuses connections without TLS"),
     parameter("slow_query_log", Some("0"), BOOLEAN, true, Engine, "Logs slow statements"),
     parameter("sql_mode", None, TEXT, true, Engine, "The server's SQL mode"),
     parameter("time_zone", Some("UTC"), TEXT, true, Engine, "The server's time zone"),
-    parameter("tmp_table_size", Some("16777216"), ("integer", "1024-18446744073709551615"), true, Engine, "Largest temporary table in memory"),
-    parameter("transaction_isolation", Some("REPEATABLE-READ"), ("string", "READ-UNCOMMITTED,READ-COMMITTED,REPEATABLE-READ,SERIALIZABLE"), true, Engine, "The default isolation level"),
-    parameter("wait_timeout", Some("28800"), ("integer", "1-31536000"), true, Engine, "Seconds that an idle connection is kept"),
+    parameter(
+        "tmp_table_size",
+        Some("16777216"),
+        ("integer", "1024-18446744073709551615"),
+        true,
+        Engine,
+        "Largest temporary table in memory",
+    ),
+    parameter(
+        "transaction_isolation",
+        Some("REPEATABLE-READ"),
+        ("string", "READ-UNCOMMITTED,READ-COMMITTED,REPEATABLE-READ,SERIALIZABLE"),
+        true,
+        Engine,
+        "The default isolation level",
+    ),
+    parameter(
+        "wait_timeout",
+        Some("28800"),
+        ("integer", "1-31536000"),
+        true,
+        Engine,
+        "Seconds that an idle connection is kept",
+    ),
 ];
 
 impl Parameter {
@@ -97,11 +202,15 @@ impl Parameter {
         match (self.data_type, self.allowed.split_once('-')) {
             ("integer", Some((low, high))) => {
                 let number = value.parse::<u128>();
-                number.is_ok_and(|number| low.parse().is_ok_and(|low| number >= low) && high.parse().is_ok_and(|high| number <= high))
+                number.is_ok_and(|number| {
+                    low.parse().is_ok_and(|low| number >= low) && high.parse().is_ok_and(|high| number <= high)
+                })
             }
             ("float", Some((low, high))) => {
                 let number = value.parse::<f64>();
-                number.is_ok_and(|number| low.parse().is_ok_and(|low| number >= low) && high.parse().is_ok_and(|high| number <= high))
+                number.is_ok_and(|number| {
+                    low.parse().is_ok_and(|low| number >= low) && high.parse().is_ok_and(|high| number <= high)
+                })
             }
             _ => self.allowed.split(',').any(|allowed| allowed.eq_ignore_ascii_case(value)),
         }
@@ -154,8 +263,13 @@ pub(super) fn set_global(name: &str, value: &str, kind: EngineKind) -> String {
         ("transaction_isolation", EngineKind::MariaDb) => "tx_isolation",
         (name, _) => name,
     };
-    let is_number = value.parse::<f64>().is_ok() || value.eq_ignore_ascii_case("on") || value.eq_ignore_ascii_case("off");
-    let value = if is_number { value } else { String::from_utf8_lossy(&super::rewrite::literal(value.as_bytes())).into_owned() };
+    let is_number =
+        value.parse::<f64>().is_ok() || value.eq_ignore_ascii_case("on") || value.eq_ignore_ascii_case("off");
+    let value = if is_number {
+        value
+    } else {
+        String::from_utf8_lossy(&super::rewrite::literal(value.as_bytes())).into_owned()
+    };
     format!("SET GLOBAL {name} = {value}")
 }
 

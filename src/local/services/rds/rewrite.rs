@@ -237,7 +237,10 @@ mod tests {
                 "create user if not exists 'app'@'%' IDENTIFIED WITH mysql_native_password AS '*APP' REQUIRE SSL",
             ),
             (
-                format!("ALTER USER `a``b`@localhost {}", aws.replace("AWSAuthenticationPlugin", "'AWSAuthenticationPlugin'")),
+                format!(
+                    "ALTER USER `a``b`@localhost {}",
+                    aws.replace("AWSAuthenticationPlugin", "'AWSAuthenticationPlugin'")
+                ),
                 "ALTER USER `a``b`@localhost IDENTIFIED WITH mysql_native_password AS '*A`B'",
             ),
             (

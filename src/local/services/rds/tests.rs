@@ -173,7 +173,8 @@ impl World {
 
     async fn object(&self, key: &str) -> String {
         let input = json!({"Bucket": "b", "Key": key});
-        let reply = self.cloud.call_with_body(&self.scope, ("s3", "GetObject"), input, bytes::Bytes::new()).await.unwrap();
+        let reply =
+            self.cloud.call_with_body(&self.scope, ("s3", "GetObject"), input, bytes::Bytes::new()).await.unwrap();
         std::fs::read_to_string(reply.file.unwrap()).unwrap()
     }
 
@@ -201,7 +202,9 @@ fn message(error: mysql_async::Error) -> (u16, String) {
 async fn a_cluster_is_available_when_clients_can_log_in_and_gone_when_deleted() {
     let world = World::new().await;
     let cluster = world.make(json!({})).await;
-    let said = world.mysql(&cluster, "admin", PASSWORD, &["lab", "-e", "SELECT CURRENT_USER(), DATABASE(); SHOW STATUS LIKE 'x'"]).await;
+    let said = world
+        .mysql(&cluster, "admin", PASSWORD, &["lab", "-e", "SELECT CURRENT_USER(), DATABASE(); SHOW STATUS LIKE 'x'"])
+        .await;
     assert_eq!(text(&said), "admin@%\tlab");
     let said = world.mysql(&cluster, "admin", "wrong", &["-e", "SELECT 1"]).await;
     assert!(text(&said).contains("ERROR 1045 (28000)"), "{}", text(&said));
@@ -229,14 +232,23 @@ async fn every_acknowledged_row_is_there_after_the_engine_was_killed() {
     let cluster = world.make(json!({})).await;
     let mut conn = world.connect(&cluster, "admin").await;
     conn.query_drop("CREATE TABLE t (id INT PRIMARY KEY)").await.unwrap();
-    let pid = world.directory.path().join("state/rds/clusters").join(cluster["DbClusterResourceId"].as_str().unwrap()).join("engine.pid");
+    let pid = world
+        .directory
+        .path()
+        .join("state/rds/clusters")
+        .join(cluster["DbClusterResourceId"].as_str().unwrap())
+        .join("engine.pid");
     let mut acknowledged = 0;
     for round in 0..3 {
         let killer = {
             let engine: i32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(200)).await;
-                rustix::process::kill_process(rustix::process::Pid::from_raw(engine).unwrap(), rustix::process::Signal::KILL).unwrap();
+                rustix::process::kill_process(
+                    rustix::process::Pid::from_raw(engine).unwrap(),
+                    rustix::process::Signal::KILL,
+                )
+                .unwrap();
             })
         };
         while conn.query_drop(format!("INSERT INTO t VALUES ({acknowledged})")).await.is_ok() {
@@ -258,8 +270,12 @@ async fn every_acknowledged_row_is_there_after_the_engine_was_killed() {
 async fn objects_of_s3_are_loaded_and_written_as_aurora_does() {
     let world = World::new().await;
     world.call("CreateDBClusterParameterGroup", json!({"DBClusterParameterGroupName": "s3", "DBParameterGroupFamily": "aurora-mysql8.0", "Description": "d"})).await.unwrap();
-    let parameters = json!([{"ParameterName": "aws_default_s3_role", "ParameterValue": ROLE, "ApplyMethod": "immediate"}]);
-    world.call("ModifyDBClusterParameterGroup", json!({"DBClusterParameterGroupName": "s3", "Parameters": parameters})).await.unwrap();
+    let parameters =
+        json!([{"ParameterName": "aws_default_s3_role", "ParameterValue": ROLE, "ApplyMethod": "immediate"}]);
+    world
+        .call("ModifyDBClusterParameterGroup", json!({"DBClusterParameterGroupName": "s3", "Parameters": parameters}))
+        .await
+        .unwrap();
     let cluster = world.make(json!({"DBClusterParameterGroupName": "s3"})).await;
     let mut admin = world.connect(&cluster, "admin").await;
     admin.query_drop("CREATE TABLE t (a INT PRIMARY KEY, b VARCHAR(5))").await.unwrap();
@@ -268,23 +284,38 @@ async fn objects_of_s3_are_loaded_and_written_as_aurora_does() {
     world.put("p/2.csv", "5,z\n").await;
     world.put("bad/1.csv", "6,x\n").await;
     world.put("bad/2.csv", "7,toolong\n").await;
-    let load = |what: &str| format!("LOAD DATA FROM S3 {what} INTO TABLE t FIELDS TERMINATED BY ',' IGNORE 1 LINES (a, b)");
+    let load =
+        |what: &str| format!("LOAD DATA FROM S3 {what} INTO TABLE t FIELDS TERMINATED BY ',' IGNORE 1 LINES (a, b)");
 
     let error = message(admin.query_drop(load("'s3://b/one.csv'")).await.unwrap_err());
     assert_eq!(error.0, 63_985, "the role is not associated: {}", error.1);
     world.call("AddRoleToDBCluster", json!({"DBClusterIdentifier": "lab", "RoleArn": ROLE})).await.unwrap();
     admin.query_drop(load("'s3://b/one.csv'")).await.unwrap();
-    assert_eq!((admin.affected_rows(), admin.info().into_owned()), (2, "Records: 2  Deleted: 0  Skipped: 0  Warnings: 0".into()));
+    assert_eq!(
+        (admin.affected_rows(), admin.info().into_owned()),
+        (2, "Records: 2  Deleted: 0  Skipped: 0  Warnings: 0".into())
+    );
     admin.query_drop(load("PREFIX 's3://b/p/'")).await.unwrap();
-    assert_eq!((admin.affected_rows(), admin.info().into_owned()), (3, "Records: 3  Deleted: 0  Skipped: 0  Warnings: 0".into()));
-    let error = message(admin.query_drop("LOAD DATA FROM S3 PREFIX 's3://b/bad/' INTO TABLE t FIELDS TERMINATED BY ','").await.unwrap_err());
+    assert_eq!(
+        (admin.affected_rows(), admin.info().into_owned()),
+        (3, "Records: 3  Deleted: 0  Skipped: 0  Warnings: 0".into())
+    );
+    let error = message(
+        admin
+            .query_drop("LOAD DATA FROM S3 PREFIX 's3://b/bad/' INTO TABLE t FIELDS TERMINATED BY ','")
+            .await
+            .unwrap_err(),
+    );
     assert_eq!(error.0, 1406, "{}", error.1);
     let rows: Vec<u32> = admin.query("SELECT a FROM t ORDER BY a").await.unwrap();
     assert_eq!(rows, [1, 2, 3, 4, 5], "all files of a statement or none");
     let error = message(admin.query_drop(load("'s3://b/none.csv'")).await.unwrap_err());
     assert!(error.0 == 63_985 && error.1.contains("The specified key does not exist"), "{}", error.1);
 
-    admin.query_drop("SELECT a, b FROM t WHERE a < 3 INTO OUTFILE S3 's3://b/out' FORMAT CSV HEADER MANIFEST ON").await.unwrap();
+    admin
+        .query_drop("SELECT a, b FROM t WHERE a < 3 INTO OUTFILE S3 's3://b/out' FORMAT CSV HEADER MANIFEST ON")
+        .await
+        .unwrap();
     assert_eq!(admin.affected_rows(), 2);
     assert_eq!(world.object("out.part_00000").await, "\"a\",\"b\"\n1,\"x\"\n2,\"y\"\n");
     assert_eq!(world.object("out.manifest").await, r#"{"entries":[{"url":"s3-us-east-1://b/out.part_00000"}]}"#);
@@ -293,7 +324,8 @@ async fn objects_of_s3_are_loaded_and_written_as_aurora_does() {
     assert_eq!(world.object("out.part_00000").await, "1\n");
     admin.query_drop("DELETE FROM t").await.unwrap();
     admin.query_drop("LOAD DATA FROM S3 MANIFEST 's3://b/out.manifest' INTO TABLE t (a)").await.unwrap();
-    let history: Vec<String> = admin.query("SELECT file_name FROM mysql.aurora_s3_load_history ORDER BY 1").await.unwrap();
+    let history: Vec<String> =
+        admin.query("SELECT file_name FROM mysql.aurora_s3_load_history ORDER BY 1").await.unwrap();
     assert_eq!(history, ["one.csv", "out.part_00000", "p/1.csv", "p/2.csv"]);
 
     // Nobody has FILE: the engine itself refuses what Aurora does not have.
@@ -322,7 +354,8 @@ async fn statements_of_any_size_and_prepared_ones_pass_and_json_paths_are_bridge
     conn.query_drop("CREATE TABLE t (id INT, d JSON, big LONGTEXT) COLLATE utf8mb4_0900_ai_ci").await.unwrap();
     conn.exec_drop("INSERT INTO t VALUES (?, ?, ?)", (1, r#"{"a": "x"}"#, "y".repeat(20 << 20))).await.unwrap();
     conn.query_drop(format!("INSERT INTO t VALUES (2, '{{\"a\": \"z\"}}', '{}')", "w".repeat(17 << 20))).await.unwrap();
-    let rows: Vec<(u32, String, usize)> = conn.query("SELECT id, d->>'$.a', LENGTH(big) FROM t ORDER BY id").await.unwrap();
+    let rows: Vec<(u32, String, usize)> =
+        conn.query("SELECT id, d->>'$.a', LENGTH(big) FROM t ORDER BY id").await.unwrap();
     assert_eq!(rows, [(1, "x".into(), 20 << 20), (2, "z".into(), 17 << 20)]);
     let big: String = conn.exec_first("SELECT big FROM t WHERE d->'$.a' = ?", ("x",)).await.unwrap().unwrap();
     assert_eq!(big.len(), 20 << 20);

@@ -97,11 +97,14 @@ pub(super) fn cluster(rds: &Rds, scope: &Scope, region: &Region, cluster: &DbClu
         ("StorageType", cluster.storage_type.clone().map(Value::from)),
         ("ServerlessV2ScalingConfiguration", cluster.scaling.as_ref().map(|scaling| json!(scaling))),
         ("EnabledCloudwatchLogsExports", (!cluster.log_exports.is_empty()).then(|| json!(cluster.log_exports))),
-        ("MasterUserSecret", cluster.secret.as_ref().map(|secret| {
-            let status = if cluster.status == Status::Creating { "creating" } else { "active" };
-            let key = secret.kms_key.clone().unwrap_or_else(|| scope.arn("kms", "alias/aws/secretsmanager"));
-            json!({"SecretArn": secret.arn, "SecretStatus": status, "KmsKeyId": key})
-        })),
+        (
+            "MasterUserSecret",
+            cluster.secret.as_ref().map(|secret| {
+                let status = if cluster.status == Status::Creating { "creating" } else { "active" };
+                let key = secret.kms_key.clone().unwrap_or_else(|| scope.arn("kms", "alias/aws/secretsmanager"));
+                json!({"SecretArn": secret.arn, "SecretStatus": status, "KmsKeyId": key})
+            }),
+        ),
     ];
     add(&mut view, optional);
     view
@@ -158,7 +161,10 @@ pub(super) fn instance(rds: &Rds, scope: &Scope, region: &Region, instance: &DbI
         ("EngineVersion", Some(json!(cluster.engine_version))),
         ("MasterUsername", Some(json!(cluster.master))),
         ("DBName", cluster.database.as_ref().map(|name| json!(name))),
-        ("Endpoint", there.then(|| json!({"Address": ADDRESS, "Port": cluster.port, "HostedZoneId": "Z2R2ITUGPM61AM"}))),
+        (
+            "Endpoint",
+            there.then(|| json!({"Address": ADDRESS, "Port": cluster.port, "HostedZoneId": "Z2R2ITUGPM61AM"})),
+        ),
         ("VpcSecurityGroups", Some(json!(groups))),
         ("StorageEncrypted", Some(json!(cluster.encrypted))),
         ("KmsKeyId", cluster.kms_key.as_ref().map(|key| json!(key))),

@@ -162,7 +162,8 @@ impl ResourceType for Cluster {
 }
 
 async fn change_roles(cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Result<(), Fault> {
-    let roles = |properties: &Value| properties.get("AssociatedRoles").and_then(Value::as_array).cloned().unwrap_or_default();
+    let roles =
+        |properties: &Value| properties.get("AssociatedRoles").and_then(Value::as_array).cloned().unwrap_or_default();
     let (old, new) = (roles(old), roles(new));
     let steps = [("RemoveRoleFromDBCluster", &old, &new), ("AddRoleToDBCluster", &new, &old)];
     for (operation, these, others) in steps {

@@ -140,7 +140,8 @@ impl ResourceType for ParameterGroup {
         old: &Value,
         new: &Value,
     ) -> Result<Provisioned, ResourceFault> {
-        let parameters = |properties: &Value| properties.get("Parameters").and_then(Value::as_object).cloned().unwrap_or_default();
+        let parameters =
+            |properties: &Value| properties.get("Parameters").and_then(Value::as_object).cloned().unwrap_or_default();
         let kept = parameters(new);
         let dropped: Vec<Value> = parameters(old)
             .keys()

@@ -97,7 +97,8 @@ async fn pause(error: &io::Error) {
 }
 
 fn server_config(files: &CertificateFiles) -> io::Result<ServerConfig> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&files.certificate).map_err(io::Error::other)?.collect();
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(&files.certificate).map_err(io::Error::other)?.collect();
     let chain = chain.map_err(io::Error::other)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(io::Error::other)?;
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

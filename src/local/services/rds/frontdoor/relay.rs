@@ -295,11 +295,7 @@ enum Silence {
 }
 
 /// Engine to client.
-async fn down(
-    engine: &mut ReadHalf<Stream>,
-    client: &mut WriteHalf<Stream>,
-    shared: &Shared,
-) -> io::Result<Silence> {
+async fn down(engine: &mut ReadHalf<Stream>, client: &mut WriteHalf<Stream>, shared: &Shared) -> io::Result<Silence> {
     let mut chunk = vec![0; CHUNK];
     let mut cutter = Cutter::default();
     let mut held = Vec::new();

@@ -422,8 +422,7 @@ async fn manifest(cluster: &Cluster, scope: &Scope, from: &Location) -> Result<V
 
 async fn get(cluster: &Cluster, scope: &Scope, bucket: &str, key: &str) -> Result<Object, SqlError> {
     let input = json!({"Bucket": bucket, "Key": key});
-    let reply =
-        cluster.cloud.call_with_body(scope, ("s3", "GetObject"), input, Bytes::new()).await.map_err(refused)?;
+    let reply = cluster.cloud.call_with_body(scope, ("s3", "GetObject"), input, Bytes::new()).await.map_err(refused)?;
     let version = reply.output.get("VersionId").and_then(Value::as_str).map(str::to_owned);
     let path = match reply.file {
         Some(path) => path.canonicalize().unwrap_or(path),

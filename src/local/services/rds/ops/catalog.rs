@@ -37,7 +37,10 @@ pub(crate) struct Versions {
 pub(crate) async fn versions(_rds: Arc<Rds>, _call: &Call, input: Versions) -> Result<Value, RdsFault> {
     let wanted = |version: &&Version| {
         input.engine.as_deref().is_none_or(|engine| engine == "aurora-mysql")
-            && input.engine_version.as_deref().is_none_or(|name| version.name == name || version.name.starts_with(&format!("{name}.")))
+            && input
+                .engine_version
+                .as_deref()
+                .is_none_or(|name| version.name == name || version.name.starts_with(&format!("{name}.")))
             && input.family.as_deref().is_none_or(|family| family == version.family())
             && (input.default_only != Some(true) || version.name == DEFAULT)
     };
@@ -70,7 +73,8 @@ pub(crate) async fn orderable(_rds: Arc<Rds>, call: &Call, input: Orderable) -> 
     let wanted = |version: &&Version| input.engine_version.as_deref().is_none_or(|name| name == version.name);
     let found: Vec<&Version> = VERSIONS.iter().filter(|_| offered).filter(wanted).collect();
     let (kept, next) = page(found, |version| version.name.to_owned(), input.marker.as_deref(), input.max_records)?;
-    let zones: Vec<Value> = ["a", "b", "c"].iter().map(|letter| json!({"Name": format!("{}{letter}", call.scope.region)})).collect();
+    let zones: Vec<Value> =
+        ["a", "b", "c"].iter().map(|letter| json!({"Name": format!("{}{letter}", call.scope.region)})).collect();
     let options = kept.into_iter().map(|version| {
         json!({
             "Engine": "aurora-mysql",

@@ -65,11 +65,10 @@ pub(super) fn page<T>(
 ) -> Result<(Vec<T>, Option<String>), RdsFault> {
     let most = most.unwrap_or(100);
     if !(20..=100).contains(&most) {
-        return Err(RdsFault::InvalidValue(format!(
-            "Invalid value {most} for MaxRecords. Must be between 20 and 100"
-        )));
+        return Err(RdsFault::InvalidValue(format!("Invalid value {most} for MaxRecords. Must be between 20 and 100")));
     }
-    let mut rest: Vec<T> = items.into_iter().filter(|item| marker.is_none_or(|marker| name(item).as_str() > marker)).collect();
+    let mut rest: Vec<T> =
+        items.into_iter().filter(|item| marker.is_none_or(|marker| name(item).as_str() > marker)).collect();
     let more = rest.len() > most as usize;
     rest.truncate(most as usize);
     let next = rest.last().map(name).filter(|_| more);

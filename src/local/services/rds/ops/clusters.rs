@@ -104,16 +104,20 @@ fn shown(rds: &Rds, call: &Call, identifier: &str) -> Result<Value, RdsFault> {
 }
 
 /// The record of a new cluster, and the master password if the request gives one.
-fn validated(rds: &Rds, scope: &Scope, region: &Region, input: Create) -> Result<(DbCluster, Option<String>), RdsFault> {
+fn validated(
+    rds: &Rds,
+    scope: &Scope,
+    region: &Region,
+    input: Create,
+) -> Result<(DbCluster, Option<String>), RdsFault> {
     let name = identifier("DBClusterIdentifier", &input.identifier)?;
     if input.engine != "aurora-mysql" {
         return Err(Fault::unsupported(format!("the database engine {} (aurora-mysql is)", input.engine)).into());
     }
     modes(&input)?;
     let version = input.engine_version.as_deref().unwrap_or(DEFAULT);
-    let version = Version::find(version).ok_or_else(|| {
-        RdsFault::InvalidCombination(format!("Cannot find version {version} for aurora-mysql"))
-    })?;
+    let version = Version::find(version)
+        .ok_or_else(|| RdsFault::InvalidCombination(format!("Cannot find version {version} for aurora-mysql")))?;
     if let Some(scaling) = &input.scaling {
         check_scaling(scaling, version)?;
     }
@@ -232,10 +236,10 @@ fn check_scaling(scaling: &Scaling, version: &Version) -> Result<(), RdsFault> {
 
 fn known_group(region: &Region, name: Option<&str>, version: &Version) -> Result<String, RdsFault> {
     let Some(name) = name.filter(|name| *name != version.default_group()) else { return Ok(version.default_group()) };
-    let group = region.cluster_parameters.get(&key(name)).ok_or_else(|| RdsFault::ParameterGroupNotFound {
-        kind: "DBClusterParameterGroup",
-        name: name.to_owned(),
-    })?;
+    let group = region
+        .cluster_parameters
+        .get(&key(name))
+        .ok_or_else(|| RdsFault::ParameterGroupNotFound { kind: "DBClusterParameterGroup", name: name.to_owned() })?;
     if group.family != version.family() {
         return Err(RdsFault::InvalidCombination(format!(
             "The Parameter Group {name} with DBParameterGroupFamily {} can't be used for this instance. Please use a Parameter Group with DBParameterGroupFamily {}",
@@ -309,9 +313,7 @@ fn check_backup(days: u32) -> Result<(), RdsFault> {
     if (1..=35).contains(&days) {
         return Ok(());
     }
-    Err(RdsFault::InvalidValue(format!(
-        "Invalid backup retention period: {days}. Must be between 1 and 35."
-    )))
+    Err(RdsFault::InvalidValue(format!("Invalid backup retention period: {days}. Must be between 1 and 35.")))
 }
 
 fn exports(kinds: Vec<String>) -> Result<Vec<String>, RdsFault> {
@@ -370,7 +372,9 @@ pub(crate) async fn describe(rds: Arc<Rds>, call: &Call, input: Describe) -> Res
     let mut kept = Vec::new();
     for cluster in found {
         let of = |name: &str| match name {
-            "db-cluster-id" => Some(vec![cluster.identifier.clone(), views::cluster_arn(&call.scope, &cluster.identifier)]),
+            "db-cluster-id" => {
+                Some(vec![cluster.identifier.clone(), views::cluster_arn(&call.scope, &cluster.identifier)])
+            }
             "db-cluster-resource-id" => Some(vec![cluster.resource_id.clone()]),
             "engine" => Some(vec!["aurora-mysql".into()]),
             _ => None,
@@ -417,9 +421,13 @@ pub(crate) async fn modify(rds: Arc<Rds>, call: &Call, input: Modify) -> Result<
     let cluster = region.cluster(&input.identifier)?.clone();
     let name = cluster.identifier.clone();
     if cluster.status != Status::Available {
-        return Err(RdsFault::ClusterState(format!("DB cluster {name} is not in the available state: {}", cluster.status.name())));
+        return Err(RdsFault::ClusterState(format!(
+            "DB cluster {name} is not in the available state: {}",
+            cluster.status.name()
+        )));
     }
-    let version = Version::find(&cluster.engine_version).ok_or_else(|| Fault::internal("the cluster's version is unknown"))?;
+    let version =
+        Version::find(&cluster.engine_version).ok_or_else(|| Fault::internal("the cluster's version is unknown"))?;
     if input.engine_version.as_deref().is_some_and(|wanted| wanted != cluster.engine_version) {
         return Err(Fault::unsupported("a change of EngineVersion").into());
     }
@@ -458,7 +466,8 @@ fn set<T>(slot: &mut T, value: Option<T>) {
 
 async fn change_password(rds: &Rds, call: &Call, cluster: &DbCluster, input: &Modify) -> Result<(), RdsFault> {
     let running = rds.running(&cluster.resource_id);
-    let running = || running.clone().ok_or_else(|| RdsFault::ClusterState("The engine of the cluster is not running.".into()));
+    let running =
+        || running.clone().ok_or_else(|| RdsFault::ClusterState("The engine of the cluster is not running.".into()));
     if input.manage_master_user_password.is_some_and(|managed| managed != cluster.secret.is_some()) {
         return Err(Fault::unsupported("a change of ManageMasterUserPassword").into());
     }

@@ -71,7 +71,8 @@ pub(crate) async fn create(rds: Arc<Rds>, call: &Call, input: Create) -> Result<
     if input.monitoring_interval.is_some_and(|seconds| seconds != 0) {
         return Err(Fault::unsupported("enhanced monitoring (MonitoringInterval)").into());
     }
-    let version = Version::find(&cluster.engine_version).ok_or_else(|| Fault::internal("the cluster's version is unknown"))?;
+    let version =
+        Version::find(&cluster.engine_version).ok_or_else(|| Fault::internal("the cluster's version is unknown"))?;
     let parameter_group = group(&region, input.parameter_group.as_deref(), version)?;
     let now = rds.cloud.clock.now();
     let instance = DbInstance {
@@ -81,7 +82,10 @@ pub(crate) async fn create(rds: Arc<Rds>, call: &Call, input: Create) -> Result<
         class: input.class,
         status: Status::Creating,
         parameter_group,
-        zone: input.availability_zone.or_else(|| cluster.zones.first().cloned()).unwrap_or_else(|| format!("{}a", call.scope.region)),
+        zone: input
+            .availability_zone
+            .or_else(|| cluster.zones.first().cloned())
+            .unwrap_or_else(|| format!("{}a", call.scope.region)),
         maintenance_window: input.preferred_maintenance_window.unwrap_or_else(|| cluster.maintenance_window.clone()),
         public: input.publicly_accessible.unwrap_or(false),
         minor_upgrades: input.auto_minor_version_upgrade.unwrap_or(true),
@@ -142,7 +146,8 @@ fn check_class(class: &str) -> Result<(), RdsFault> {
 fn group(region: &Region, name: Option<&str>, version: &Version) -> Result<String, RdsFault> {
     let Some(name) = name.filter(|name| *name != version.default_group()) else { return Ok(version.default_group()) };
     let found = region.instance_parameters.get(&key(name));
-    let found = found.ok_or_else(|| RdsFault::ParameterGroupNotFound { kind: "DBParameterGroup", name: name.to_owned() })?;
+    let found =
+        found.ok_or_else(|| RdsFault::ParameterGroupNotFound { kind: "DBParameterGroup", name: name.to_owned() })?;
     if found.family != version.family() {
         return Err(RdsFault::InvalidCombination(format!(
             "The Parameter Group {name} with DBParameterGroupFamily {} can't be used for this instance.",
@@ -174,7 +179,9 @@ pub(crate) async fn describe(rds: Arc<Rds>, call: &Call, input: Describe) -> Res
     for instance in found {
         let of = |name: &str| match name {
             "db-cluster-id" => Some(vec![instance.cluster.clone(), views::cluster_arn(&call.scope, &instance.cluster)]),
-            "db-instance-id" => Some(vec![instance.identifier.clone(), views::instance_arn(&call.scope, &instance.identifier)]),
+            "db-instance-id" => {
+                Some(vec![instance.identifier.clone(), views::instance_arn(&call.scope, &instance.identifier)])
+            }
             "dbi-resource-id" => Some(vec![instance.resource_id.clone()]),
             "engine" => Some(vec!["aurora-mysql".into()]),
             _ => None,
@@ -304,7 +311,10 @@ pub(crate) async fn reboot(rds: Arc<Rds>, call: &Call, input: Reboot) -> Result<
         .change(&call.scope, |region| {
             let instance = region.instance_mut(&input.identifier)?;
             if instance.status != Status::Available {
-                return Err(RdsFault::InstanceState(format!("Instance {} is not in available state.", instance.identifier)));
+                return Err(RdsFault::InstanceState(format!(
+                    "Instance {} is not in available state.",
+                    instance.identifier
+                )));
             }
             instance.status = Status::Rebooting;
             Ok((instance.identifier.clone(), instance.cluster.clone()))

@@ -106,10 +106,16 @@ async fn create(rds: &Rds, call: &Call, input: Create, kind: Kind) -> Result<Val
         && !name.ends_with('-')
         && !name.contains("--");
     if !good || name.starts_with("default.") {
-        return Err(RdsFault::InvalidValue(format!("The parameter {}Name is not a valid identifier: {name}", kind.name())));
+        return Err(RdsFault::InvalidValue(format!(
+            "The parameter {}Name is not a valid identifier: {name}",
+            kind.name()
+        )));
     }
     if !FAMILIES.contains(&input.family.as_str()) {
-        return Err(RdsFault::InvalidValue(format!("ParameterGroupFamily {} is not a valid parameter group family", input.family)));
+        return Err(RdsFault::InvalidValue(format!(
+            "ParameterGroupFamily {} is not a valid parameter group family",
+            input.family
+        )));
     }
     let group = ParameterGroup {
         name: name.clone(),
@@ -197,7 +203,9 @@ pub(crate) async fn modify_instance(rds: Arc<Rds>, call: &Call, input: Modify) -
 
 async fn modify(rds: &Rds, call: &Call, input: Modify, kind: Kind) -> Result<Value, RdsFault> {
     if kind == Kind::Instance && !input.parameters.is_empty() {
-        return Err(Fault::unsupported("parameters of a DBParameterGroup; set them in the DBClusterParameterGroup").into());
+        return Err(
+            Fault::unsupported("parameters of a DBParameterGroup; set them in the DBClusterParameterGroup").into()
+        );
     }
     if input.parameters.len() > 20 {
         return Err(RdsFault::InvalidValue("A maximum of 20 parameters can be modified in a single request.".into()));
@@ -205,8 +213,8 @@ async fn modify(rds: &Rds, call: &Call, input: Modify, kind: Kind) -> Result<Val
     let mut changed = BTreeMap::new();
     for setting in input.parameters {
         let name = setting.parameter_name;
-        let parameter =
-            Parameter::find(&name).ok_or_else(|| RdsFault::InvalidValue(format!("Could not find parameter with name: {name}")))?;
+        let parameter = Parameter::find(&name)
+            .ok_or_else(|| RdsFault::InvalidValue(format!("Could not find parameter with name: {name}")))?;
         let value = setting.parameter_value.unwrap_or_default();
         if !parameter.allows(&value) {
             return Err(RdsFault::InvalidValue(format!(
@@ -302,8 +310,10 @@ pub(crate) async fn list_cluster(rds: Arc<Rds>, call: &Call, input: Parameters) 
             "engine-default"
         }
     };
-    let found: Vec<&Parameter> =
-        PARAMETERS.iter().filter(|parameter| input.source.as_deref().is_none_or(|wanted| wanted == source(parameter))).collect();
+    let found: Vec<&Parameter> = PARAMETERS
+        .iter()
+        .filter(|parameter| input.source.as_deref().is_none_or(|wanted| wanted == source(parameter)))
+        .collect();
     let (kept, next) = page(found, |parameter| parameter.name.to_owned(), input.marker.as_deref(), input.max_records)?;
     let views = kept.into_iter().map(|parameter| {
         let mut view = json!({
@@ -316,7 +326,8 @@ pub(crate) async fn list_cluster(rds: Arc<Rds>, call: &Call, input: Parameters) 
             "ApplyMethod": if parameter.dynamic { "immediate" } else { "pending-reboot" },
             "SupportedEngineModes": ["provisioned"],
         });
-        let value = group.values.get(parameter.name).map(String::as_str).or_else(|| parameter.default_in(&group.family));
+        let value =
+            group.values.get(parameter.name).map(String::as_str).or_else(|| parameter.default_in(&group.family));
         if let Some(value) = value {
             view["ParameterValue"] = value.into();
         }

@@ -39,7 +39,8 @@ pub(crate) async fn create(rds: Arc<Rds>, call: &Call, input: Create) -> Result<
         return Err(RdsFault::SubnetGroupExists(name));
     }
     let (vpc, subnets) = resolve(&rds, call, &input.subnet_ids).await?;
-    let group = SubnetGroup { name: name.clone(), description: input.description, vpc, subnets, tags: check::tags(input.tags) };
+    let group =
+        SubnetGroup { name: name.clone(), description: input.description, vpc, subnets, tags: check::tags(input.tags) };
     let view = views::subnet_group(&call.scope, &group);
     rds.change(&call.scope, |region| {
         if region.subnet_groups.contains_key(&name) {

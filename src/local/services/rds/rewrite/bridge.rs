@@ -37,8 +37,7 @@ fn collations(tokens: &[Token<'_>], edits: &mut Edits) {
         let named = match token.kind {
             Kind::Word | Kind::Name => true,
             Kind::Text => before.is_some_and(|before| {
-                before.is("COLLATE")
-                    || before.is_mark(b'=') && (setting || at >= 2 && tokens[at - 2].is("COLLATE"))
+                before.is("COLLATE") || before.is_mark(b'=') && (setting || at >= 2 && tokens[at - 2].is("COLLATE"))
             }),
             Kind::Arrow | Kind::Mark => false,
         };
@@ -71,9 +70,9 @@ fn arrows(sql: &[u8], tokens: &[Token<'_>], edits: &mut Edits) {
         let before = first.checked_sub(1).map(|before| &tokens[before]);
         let alone_before =
             before.is_some_and(|token| token.is_any(&["SELECT", "DISTINCT", "ALL"]) || token.is_mark(b','));
-        let alone_after = tokens
-            .get(at + 2)
-            .is_none_or(|next| next.is_any(&["FROM", "INTO", "UNION", "LIMIT"]) || next.is_mark(b',') || next.is_mark(b';'));
+        let alone_after = tokens.get(at + 2).is_none_or(|next| {
+            next.is_any(&["FROM", "INTO", "UNION", "LIMIT"]) || next.is_mark(b',') || next.is_mark(b';')
+        });
         let mut after = close.as_bytes().to_vec();
         if lists.inside() && alone_before && alone_after {
             after.extend_from_slice(b" AS `");

@@ -25,12 +25,20 @@ impl Location {
     /// # Errors
     /// It is not such a URI.
     pub(crate) fn parse(uri: &[u8]) -> Result<Self, SqlError> {
-        let bad = || SqlError::new(63_985, "HY000", format!("S3 API returned error: Invalid URI: {}", String::from_utf8_lossy(uri)));
+        let bad = || {
+            SqlError::new(
+                63_985,
+                "HY000",
+                format!("S3 API returned error: Invalid URI: {}", String::from_utf8_lossy(uri)),
+            )
+        };
         let text = std::str::from_utf8(uri).map_err(|_| bad())?;
         let (scheme, rest) = text.split_once("://").ok_or_else(bad)?;
         let region = match scheme.to_ascii_lowercase().strip_prefix("s3") {
             Some("") => None,
-            Some(region) => Some(region.strip_prefix('-').filter(|region| !region.is_empty()).ok_or_else(bad)?.to_owned()),
+            Some(region) => {
+                Some(region.strip_prefix('-').filter(|region| !region.is_empty()).ok_or_else(bad)?.to_owned())
+            }
             None => return Err(bad()),
         };
         let (bucket, key) = rest.split_once('/').ok_or_else(bad)?;
@@ -120,7 +128,8 @@ pub(crate) struct SelectIntoS3 {
 impl SelectIntoS3 {
     /// The engine's statement that writes the rows to `path`.
     pub(crate) fn statement(&self, path: &str) -> Vec<u8> {
-        [&self.before, &b" INTO OUTFILE "[..], &literal(path.as_bytes()), b" ", &self.options, b" ", &self.after].concat()
+        [&self.before, &b" INTO OUTFILE "[..], &literal(path.as_bytes()), b" ", &self.options, b" ", &self.after]
+            .concat()
     }
 
     /// The query alone, to ask for the names of its columns.
@@ -131,11 +140,11 @@ impl SelectIntoS3 {
 
 /// Finds a `SELECT … INTO OUTFILE S3`.
 pub(super) fn select(sql: &[u8], statement: &[Token<'_>]) -> Result<Option<SelectIntoS3>, SqlError> {
-    let found = statement.windows(3).position(|window| {
-        window[0].is("INTO") && window[1].is("OUTFILE") && window[2].is("S3")
-    });
+    let found =
+        statement.windows(3).position(|window| window[0].is("INTO") && window[1].is("OUTFILE") && window[2].is("S3"));
     let Some(into) = found else { return Ok(None) };
-    let starts = statement.first().is_some_and(|first| first.is_any(&["SELECT", "WITH", "TABLE"]) || first.is_mark(b'('));
+    let starts =
+        statement.first().is_some_and(|first| first.is_any(&["SELECT", "WITH", "TABLE"]) || first.is_mark(b'('));
     if !starts {
         return Err(unsupported("INTO OUTFILE S3 inside another statement"));
     }
@@ -325,7 +334,9 @@ mod tests {
 
     #[test]
     fn a_load_becomes_one_statement_per_file_with_every_clause_kept() {
-        let load = loaded("load data low_priority from s3 's3://b/a/k.csv' REPLACE INTO TABLE t FIELDS TERMINATED BY ',' (a, @b) SET c = @b");
+        let load = loaded(
+            "load data low_priority from s3 's3://b/a/k.csv' REPLACE INTO TABLE t FIELDS TERMINATED BY ',' (a, @b) SET c = @b",
+        );
         assert_eq!((load.source, load.from.bucket.as_str(), load.from.key.as_str()), (Source::File, "b", "a/k.csv"));
         assert_eq!(
             string(load.statement("/x/it's", true)),
@@ -339,7 +350,8 @@ mod tests {
         assert_eq!((load.source, load.from.region.as_deref()), (Source::Prefix, Some("eu-west-1")));
         assert_eq!(string(load.statement("/1", true)), "LOAD DATA INFILE '/1' IGNORE INTO TABLE t IGNORE 1 LINES (a)");
         assert_eq!(string(load.statement("/2", false)), "LOAD DATA INFILE '/2' IGNORE INTO TABLE t  (a)");
-        let load = loaded("LOAD DATA FROM S3 PREFIX 's3://b/p/' INTO TABLE t FIELDS TERMINATED BY ',' IGNORE 1 LINES (a, b)");
+        let load =
+            loaded("LOAD DATA FROM S3 PREFIX 's3://b/p/' INTO TABLE t FIELDS TERMINATED BY ',' IGNORE 1 LINES (a, b)");
         let others = "LOAD DATA INFILE '/2' INTO TABLE t FIELDS TERMINATED BY ','  (a, b)";
         assert_eq!(string(load.statement("/2", false)), others);
     }
@@ -349,14 +361,22 @@ mod tests {
         for sql in ["LOAD DATA INFILE 's3' INTO TABLE t", "LOAD INDEX INTO CACHE s3", "SELECT S3"] {
             assert_eq!(load(sql.as_bytes(), &tokens(sql.as_bytes())).unwrap(), None, "{sql}");
         }
-        for sql in ["LOAD DATA FROM S3", "LOAD DATA FROM S3 k INTO TABLE t", "LOAD DATA FROM S3 'http://b/k' INTO TABLE t", "LOAD XML FROM S3 's3://b/k' INTO TABLE t", "LOAD DATA FROM S3 's3://b' INTO TABLE t"] {
+        for sql in [
+            "LOAD DATA FROM S3",
+            "LOAD DATA FROM S3 k INTO TABLE t",
+            "LOAD DATA FROM S3 'http://b/k' INTO TABLE t",
+            "LOAD XML FROM S3 's3://b/k' INTO TABLE t",
+            "LOAD DATA FROM S3 's3://b' INTO TABLE t",
+        ] {
             assert!(load(sql.as_bytes(), &tokens(sql.as_bytes())).is_err(), "{sql}");
         }
     }
 
     #[test]
     fn a_select_keeps_what_stands_before_and_after_its_clause() {
-        let select = selected("SELECT a, b INTO OUTFILE S3 's3://b/p' FIELDS TERMINATED BY ',' LINES TERMINATED BY '\\n' MANIFEST ON OVERWRITE ON FROM t WHERE a > 1");
+        let select = selected(
+            "SELECT a, b INTO OUTFILE S3 's3://b/p' FIELDS TERMINATED BY ',' LINES TERMINATED BY '\\n' MANIFEST ON OVERWRITE ON FROM t WHERE a > 1",
+        );
         assert!(select.manifest && select.overwrite && !select.header);
         assert_eq!(
             string(select.statement("/f")),
@@ -374,7 +394,12 @@ mod tests {
 
     #[test]
     fn a_wrong_clause_is_a_syntax_error_at_its_place() {
-        for sql in ["SELECT 1 INTO OUTFILE S3 's3://b/p' FORMAT XML", "SELECT 1 INTO OUTFILE S3 's3://b/p' MANIFEST MAYBE", "SELECT 1 INTO OUTFILE S3 's3://b/p' FIELDS FROM t", "SELECT 1 INTO OUTFILE S3"] {
+        for sql in [
+            "SELECT 1 INTO OUTFILE S3 's3://b/p' FORMAT XML",
+            "SELECT 1 INTO OUTFILE S3 's3://b/p' MANIFEST MAYBE",
+            "SELECT 1 INTO OUTFILE S3 's3://b/p' FIELDS FROM t",
+            "SELECT 1 INTO OUTFILE S3",
+        ] {
             let error = select(sql.as_bytes(), &tokens(sql.as_bytes())).unwrap_err();
             assert_eq!(error.code, 1064, "{sql}");
         }
