@@ -2,6 +2,8 @@
 
 /// Where labctl keeps the local cloud's state, keys and logs. Default: `labctl` in the user's data directory.
 pub const LABCTL_HOME: &str = "LABCTL_HOME";
+/// Where functions are built and their packages kept, shared by all labs. Default: `labctl` in the user's cache directory.
+pub const LABCTL_CACHE: &str = "LABCTL_CACHE";
 /// Port of the local cloud on 127.0.0.1. Default 4566; 0 picks a free one.
 pub const LABCTL_LOCAL_PORT: &str = "LABCTL_LOCAL_PORT";
 /// MySQL or MariaDB server program to use instead of the one on PATH.

@@ -75,6 +75,7 @@ pub async fn load(settings: &Settings) -> Result<Target, ConfigError> {
         architecture: Architecture::HOST,
         glibc: Glibc::PROVIDED_AL2023,
         findings: vec![Finding::fine("credentials", "found"), Finding::fine("region", region.clone())],
+        answers: true,
         flags: flags(settings),
         region,
         config,

@@ -24,6 +24,8 @@ pub struct Target {
     pub glibc: Glibc,
     /// What was looked at before the first request.
     pub findings: Vec<Finding>,
+    /// Somebody answers at the endpoint: requests make sense. Always so, unless only findings were asked for.
+    pub answers: bool,
     /// Flags that reach this target again, for hints: ` --profile teaching`. Empty or with a leading space.
     pub flags: String,
 }
@@ -185,6 +187,7 @@ mod tests {
                 Finding::fine("credentials", "account 1"),
                 Finding::problem("database engine", "not found", "apt install it").needed_by(&["AWS::RDS::"]),
             ],
+            answers: true,
             flags: String::new(),
         }
     }

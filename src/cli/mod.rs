@@ -1,9 +1,27 @@
 //! The command line: one file per command.
 
 mod completions;
+mod confirm;
 mod context;
+mod deploy_lambda;
+mod deployed;
+mod doctor;
+mod down;
 mod globals;
+mod init;
+mod instances;
+mod labs;
 mod local;
+mod ls;
+mod outputs;
+mod plan;
+mod prepare;
+mod screen;
+mod select;
+mod sql;
+mod status;
+mod up;
+mod validate;
 
 use crate::error::{Failure, Kind};
 use crate::ui::Printer;
@@ -26,6 +44,18 @@ struct Cli {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
+    Labs(labs::LabsArgs),
+    Init(init::InitArgs),
+    Plan(plan::PlanArgs),
+    Up(up::UpArgs),
+    Down(down::DownArgs),
+    Ls(ls::LsArgs),
+    Status(status::StatusArgs),
+    Outputs(outputs::OutputsArgs),
+    DeployLambda(deploy_lambda::DeployLambdaArgs),
+    Sql(sql::SqlArgs),
+    Validate(validate::ValidateArgs),
+    Doctor(doctor::DoctorArgs),
     Local(local::LocalArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -43,6 +73,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cx = Context { globals: cli.globals, ui };
     match start(cli.command, &cx) {
         Ok(()) => ExitCode::SUCCESS,
+        // Not an error: the answer was printed, the code tells the rest.
+        Err(failure) if failure.kind == Kind::Changes => ExitCode::from(failure.kind.exit_code()),
         Err(failure) => {
             cx.ui.failure(&failure);
             ExitCode::from(failure.kind.exit_code())
@@ -77,6 +109,18 @@ fn interrupted() -> Failure {
 
 async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {
     match command {
+        Command::Labs(args) => labs::run(&args, cx),
+        Command::Init(args) => init::run(args, cx),
+        Command::Plan(args) => plan::run(args, cx).await,
+        Command::Up(args) => up::run(args, cx).await,
+        Command::Down(args) => down::run(args, cx).await,
+        Command::Ls(args) => ls::run(args, cx).await,
+        Command::Status(args) => status::run(args, cx).await,
+        Command::Outputs(args) => outputs::run(args, cx).await,
+        Command::DeployLambda(args) => deploy_lambda::run(args, cx).await,
+        Command::Sql(args) => sql::run(args, cx).await,
+        Command::Validate(args) => validate::run(args, cx).await,
+        Command::Doctor(args) => doctor::run(args, cx).await,
         Command::Local(args) => local::run(args, cx).await,
         Command::Completions(args) => completions::run(&args, cx),
     }

@@ -1,6 +1,7 @@
 //! One run of a plan: what its steps share.
 
 use super::event::{Event, Events};
+use super::observe;
 use super::steps::{check, data, function, sql, stack};
 use super::walk::{Done, Runner};
 use crate::aws::{Aws, AwsError};
@@ -98,6 +99,24 @@ impl<'a> Run<'a> {
         };
         self.bucket.get_or_try_init(|| make).await?;
         Ok(name)
+    }
+
+    /// Leaves a mark that these exact inputs were brought up and checked: the next run need not check again.
+    pub async fn remember_checked(&self) -> Result<(), Failure> {
+        let failed = |error: AwsError| self.failure("cannot remember that the lab was checked").because(error);
+        let bucket = self.artifact_bucket().await.map_err(failed)?;
+        let instance = &self.wanted.instance;
+        let mut observed = self.observed.clone();
+        let now = observe::instances(self.aws).await.map_err(failed)?;
+        observed.stacks = now.get(instance).cloned().unwrap_or_default();
+        observed.code_keys = self.known().code_keys;
+        let Some(digest) = self.wanted.digest(&observed) else { return Ok(()) };
+        let key = instance.checked_key(&digest);
+        let earlier = self.aws.object_keys(&bucket, &instance.checked_key("")).await.map_err(failed)?;
+        for old in earlier.iter().filter(|old| **old != key) {
+            self.aws.delete_object(&bucket, old).await.map_err(failed)?;
+        }
+        self.aws.put_object(&bucket, &key, Vec::new(), &digest).await.map_err(failed)
     }
 
     /// A failure of this run: what to type next comes last.

@@ -1,6 +1,7 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
 pub mod human;
+pub mod plan;
 pub mod printer;
 pub mod table;
 pub mod theme;

@@ -136,6 +136,25 @@ impl Printer {
     }
 }
 
+/// Notes on stderr from places that outlive a borrow of the printer.
+#[derive(Clone, Copy, Debug)]
+pub struct Notes {
+    quiet: bool,
+    theme: Theme,
+}
+
+impl Notes {
+    pub fn new(quiet: bool, theme: Theme) -> Self {
+        Notes { quiet, theme }
+    }
+
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{}", self.theme.paint(Label::Dim, text));
+        }
+    }
+}
+
 /// `error:`, the problems, `caused by:`, `hint:`.
 pub fn failure_text(failure: &Failure, theme: Theme) -> String {
     let mut text = format!("{} {}\n", theme.paint(Label::Bad, "error:"), failure.summary);

@@ -29,6 +29,17 @@ pub async fn wait(run: &Run<'_>, step: &Step, record: &StackRecord) -> Result<St
     })
 }
 
+/// One word for what takes time to become usable; `None` for everything else.
+pub async fn health(aws: &Aws, resource: &StackResource) -> Result<Option<String>, AwsError> {
+    if !takes_time(resource) {
+        return Ok(None);
+    }
+    Ok(Some(match look(aws, resource).await? {
+        Look::Done(None) => "ready".to_owned(),
+        Look::Done(Some(why)) | Look::Waiting(why) | Look::Moving(why) => why,
+    }))
+}
+
 fn takes_time(resource: &StackResource) -> bool {
     const KINDS: &[&str] =
         &["AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::ElastiCache::ReplicationGroup", "AWS::Lambda::Function"];

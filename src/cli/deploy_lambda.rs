@@ -1,0 +1,148 @@
+//! `labctl deploy-lambda`.
+
+use super::context::Context;
+use super::deployed::deployed_values;
+use super::instances;
+use super::prepare::{Prepared, Request};
+use super::select::{LabArg, SetArgs};
+use super::up::execute;
+use crate::aws::Need;
+use crate::engine::sources;
+use crate::error::Failure;
+use crate::lab::Lab;
+use crate::package::Source;
+use crate::plan::{Action, Instance, Plan, Wiring, Work};
+use crate::template::problem::nearest;
+use crate::ui::{Answer, Format, Theme, words};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Build, package and update a lab's functions
+///
+/// Does nothing when nothing changed. The lab's parameters stay as they were deployed.
+#[derive(clap::Args, Debug)]
+pub(crate) struct DeployLambdaArgs {
+    #[command(flatten)]
+    lab: LabArg,
+    /// Functions to deploy; default: all of the lab
+    #[arg(value_name = "FUNCTION")]
+    functions: Vec<String>,
+    /// Deploy again whenever a source file changes, until interrupted
+    #[arg(long)]
+    watch: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct DeployAnswer {
+    lab: String,
+    env: String,
+    target: String,
+    functions: Vec<String>,
+    changed: bool,
+    took_seconds: f64,
+}
+
+impl Answer for DeployAnswer {
+    fn text(&self, _theme: Theme) -> String {
+        let functions = self.functions.join(", ");
+        let took = words::duration(Duration::from_secs_f64(self.took_seconds));
+        match self.changed {
+            true => format!("deployed {functions}, {took}\n"),
+            false => format!("{functions}: nothing to do\n"),
+        }
+    }
+}
+
+pub(crate) async fn run(args: DeployLambdaArgs, cx: &Context) -> Result<(), Failure> {
+    if args.watch && cx.globals.output == Format::Json {
+        return Err(Failure::usage("--watch does not go with --output json: one document is printed once"));
+    }
+    let lab = args.lab.load()?;
+    let functions = functions(&lab, &args.functions)?;
+    deploy(cx, &args.lab, &functions).await?;
+    if !args.watch {
+        return Ok(());
+    }
+    let mut seen = sources_of(&lab, &functions);
+    cx.ui.note("watching the sources; Ctrl-C ends it");
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let now = sources_of(&lab, &functions);
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        if let Err(failure) = deploy(cx, &args.lab, &functions).await {
+            cx.ui.failure(&failure);
+        }
+    }
+}
+
+async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>) -> Result<(), Failure> {
+    let start = Instant::now();
+    let set = SetArgs { set: deployed_set(cx, lab).await? };
+    let request = Request { lab, set: &set, command: "deploy-lambda", express: true, expires: None };
+    let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
+    let mut plan = prepared.plan();
+    keep_the_rest(&mut plan, &prepared.wanted.wiring, functions);
+    execute(cx, &prepared, &plan).await?;
+    cx.ui.answer(&DeployAnswer {
+        lab: prepared.wanted.instance.lab.clone(),
+        env: prepared.wanted.instance.env.clone(),
+        target: prepared.aws.target().name.clone(),
+        functions: functions.iter().cloned().collect(),
+        changed: plan.has_changes(),
+        took_seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+    });
+    Ok(())
+}
+
+/// The parameters as they were deployed, in the form of `--set`.
+async fn deployed_set(cx: &Context, lab: &LabArg) -> Result<Vec<String>, Failure> {
+    let lab = lab.load()?;
+    let wiring = Wiring::of(&lab).map_err(|problems| {
+        Failure::usage(format!("cannot wire lab `{}`", lab.manifest.lab)).with_problems(problems)
+    })?;
+    let aws = cx.aws(Need::Visit).await?;
+    let stacks = instances::there(&aws, &Instance::new(&lab.manifest.lab, &cx.globals.env)).await?;
+    Ok(deployed_values(&lab, &wiring, &stacks).into_iter().map(|(name, value)| format!("{name}={value}")).collect())
+}
+
+fn functions(lab: &Lab, named: &[String]) -> Result<BTreeSet<String>, Failure> {
+    let known = &lab.manifest.functions;
+    if known.is_empty() {
+        return Err(Failure::usage(format!("lab `{}` has no functions", lab.manifest.lab)));
+    }
+    let unknown: Vec<String> = named
+        .iter()
+        .filter(|name| !known.contains_key(*name))
+        .map(|name| match nearest(name, known.keys().map(String::as_str)) {
+            Some(near) => format!("no function is called `{name}` (did you mean `{near}`?)"),
+            None => format!("no function is called `{name}`"),
+        })
+        .collect();
+    match (unknown.is_empty(), named.is_empty()) {
+        (false, _) => Err(Failure::usage("cannot deploy these functions").with_problems(unknown)),
+        (true, true) => Ok(known.keys().cloned().collect()),
+        (true, false) => Ok(named.iter().cloned().collect()),
+    }
+}
+
+/// Only the functions and the stacks that take their packages are worked on.
+fn keep_the_rest(plan: &mut Plan, wiring: &Wiring, functions: &BTreeSet<String>) {
+    for step in &mut plan.steps {
+        let wanted = match &step.work {
+            Work::BuildFunction { function } | Work::UploadFunction { function } => functions.contains(function),
+            Work::DeployStack { stack } => wiring.functions(stack).iter().any(|function| functions.contains(function)),
+            Work::DeleteStack { .. } | Work::UploadData { .. } | Work::LoadSql { .. } | Work::RunChecks { .. } => false,
+        };
+        if !wanted {
+            step.action = Action::Keep;
+        }
+    }
+}
+
+fn sources_of(lab: &Lab, functions: &BTreeSet<String>) -> Vec<Option<Source>> {
+    functions.iter().map(|function| sources::of_function(lab, function).ok().flatten()).collect()
+}

@@ -1,0 +1,158 @@
+//! `labctl down`.
+
+use super::confirm::confirm;
+use super::context::Context;
+use super::instances::{self, Instances};
+use super::screen::watched;
+use super::select::LabArg;
+use crate::aws::{Aws, Need};
+use crate::engine::leftovers::{self, Leftover};
+use crate::engine::teardown::{self, Down};
+use crate::error::Failure;
+use crate::plan::{Instance, ObservedStack, names};
+use crate::ui::{Answer, Label, Theme, words};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Take a lab down, to nothing
+///
+/// Deletes in reverse order, empties buckets, and then looks again by tag and by name and lists what is left. Needs no
+/// manifest: the tags say what belongs to the lab.
+#[derive(clap::Args, Debug)]
+pub(crate) struct DownArgs {
+    #[command(flatten)]
+    lab: LabArg,
+    /// Take down every lab that labctl deployed here
+    #[arg(long, conflicts_with = "lab")]
+    all: bool,
+    /// Take down the labs whose time is over (see `up --ttl`)
+    #[arg(long, conflicts_with_all = ["lab", "all"])]
+    expired: bool,
+    /// Let CloudFormation wait until every resource has settled
+    #[arg(long)]
+    standard: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct DownAnswer {
+    target: String,
+    instances: Vec<Row>,
+    took_seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    lab: String,
+    env: String,
+    removed: Vec<String>,
+    left: Vec<Leftover>,
+}
+
+impl Answer for DownAnswer {
+    fn text(&self, theme: Theme) -> String {
+        let took = words::duration(Duration::from_secs_f64(self.took_seconds));
+        let rows = self.instances.iter().map(|row| {
+            let name = format!("{} ({})", row.lab, row.env);
+            let mut text = match (row.left.is_empty(), row.removed.is_empty()) {
+                (true, true) => format!("{name} is not there; nothing to do\n"),
+                (true, false) => format!("{}\n", theme.paint(Label::Good, &format!("{name} is gone, {took}"))),
+                (false, _) => format!("{} left of {name}:\n", words::count(row.left.len(), "thing")),
+            };
+            text.extend(row.left.iter().map(|left| format!("  {} {}\n", left.kind, left.id)));
+            text
+        });
+        let text: String = rows.collect();
+        if text.is_empty() { "nothing to take down\n".to_owned() } else { text }
+    }
+}
+
+pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
+    let start = Instant::now();
+    let wanted = if args.all || args.expired { None } else { Some(args.lab.instance(cx)?) };
+    let aws = cx.aws(Need::Visit).await?;
+    let mut found = instances::all(&aws).await?;
+    match &wanted {
+        Some(instance) => found.retain(|other, _| other == instance),
+        None if args.expired => found.retain(|_, stacks| is_expired(stacks, OffsetDateTime::now_utc())),
+        None => {}
+    }
+    if !found.is_empty() {
+        let losses: Vec<String> = found.iter().map(|(instance, stacks)| loss(instance, stacks)).collect();
+        confirm(cx, "take down what is listed", &losses)?;
+    }
+    let (mut rows, mut failure) = take_down(cx, &aws, &found, !args.standard).await?;
+    if let Some(instance) = wanted.filter(|instance| !found.contains_key(instance)) {
+        // No stack has its tags; something may still have its name.
+        let left = look_again(&aws, &instance).await?;
+        rows.push(Row { lab: instance.lab, env: instance.env, removed: Vec::new(), left });
+    }
+    let gone: Vec<Instance> = found.into_keys().collect();
+    teardown::artifacts(&aws, &gone).await.map_err(|error| instances::unseen(&aws, error))?;
+    if failure.is_none() && rows.iter().any(|row| !row.left.is_empty()) {
+        failure = Some(Failure::failed("something is left").hint("run the same command again, or remove it by hand"));
+    }
+    let took_seconds = (start.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+    cx.ui.answer(&DownAnswer { target: aws.target().name.clone(), instances: rows, took_seconds });
+    failure.map_or(Ok(()), Err)
+}
+
+async fn look_again(aws: &Aws, instance: &Instance) -> Result<Vec<Leftover>, Failure> {
+    leftovers::remove_logs(aws, instance).await.map_err(|error| instances::unseen(aws, error))?;
+    leftovers::find(aws, instance).await.map_err(|error| instances::unseen(aws, error))
+}
+
+/// One instance after the other: two may hold on to the same things.
+async fn take_down(
+    cx: &Context,
+    aws: &Aws,
+    found: &Instances,
+    express: bool,
+) -> Result<(Vec<Row>, Option<Failure>), Failure> {
+    let (mut rows, mut failure) = (Vec::new(), None);
+    for (instance, stacks) in found {
+        cx.ui.note(&format!("{instance} on {}: {} to remove", aws.target().title, words::count(stacks.len(), "stack")));
+        let down = watched(cx, async |events| teardown::instance(aws, instance, stacks, express, events).await).await;
+        let down: Down = down.map_err(|error| instances::unseen(aws, error))?;
+        let hint =
+            || format!("go on: labctl down {}{} --yes", instance.lab, super::prepare::flags_of(&instance.env, aws));
+        failure = failure.or_else(|| down.failure.map(|failure| failure.hint(hint())));
+        let Instance { lab, env } = instance.clone();
+        rows.push(Row { lab, env, removed: down.removed, left: down.left });
+    }
+    Ok((rows, failure))
+}
+
+fn loss(instance: &Instance, stacks: &BTreeMap<String, ObservedStack>) -> String {
+    let names: Vec<&str> = stacks.keys().map(String::as_str).collect();
+    format!("- {instance}: {}", names.join(", "))
+}
+
+/// A date that cannot be read does not expire.
+fn is_expired(stacks: &BTreeMap<String, ObservedStack>, now: OffsetDateTime) -> bool {
+    let dates = stacks.values().filter_map(|stack| stack.tag(names::TAG_EXPIRES));
+    dates.filter_map(|date| OffsetDateTime::parse(date, &Rfc3339).ok()).max().is_some_and(|date| date <= now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_expired_when_the_latest_date_on_its_stacks_is_past() {
+        let stack = |date: &str| ObservedStack {
+            tags: BTreeMap::from([(names::TAG_EXPIRES.to_owned(), date.to_owned())]),
+            ..ObservedStack::default()
+        };
+        let stacks = BTreeMap::from([
+            ("a".to_owned(), stack("2026-01-01T00:00:00Z")),
+            ("b".to_owned(), stack("2026-01-02T00:00:00Z")),
+        ]);
+        let at = |text: &str| OffsetDateTime::parse(text, &Rfc3339).unwrap();
+        assert!(!is_expired(&stacks, at("2026-01-01T12:00:00Z")));
+        assert!(is_expired(&stacks, at("2026-01-02T00:00:00Z")));
+        assert!(!is_expired(&BTreeMap::from([("c".to_owned(), stack("soon"))]), at("2026-01-02T00:00:00Z")));
+    }
+}

@@ -1,0 +1,30 @@
+//! `labctl plan`.
+
+use super::context::Context;
+use super::prepare::{Prepared, Request};
+use super::select::{LabArg, SetArgs};
+use crate::aws::Need;
+use crate::error::{Failure, Kind};
+
+/// Show what `up` would do, and what the lab costs
+#[derive(clap::Args, Debug)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    lab: LabArg,
+    #[command(flatten)]
+    set: SetArgs,
+    /// Exit with 3 if there is something to do
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub(crate) async fn run(args: PlanArgs, cx: &Context) -> Result<(), Failure> {
+    let request = Request { lab: &args.lab, set: &args.set, command: "up", express: true, expires: None };
+    let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
+    let plan = prepared.plan();
+    cx.ui.answer(&plan);
+    match args.detailed_exitcode && plan.has_changes() {
+        true => Err(Failure::new(Kind::Changes, "")),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,74 @@
+//! Arguments that name a lab, its parameters, or an instance of it.
+
+use super::context::Context;
+use crate::error::Failure;
+use crate::lab::{self, Lab, LoadError};
+use crate::plan::Instance;
+use std::path::Path;
+
+/// The lab a command is about.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct LabArg {
+    /// A built-in lab, or a path to a manifest or its folder; with none, ./lab.yaml
+    #[arg(value_name = "LAB")]
+    pub(crate) lab: Option<String>,
+}
+
+/// Values for the lab's parameters.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct SetArgs {
+    /// Value of a lab parameter; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+impl LabArg {
+    /// The lab with all its files.
+    pub(crate) fn load(&self) -> Result<Lab, Failure> {
+        let here = std::env::current_dir().map_err(|error| Failure::usage("cannot read this folder").because(error))?;
+        lab::load(self.lab.as_deref(), &here).map_err(refuse)
+    }
+
+    /// The instance meant. Of a name that is no path, no manifest is needed: tags tell the rest.
+    pub(crate) fn instance(&self, cx: &Context) -> Result<Instance, Failure> {
+        let name = match &self.lab {
+            Some(name) if !is_path(name) => name.clone(),
+            _ => self.load()?.manifest.lab,
+        };
+        Ok(Instance::new(name, &cx.globals.env))
+    }
+
+    /// The argument as it has to be typed again, with a space before it.
+    pub(crate) fn typed(&self) -> String {
+        self.lab.as_ref().map(|lab| format!(" {lab}")).unwrap_or_default()
+    }
+}
+
+impl SetArgs {
+    /// The flags as they have to be typed again, each with a space before it.
+    pub(crate) fn typed(&self) -> String {
+        self.set.iter().map(|pair| format!(" --set {pair}")).collect()
+    }
+}
+
+fn is_path(name: &str) -> bool {
+    name.contains(std::path::MAIN_SEPARATOR)
+        || name.starts_with('.')
+        || name.ends_with(".yaml")
+        || Path::new(name).is_dir()
+}
+
+fn refuse(error: LoadError) -> Failure {
+    let summary = error.to_string();
+    match error {
+        LoadError::UnknownLab { known, .. } => {
+            Failure::usage(summary).hint(format!("labctl labs   (there are: {})", known.join(", ")))
+        }
+        LoadError::Unreadable { .. } => {
+            Failure::usage(summary).hint("name a lab (see `labctl labs`), or write one with `labctl init`")
+        }
+        LoadError::Problems { problems } => {
+            Failure::usage(summary).with_problems(problems.iter().map(ToString::to_string))
+        }
+    }
+}

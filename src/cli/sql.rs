@@ -1,0 +1,229 @@
+//! `labctl sql`.
+
+use super::context::Context;
+use super::deployed::Deployed;
+use super::select::LabArg;
+use crate::engine::run::names_of;
+use crate::engine::steps::sql::address;
+use crate::error::Failure;
+use crate::sql::data_api::Execute;
+use crate::sql::{self, DataApi, ResultSet, SqlFile};
+use crate::ui::{Answer, Format, Table, Theme, words};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Run SQL on a lab's database
+///
+/// Over the Data API: from any machine, without a connection to the database. With a folder, its files are applied in the
+/// order of their names, each statement once: a ledger in the database remembers. Without -e, -f or a folder: a prompt.
+#[derive(clap::Args, Debug)]
+pub(crate) struct SqlArgs {
+    #[command(flatten)]
+    lab: LabArg,
+    /// Statement to run; may be given several times
+    #[arg(short = 'e', long = "execute", value_name = "STMT", conflicts_with_all = ["file", "dir"])]
+    execute: Vec<String>,
+    /// File of statements to run
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "dir")]
+    file: Option<PathBuf>,
+    /// Folder of SQL files to apply, each statement once
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Form of the rows
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: RowFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum RowFormat {
+    /// Columns that line up
+    #[default]
+    Table,
+    /// Comma-separated values
+    Csv,
+    /// One JSON document
+    Json,
+}
+
+/// Statements' results: one object, or several in `results`.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Results<'a> {
+    One(&'a ResultSet),
+    Several { results: &'a [ResultSet] },
+}
+
+#[derive(Debug, Serialize)]
+struct Applied {
+    statements: usize,
+    before: usize,
+}
+
+impl Answer for Applied {
+    fn text(&self, _theme: Theme) -> String {
+        let applied = words::count(self.statements, "statement");
+        format!("{applied} applied, {} applied before\n", self.before)
+    }
+}
+
+pub(crate) async fn run(args: SqlArgs, cx: &Context) -> Result<(), Failure> {
+    let deployed = Deployed::of(cx, &args.lab).await?;
+    let database = database(cx, &deployed)?;
+    let names = names_of(&deployed.wanted, &deployed.known);
+    let format = if cx.globals.output == Format::Json { RowFormat::Json } else { args.format };
+    if let Some(folder) = &args.dir {
+        return apply(cx, &database, &read_folder(folder)?, &names).await;
+    }
+    let texts = match &args.file {
+        Some(file) => vec![read(file)?],
+        None => args.execute.clone(),
+    };
+    if texts.is_empty() {
+        return prompt(cx, &database, format).await;
+    }
+    let mut results = Vec::new();
+    for text in &texts {
+        let statements = sql::split(text).map_err(|error| Failure::usage("cannot read the SQL").because(error))?;
+        for statement in statements {
+            let ran = database.execute(&statement.text, &[], None).await;
+            results.push(ran.map_err(|error| failed(&statement, results.len(), error))?);
+        }
+    }
+    if results.is_empty() {
+        return Err(Failure::usage("there is no statement to run"));
+    }
+    show(cx, &results, format);
+    Ok(())
+}
+
+/// A failed statement, and what came before it and is committed.
+fn failed(statement: &sql::Statement, before: usize, error: sql::SqlError) -> Failure {
+    let failure =
+        Failure::failed(format!("statement failed on line {}: {} …", statement.line, statement.head(4))).because(error);
+    match before {
+        0 => failure,
+        1 => failure.hint("the statement before it is committed"),
+        before => failure.hint(format!("the {before} statements before it are committed")),
+    }
+}
+
+fn database(cx: &Context, deployed: &Deployed) -> Result<DataApi, Failure> {
+    let Deployed { aws, wanted, known, .. } = deployed;
+    let lab = &wanted.instance.lab;
+    let cluster = wanted.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.clone());
+    let cluster =
+        cluster.ok_or_else(|| Failure::usage(format!("lab `{lab}` has no database: its manifest has no `sql`")))?;
+    let outputs = known.outputs.get(&cluster).cloned().unwrap_or_default();
+    let address =
+        address(&outputs).map_err(|output| Failure::failed(format!("stack `{cluster}` has no output `{output}`")))?;
+    let quiet = cx.ui.is_quiet();
+    let theme = cx.ui.err_theme();
+    let say = crate::ui::printer::Notes::new(quiet, theme);
+    Ok(DataApi::new(aws.rdsdata().clone(), address).telling(move |why| say.note(why)))
+}
+
+async fn apply(
+    cx: &Context,
+    database: &DataApi,
+    files: &[SqlFile],
+    names: &BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    let say = crate::ui::printer::Notes::new(cx.ui.is_quiet(), cx.ui.err_theme());
+    let applied = sql::apply(database, files, names, &|statement| say.note(statement)).await;
+    let applied = applied.map_err(|error| Failure::failed("cannot apply the folder").because(error))?;
+    cx.ui.answer(&Applied { statements: applied.statements, before: applied.before });
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read `{}`", file.display())).because(error))
+}
+
+fn read_folder(folder: &Path) -> Result<Vec<SqlFile>, Failure> {
+    let entries = std::fs::read_dir(folder)
+        .map_err(|error| Failure::usage(format!("cannot read `{}`", folder.display())).because(error))?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "sql"))
+        .collect();
+    paths.sort();
+    if paths.is_empty() {
+        return Err(Failure::usage(format!("`{}` has no files that end in .sql", folder.display())));
+    }
+    let file = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(SqlFile { name, text: read(path)? })
+    };
+    paths.iter().map(file).collect()
+}
+
+fn show(cx: &Context, results: &[ResultSet], format: RowFormat) {
+    match (format, results) {
+        (RowFormat::Json, [one]) => cx.ui.document(&Results::One(one)),
+        (RowFormat::Json, several) => cx.ui.document(&Results::Several { results: several }),
+        (RowFormat::Csv, several) => {
+            let rows = several.iter().filter(|result| !result.columns.is_empty());
+            cx.ui.raw(&rows.map(ResultSet::csv).collect::<Vec<_>>().join("\r\n"));
+        }
+        (RowFormat::Table, several) => {
+            let texts: Vec<String> = several.iter().map(|result| table(result, cx.ui.out_theme())).collect();
+            cx.ui.raw(&texts.join("\n"));
+        }
+    }
+}
+
+fn table(result: &ResultSet, theme: Theme) -> String {
+    if result.columns.is_empty() {
+        return format!("{} affected\n", words::count(usize::try_from(result.rows_affected).unwrap_or(0), "row"));
+    }
+    let headings: Vec<&str> = result.columns.iter().map(|column| column.name.as_str()).collect();
+    let mut table = Table::new(&headings);
+    for row in &result.rows {
+        table.row(row.iter().map(|value| ResultSet::cell(value).unwrap_or_else(|| "NULL".to_owned())));
+    }
+    format!("{}{}\n", table.render(theme), words::count(result.rows.len(), "row"))
+}
+
+/// Reads statements until the end of input; each ends with a semicolon.
+async fn prompt(cx: &Context, database: &DataApi, format: RowFormat) -> Result<(), Failure> {
+    let unusable = |error: rustyline::error::ReadlineError| Failure::failed("cannot read statements").because(error);
+    let mut editor = rustyline::DefaultEditor::new().map_err(unusable)?;
+    let mut text = String::new();
+    loop {
+        let mark = if text.is_empty() { "sql> " } else { "  -> " };
+        // Reading blocks; nothing else is to be done meanwhile.
+        match tokio::task::block_in_place(|| editor.readline(mark)) {
+            Ok(line) => text.push_str(&(line + "\n")),
+            Err(rustyline::error::ReadlineError::Interrupted) => {
+                text.clear();
+                continue;
+            }
+            Err(rustyline::error::ReadlineError::Eof) => return Ok(()),
+            Err(error) => return Err(unusable(error)),
+        }
+        if matches!(text.trim(), "exit" | "quit" | "exit;" | "quit;") {
+            return Ok(());
+        }
+        if !text.trim_end().ends_with(';') {
+            continue;
+        }
+        // Memory of what was typed is a comfort: without it the prompt still works.
+        let _ = editor.add_history_entry(text.trim());
+        run_typed(cx, database, &std::mem::take(&mut text), format).await;
+    }
+}
+
+async fn run_typed(cx: &Context, database: &DataApi, text: &str, format: RowFormat) {
+    let statements = match sql::split(text) {
+        Ok(statements) => statements,
+        Err(error) => return cx.ui.note(&error.to_string()),
+    };
+    for statement in statements {
+        match database.execute(&statement.text, &[], None).await {
+            Ok(result) => show(cx, &[result], format),
+            Err(error) => return cx.ui.note(&error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! `labctl status`.
+
+use super::context::Context;
+use super::select::LabArg;
+use super::{instances, ls};
+use crate::aws::stacks::StackResource;
+use crate::aws::{Aws, Need};
+use crate::engine::steps::readiness;
+use crate::error::Failure;
+use crate::plan::{Instance, names};
+use crate::ui::{Answer, Format, Label, Table, Theme};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Show a lab's stacks, resources and health
+#[derive(clap::Args, Debug)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    lab: LabArg,
+    /// Look again every two seconds, until interrupted
+    #[arg(long)]
+    watch: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct StatusAnswer {
+    lab: String,
+    env: String,
+    target: String,
+    state: &'static str,
+    expires: Option<String>,
+    stacks: Vec<StackRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct StackRow {
+    stack: String,
+    name: String,
+    status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    resources: Vec<ResourceRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct ResourceRow {
+    #[serde(flatten)]
+    resource: StackResource,
+    /// Of what takes time to become usable: whether it is, or why not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<String>,
+}
+
+impl Answer for StatusAnswer {
+    fn text(&self, theme: Theme) -> String {
+        let mut table = Table::new(&[]);
+        for stack in &self.stacks {
+            let status =
+                format!("{}{}", stack.status, stack.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default());
+            table.labelled([(Some(Label::Heading), stack.stack.clone()), (Some(label(&stack.status)), status)]);
+            for row in
+                stack.resources.iter().filter(|row| row.health.is_some() || !row.resource.status.ends_with("_COMPLETE"))
+            {
+                let health = row.health.clone().unwrap_or_else(|| row.resource.status.clone());
+                table.labelled([
+                    (None, format!("  {}", row.resource.resource)),
+                    (None, health),
+                    (Some(Label::Dim), row.resource.id.clone()),
+                ]);
+            }
+        }
+        let expires = self.expires.as_ref().map(|date| format!(", until {date}")).unwrap_or_default();
+        format!("{} ({}) on {} is {}{expires}\n{}", self.lab, self.env, self.target, self.state, table.render(theme))
+    }
+}
+
+fn label(status: &str) -> Label {
+    match status {
+        bad if bad.contains("FAILED") || bad.contains("ROLLBACK") => Label::Bad,
+        busy if busy.ends_with("_IN_PROGRESS") => Label::Warning,
+        _ => Label::Good,
+    }
+}
+
+pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<(), Failure> {
+    if args.watch && cx.globals.output == Format::Json {
+        return Err(Failure::usage("--watch does not go with --output json: one document is printed once"));
+    }
+    let instance = args.lab.instance(cx)?;
+    let aws = cx.aws(Need::Visit).await?;
+    loop {
+        let answer = look(&aws, &instance).await?;
+        if args.watch && cx.ui.draws() {
+            // Home, and clear to the end: what stays the same does not flicker.
+            cx.ui.raw("\x1b[H\x1b[2J");
+        }
+        cx.ui.answer(&answer);
+        if !args.watch {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+async fn look(aws: &Aws, instance: &Instance) -> Result<StatusAnswer, Failure> {
+    let stacks = instances::there(aws, instance).await?;
+    let state = ls::state(&stacks);
+    let expires = stacks.values().find_map(|stack| stack.tag(names::TAG_EXPIRES)).map(str::to_owned);
+    let mut rows = Vec::new();
+    for stack in stacks.into_values() {
+        let resources = aws.stack_resources(&stack.id).await.map_err(|error| instances::unseen(aws, error))?;
+        let mut with_health = Vec::new();
+        for resource in resources {
+            let health = readiness::health(aws, &resource).await.map_err(|error| instances::unseen(aws, error))?;
+            with_health.push(ResourceRow { resource, health });
+        }
+        rows.push(StackRow {
+            stack: stack.stack,
+            name: stack.name,
+            status: stack.status,
+            reason: stack.reason,
+            resources: with_health,
+        });
+    }
+    let Instance { lab, env } = instance.clone();
+    Ok(StatusAnswer { lab, env, target: aws.target().name.clone(), state, expires, stacks: rows })
+}

@@ -1,0 +1,116 @@
+//! `labctl up`.
+
+use super::confirm::confirm;
+use super::context::Context;
+use super::prepare::{Prepared, Request};
+use super::screen::watched;
+use super::select::{LabArg, SetArgs};
+use crate::aws::Need;
+use crate::engine::{Run, outputs, walk};
+use crate::error::Failure;
+use crate::plan::{Action, Plan};
+use crate::ui::{Answer, Label, Table, Theme, words};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Bring a lab up, or to what its files say now
+///
+/// Builds the functions, deploys the stacks, loads data and SQL, and runs the checks. Run again, it does what is left to
+/// do, which may be nothing.
+#[derive(clap::Args, Debug)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    lab: LabArg,
+    #[command(flatten)]
+    set: SetArgs,
+    /// How long the lab is wanted: recorded as a tag, for `labctl down --expired` (30m, 4h, 2d)
+    #[arg(long, value_name = "TIME", value_parser = words::parse_duration)]
+    ttl: Option<Duration>,
+    /// Let CloudFormation wait until every resource has settled
+    #[arg(long)]
+    standard: bool,
+}
+
+/// What `up` ends with.
+#[derive(Debug, Serialize)]
+struct UpAnswer {
+    lab: String,
+    env: String,
+    target: String,
+    /// There was something to do.
+    changed: bool,
+    took_seconds: f64,
+    outputs: BTreeMap<String, String>,
+    #[serde(skip)]
+    down: String,
+}
+
+impl Answer for UpAnswer {
+    fn text(&self, theme: Theme) -> String {
+        let mut table = Table::new(&[]);
+        for (name, value) in &self.outputs {
+            table.labelled([(Some(Label::Name), format!("  {name}")), (None, value.clone())]);
+        }
+        let said = match self.changed {
+            true => format!("{} is up, {}", self.lab, words::duration(Duration::from_secs_f64(self.took_seconds))),
+            false => format!("{} is up; nothing to do", self.lab),
+        };
+        let gone = theme.paint(Label::Dim, &format!("to take it down: {}", self.down)).into_owned();
+        format!("{}\n\n{}\n{gone}\n", theme.paint(Label::Good, &said), table.render(theme))
+    }
+}
+
+pub(crate) async fn run(args: UpArgs, cx: &Context) -> Result<(), Failure> {
+    let start = Instant::now();
+    let expires = args.ttl.map(expiry).transpose()?;
+    let request = Request { lab: &args.lab, set: &args.set, command: "up", express: !args.standard, expires };
+    let prepared = Prepared::of(cx, &request, |types| Need::Deploy { types }).await?;
+    let plan = prepared.plan();
+    let losses = plan.losses();
+    if !losses.is_empty() {
+        confirm(cx, "replace or remove what is listed", &losses)?;
+    }
+    let outputs = execute(cx, &prepared, &plan).await?;
+    let target = prepared.aws.target();
+    cx.ui.answer(&UpAnswer {
+        lab: prepared.wanted.instance.lab.clone(),
+        env: prepared.wanted.instance.env.clone(),
+        target: target.name.clone(),
+        changed: plan.has_changes(),
+        took_seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
+        outputs: outputs::of(target, &outputs),
+        down: format!("labctl down {}{}", prepared.wanted.instance.lab, super::prepare::flags(cx, &prepared.aws)),
+    });
+    Ok(())
+}
+
+/// Carries a plan out; gives the outputs of the lab's stacks.
+pub(crate) async fn execute(
+    cx: &Context,
+    prepared: &Prepared,
+    plan: &Plan,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>, Failure> {
+    let Prepared { aws, wanted, observed, options } = prepared;
+    if !plan.has_changes() {
+        return Ok(wanted.known(observed).outputs);
+    }
+    let steps = plan.steps.iter().filter(|step| step.action != Action::Keep).count();
+    cx.ui.note(&format!("{} on {}: {}", wanted.instance, aws.target().title, words::count(steps, "step")));
+    watched(cx, async |events| {
+        let run = Run::new(aws, wanted, observed, options, events);
+        walk(&plan.steps, &run, events).await.into_result()?;
+        run.remember_checked().await?;
+        Ok(run.known().outputs)
+    })
+    .await
+}
+
+fn expiry(ttl: Duration) -> Result<String, Failure> {
+    let date =
+        OffsetDateTime::now_utc().replace_nanosecond(0).ok().and_then(|now| now.checked_add(ttl.try_into().ok()?));
+    let text = date.and_then(|date| date.format(&Rfc3339).ok());
+    text.ok_or_else(|| Failure::usage("--ttl is too long"))
+}
