@@ -173,12 +173,15 @@ mod tests {
     async fn independent_steps_run_at_once_and_dependents_after_what_they_need() {
         let steps = [step("a", &[], Action::Add), step("b", &[], Action::Add), step("c", &["a", "b"], Action::Add)];
         let runner = Scripted { gates: BTreeMap::from([("a", Notify::new())]), ..Scripted::default() };
-        runner.gates["a"].notify_one();
-        let report = walk(&steps, &runner, &Events::channel().0).await;
+        let (events, mut seen) = Events::channel();
+        // `a` only ends once `b` has: they must run at once.
+        let (report, ()) = tokio::join!(walk(&steps, &runner, &events), async {
+            while !matches!(seen.recv().await, Some(Event::StepFinished { .. })) {}
+            runner.gates["a"].notify_one();
+        });
         assert!(report.failed.is_empty() && report.finished.len() == 3);
         let log = runner.log.into_inner();
-        assert_eq!(log[..2], ["start a", "start b"]);
-        assert_eq!(log[4..], ["start c", "end c"]);
+        assert_eq!(log[3..], ["end a", "start c", "end c"]);
     }
 
     #[tokio::test]
