@@ -110,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_wait_gives_up_at_its_deadline_and_keeps_the_last_reason() {
         let ended = until(QUICK, async || Ok::<Look<()>, Infallible>(Look::Waiting("creating".into())), |_| ()).await;
-        let WaitError::TimedOut { last, .. } = ended.unwrap_err() else { panic!("no time-out") };
+        let WaitError::TimedOut { last, .. } = ended.unwrap_err();
         assert_eq!(last, "creating");
     }
 

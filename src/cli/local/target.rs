@@ -27,7 +27,7 @@ pub(super) fn region(settings: &Settings) -> String {
 
 /// Prepares what `need` asks for and describes it.
 pub(super) async fn fill(wish: &Wish, settings: &Settings, need: &Need, ui: &Printer) -> Result<Target, Failure> {
-    let (endpoint, findings) = match need {
+    let (endpoint, answers, findings) = match need {
         Need::Inspect => inspect(wish).await?,
         Need::Deploy { .. } | Need::Visit => {
             let engines = start::engines(wish, ui).await?;
@@ -38,7 +38,7 @@ pub(super) async fn fill(wish: &Wish, settings: &Settings, need: &Need, ui: &Pri
                 cache(engines.cache()),
                 room(wish),
             ];
-            (up.found.endpoint, findings)
+            (up.found.endpoint, true, findings)
         }
     };
     let region = region(settings);
@@ -52,18 +52,21 @@ pub(super) async fn fill(wish: &Wish, settings: &Settings, need: &Need, ui: &Pri
         architecture: Architecture::HOST,
         glibc: glibc().await,
         findings,
+        answers,
         flags: " --local".into(),
         region,
     })
 }
 
-/// What `doctor` wants to know; nothing is started.
-async fn inspect(wish: &Wish) -> Result<(String, Vec<Finding>), Failure> {
+/// What `doctor` wants to know, and whether the endpoint answers; nothing is started.
+async fn inspect(wish: &Wish) -> Result<(String, bool, Vec<Finding>), Failure> {
     let found = admin::find(&wish.home)?;
+    let answers = match &found {
+        Some(found) => admin::is_healthy(found).await,
+        None => false,
+    };
     let running = match &found {
-        Some(found) if admin::is_healthy(found).await => {
-            Finding::fine("local cloud", format!("runs at {}", found.endpoint))
-        }
+        Some(found) if answers => Finding::fine("local cloud", format!("runs at {}", found.endpoint)),
         Some(found) => {
             Finding::problem("local cloud", format!("process {} does not answer", found.pid), "labctl local stop")
         }
@@ -74,7 +77,7 @@ async fn inspect(wish: &Wish) -> Result<(String, Vec<Finding>), Failure> {
         Err(error) => vec![problem("engines", &error)],
     };
     let endpoint = found.map_or_else(|| format!("http://127.0.0.1:{}", wish.port), |found| found.endpoint);
-    Ok((endpoint, [vec![running], engines, vec![room(wish)]].concat()))
+    Ok((endpoint, answers, [vec![running], engines, vec![room(wish)]].concat()))
 }
 
 fn engine(subject: &str, engine: Result<&Engine, EngineError>) -> Finding {
