@@ -4,13 +4,13 @@ use super::context::Context;
 use super::deployed::Deployed;
 use super::select::LabArg;
 use crate::engine::run::names_of;
-use crate::engine::steps::sql::address;
+use crate::engine::steps::sql::{address, loader};
 use crate::error::Failure;
 use crate::sql::data_api::Execute;
 use crate::sql::{self, DataApi, ResultSet, SqlFile};
+use crate::ui::printer::Notes;
 use crate::ui::{Answer, Format, Table, Theme, words};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Run SQL on a lab's database
@@ -73,7 +73,14 @@ pub(crate) async fn run(args: SqlArgs, cx: &Context) -> Result<(), Failure> {
     let names = names_of(&deployed.wanted, &deployed.known);
     let format = if cx.globals.output == Format::Json { RowFormat::Json } else { args.format };
     if let Some(folder) = &args.dir {
-        return apply(cx, &database, &read_folder(folder)?, &names).await;
+        let loader = loader(&deployed.aws, &names);
+        let job = sql::Job {
+            database: &database,
+            values: &names,
+            loader: loader.as_ref().map(|loader| loader as &dyn sql::Loader),
+            progress: &notes(cx),
+        };
+        return apply(cx, &read_folder(folder)?, &job).await;
     }
     let texts = match &args.file {
         Some(file) => vec![read(file)?],
@@ -117,20 +124,17 @@ fn database(cx: &Context, deployed: &Deployed) -> Result<DataApi, Failure> {
     let outputs = known.outputs.get(&cluster).cloned().unwrap_or_default();
     let address =
         address(&outputs).map_err(|output| Failure::failed(format!("stack `{cluster}` has no output `{output}`")))?;
-    let quiet = cx.ui.is_quiet();
-    let theme = cx.ui.err_theme();
-    let say = crate::ui::printer::Notes::new(quiet, theme);
-    Ok(DataApi::new(aws.rdsdata().clone(), address).telling(move |why| say.note(why)))
+    Ok(DataApi::new(aws.rdsdata().clone(), address).telling(notes(cx)))
 }
 
-async fn apply(
-    cx: &Context,
-    database: &DataApi,
-    files: &[SqlFile],
-    names: &BTreeMap<String, String>,
-) -> Result<(), Failure> {
-    let say = crate::ui::printer::Notes::new(cx.ui.is_quiet(), cx.ui.err_theme());
-    let applied = sql::apply(database, files, names, &|statement| say.note(statement)).await;
+/// Says on stderr what is being done.
+fn notes(cx: &Context) -> impl Fn(&str) + Send + Sync + use<> {
+    let notes = Notes::new(cx.ui.is_quiet(), cx.ui.err_theme());
+    move |text| notes.note(text)
+}
+
+async fn apply(cx: &Context, files: &[SqlFile], job: &sql::Job<'_>) -> Result<(), Failure> {
+    let applied = sql::apply(files, job).await;
     let applied = applied.map_err(|error| Failure::failed("cannot apply the folder").because(error))?;
     cx.ui.answer(&Applied { statements: applied.statements, before: applied.before });
     Ok(())

@@ -263,6 +263,7 @@ impl Wanted {
         let action = if settled { Action::Keep } else { Action::Change };
         if let Some(sql) = &self.lab.manifest.sql {
             before_sql.insert(Work::DeployStack { stack: sql.cluster.name.clone() }.id());
+            before_sql.extend(self.givers(&format!("${{{}}}", names::LOADER_OUTPUT)));
             for file in &self.lab.sql {
                 before_sql.extend(self.givers(&String::from_utf8_lossy(&file.bytes)));
             }

@@ -11,6 +11,9 @@ pub const TAG_OWNER: &str = "labctl:owner";
 pub const TAG_VERSION: &str = "labctl:version";
 pub const TAG_EXPIRES: &str = "labctl:expires";
 
+/// The output that names the function through which SQL is loaded where the Data API does not run it.
+pub const LOADER_OUTPUT: &str = "LoaderFunctionName";
+
 /// A deployed lab: lab name and `--env`. Where it is deployed is the target's business.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Instance {

@@ -6,6 +6,7 @@ use crate::engine::walk::Done;
 use crate::error::Failure;
 use crate::lab::Lab;
 use crate::plan::Step;
+use crate::plan::names::LOADER_OUTPUT;
 use crate::sql::{self, Address, DataApi, Job, Loader, SqlFile};
 use std::collections::BTreeMap;
 
@@ -29,7 +30,7 @@ pub fn files(lab: &Lab) -> Result<Vec<SqlFile>, String> {
 }
 
 /// The function that loads from inside the VPC, for statements that the Data API does not run.
-struct FunctionLoader<'a> {
+pub struct FunctionLoader<'a> {
     aws: &'a Aws,
     function: &'a str,
 }
@@ -41,6 +42,11 @@ impl Loader for FunctionLoader<'_> {
         let answer = self.aws.invoke(self.function, &event).await.map_err(|error| error.to_string())?;
         answer.map(drop).map_err(|said| format!("function {}: {said}", self.function))
     }
+}
+
+/// The lab's loader, if one of its stacks has one.
+pub fn loader<'a>(aws: &'a Aws, names: &'a BTreeMap<String, String>) -> Option<FunctionLoader<'a>> {
+    names.get(LOADER_OUTPUT).map(|function| FunctionLoader { aws, function })
 }
 
 pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
@@ -57,7 +63,7 @@ pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
     };
     let database = DataApi::new(run.aws.rdsdata().clone(), address).telling(tell.clone());
     let names = run.names();
-    let loader = names.get("LoaderFunctionName").map(|function| FunctionLoader { aws: run.aws, function });
+    let loader = loader(run.aws, &names);
     let loader = loader.as_ref().map(|loader| loader as &dyn Loader);
     let job = Job { database: &database, values: &names, loader, progress: &tell };
     let applied = sql::apply(&files, &job).await.map_err(|error| failed().because(error))?;
