@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::json;
 
@@ -170,16 +170,33 @@ async fn operate(cloud: &Arc<Cloud>, model: &'static Model, api: Api, log: &mut 
     codec::answer(model, operation, reply, &log.request_id)
 }
 
-async fn collect(body: Incoming, longest: usize) -> Result<Bytes, Fault> {
-    match tokio::time::timeout(BODY_WITHIN, Limited::new(body, longest).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("Request must be smaller than {longest} bytes");
-            Err(Fault::new("RequestEntityTooLargeException", message).status(413))
+/// Reads a body. One that is too long is read on and thrown away for a while: a client that is still sending when the
+/// connection closes would see a reset in place of the answer.
+async fn collect(mut body: Incoming, longest: usize) -> Result<Bytes, Fault> {
+    let too_long = || {
+        let message = format!("Request must be smaller than {longest} bytes");
+        Fault::new("RequestEntityTooLargeException", message).status(413)
+    };
+    let ended_early = |_| Fault::new("IncompleteBody", "The request body ended early.").status(400);
+    let reading = async {
+        let mut held = BytesMut::new();
+        let mut thrown_away = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(ended_early)?.into_data() else { continue };
+            if thrown_away == 0 && held.len() + data.len() <= longest {
+                held.extend_from_slice(&data);
+            } else {
+                thrown_away += held.len() + data.len();
+                held = BytesMut::new();
+            }
+            if thrown_away > 2 * longest {
+                return Err(too_long());
+            }
         }
-        Ok(Err(_)) => Err(Fault::new("IncompleteBody", "The request body ended early.").status(400)),
-        Err(_) => Err(Fault::new("RequestTimeout", "The request body did not arrive in time.").status(408)),
-    }
+        if thrown_away > 0 { Err(too_long()) } else { Ok(held.freeze()) }
+    };
+    let late = |_| Fault::new("RequestTimeout", "The request body did not arrive in time.").status(408);
+    tokio::time::timeout(BODY_WITHIN, reading).await.map_err(late)?
 }
 
 fn authenticate(cloud: &Cloud, model: &Model, claim: Option<&Claim>, message: &Message<'_>) -> Result<Scope, Fault> {

@@ -20,6 +20,7 @@ pub mod http;
 pub mod ids;
 mod log;
 pub mod process;
+pub mod reference;
 pub mod resource;
 mod route;
 pub mod scope;

@@ -1,3 +1,5 @@
 //! Real clients (SDK, AWS CLI, boto3, mysql, redis-cli) against each service.
 
+mod hostile;
+mod iam;
 mod sts;

@@ -1,2 +1,3 @@
 //! Promises that other emulators break, and bad days.
 mod dependencies;
+mod reference;

@@ -128,3 +128,64 @@ pub fn answer(model: &Model, operation: &Operation, reply: Reply, request_id: &s
     *response.headers_mut() = headers;
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::{Strategy, any, prop, prop_oneof};
+    use proptest::{prop_assert, proptest};
+
+    use super::super::fault::status;
+    use super::super::model::model;
+    use super::*;
+
+    /// Reads a request as the endpoint does; a refusal must be the client's fault, or an honest 501.
+    fn read(service: &str, method: &str, path: &str, target: &str, body: &[u8]) -> Result<(), u16> {
+        let model = model(service).unwrap();
+        let Ok(request) = http::Request::builder().method(method).uri(path).header("x-amz-target", target).body(())
+        else {
+            return Ok(());
+        };
+        let (head, ()) = request.into_parts();
+        let body = Bytes::copy_from_slice(body);
+        match asked(model, &head, &body).and_then(Asked::input) {
+            Ok(_) => Ok(()),
+            Err(fault) => match status(Some(model), &fault).as_u16() {
+                400..=499 | 501 => Ok(()),
+                other => Err(other),
+            },
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_form_breaks_the_query_protocols(body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            "Action=(CreateRole|ListRoles|CreateVpc|CreateStack|CreateDBCluster)(&[A-Z][a-zA-Z]{0,9}(\\.(member|[0-9]{1,3}|Key|[A-Z][a-z]{1,5})){0,4}=[ -~]{0,9}){0,6}".prop_map(String::into_bytes),
+        ]) {
+            for service in ["iam", "ec2", "cloudformation", "rds"] {
+                prop_assert!(read(service, "POST", "/", "", &body).is_ok());
+            }
+        }
+
+        #[test]
+        fn no_body_breaks_the_json_protocols(body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..200),
+            "[\\[\\]{}:,\"a-zA-Z0-9 .-]{0,80}".prop_map(String::into_bytes),
+        ]) {
+            for target in ["CreateSecret", "GetSecretValue", "TagResource"] {
+                prop_assert!(read("secretsmanager", "POST", "/", &format!("secretsmanager.{target}"), &body).is_ok());
+            }
+            prop_assert!(read("lambda", "POST", "/2015-03-31/functions", "", &body).is_ok());
+            prop_assert!(read("rds-data", "POST", "/Execute", "", &body).is_ok());
+        }
+
+        #[test]
+        fn no_path_breaks_the_rest_protocols(path in "/[a-zA-Z0-9%/?&=.~_-]{0,60}", method in "(GET|PUT|POST|DELETE|PATCH)") {
+            for service in ["lambda", "apigateway", "rds-data"] {
+                prop_assert!(read(service, &method, &path, "", b"").is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `docs/reference/local.md`: every operation of every service, as real, modelled or refused.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::cloud::Cloud;
+use super::service::Grade;
+use super::wire::model;
+
+const HEAD: &str = "\
+# What the local cloud does
+
+Generated from the operation tables and the service models; `UPDATE_DOCS=1 tests/run reference` writes it anew.
+
+- **real**: does what AWS does, on a real engine or as the protocol itself.
+- **modelled**: kept as a record, with AWS's rules; nothing stands behind it.
+- **refused**: AWS has it; here it is answered with `NotImplemented` (501) and its name.
+
+A parameter that AWS's model does not have is refused by name with the service's validation error; one that AWS has and the
+local cloud does not is refused by name with `NotImplemented`. Signatures are verified and trust policies decide who may
+assume a role; permissions in policies are checked for form and are not enforced.
+";
+
+/// The page for the services that `cloud` has.
+pub fn reference(cloud: &Cloud) -> String {
+    let mut page = HEAD.to_owned();
+    let mut sections = String::new();
+    page.push_str("\n| service | real | modelled | refused |\n|---|---|---|---|\n");
+    for name in model::services() {
+        let Some(model) = model::model(name) else { continue };
+        let support = cloud.service(name).map(|service| service.support()).unwrap_or_default();
+        let grades: BTreeMap<&str, Grade> = support.iter().map(|row| (row.operation, row.grade)).collect();
+        let with = |grade: Option<Grade>| -> Vec<&str> {
+            let names = model.operations().map(|operation| operation.name);
+            names.filter(|name| grades.get(name).copied() == grade).collect()
+        };
+        let (real, modelled, refused) = (with(Some(Grade::Real)), with(Some(Grade::Modelled)), with(None));
+        let anchor = name;
+        let _ = writeln!(page, "| [{name}](#{anchor}) | {} | {} | {} |", real.len(), modelled.len(), refused.len());
+        let _ = writeln!(sections, "\n## {name}\n");
+        for (grade, names) in [("real", real), ("modelled", modelled), ("refused", refused)] {
+            if !names.is_empty() {
+                let _ = writeln!(sections, "- **{grade}**: {}", names.join(", "));
+            }
+        }
+    }
+    page.push_str(&sections);
+    page.push_str(
+        "\n## CloudFormation resource types\n\nA type that is not in this list is an error that names it.\n\n",
+    );
+    for name in cloud.resource_type_names() {
+        let _ = writeln!(page, "- `{name}`");
+    }
+    page
+}
+
+/// Operations that a service says it has and its model does not: defects, for a test to find.
+pub fn strangers(cloud: &Cloud) -> Vec<String> {
+    let mut strangers = Vec::new();
+    for service in cloud.services() {
+        let model = model::model(service.name());
+        let known = |name: &str| model.is_some_and(|model| model.operation(name).is_some());
+        let unknown = service.support().into_iter().filter(|row| !known(row.operation));
+        strangers.extend(unknown.map(|row| format!("{}:{}", service.name(), row.operation)));
+    }
+    strangers
+}
