@@ -9,9 +9,14 @@ use std::net::SocketAddr;
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, StatusCode};
 
+/// AWS allows 8 to 16 KB of headers; a session token fits.
+const LONGEST_HEAD: usize = 32 * 1024;
+
 /// Why a request is refused before it is looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
+    #[error("The request's headers are longer than {LONGEST_HEAD} bytes.")]
+    TooLong,
     #[error("The request has no Host header.")]
     NoHost,
     #[error("The local cloud answers to 127.0.0.1 and localhost only, not to the host {0}.")]
@@ -25,6 +30,7 @@ pub(super) enum Refusal {
 impl Refusal {
     pub(super) fn status(&self) -> StatusCode {
         match self {
+            Refusal::TooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Refusal::NoHost => StatusCode::BAD_REQUEST,
             Refusal::ForeignHost(_) | Refusal::CrossSite | Refusal::ForeignUser => StatusCode::FORBIDDEN,
         }
@@ -36,6 +42,10 @@ impl Refusal {
 /// # Errors
 /// The request does not come from a client that means this endpoint.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+    let length: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if length > LONGEST_HEAD {
+        return Err(Refusal::TooLong);
+    }
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().ok_or(Refusal::NoHost)?.to_str().unwrap_or("(not text)");
     if !is_loopback(host) || hosts.next().is_some() {

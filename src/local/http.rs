@@ -23,8 +23,8 @@ use super::service::Body;
 
 /// How long the rest of a request's head, or the next request of a connection, may keep us waiting.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
-/// The longest request head. AWS allows 8 to 16 KB of headers; a session token and a presigned URL fit.
-const LONGEST_HEAD: usize = 64 * 1024;
+/// How much of a request's head is read before hyper gives up; [`guard`] is stricter.
+const HEAD_BUFFER: usize = 256 * 1024;
 /// How long requests under way may take to finish when the cloud stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -107,7 +107,7 @@ where
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(LONGEST_HEAD)
+        .max_buf_size(HEAD_BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);
     let ended = tokio::select! {

@@ -59,7 +59,6 @@ async fn bad_bodies_are_refused_in_the_services_own_form() {
         "Action=CreateRole&RoleName=%FF",
         "Action=ListRoles&MaxItems=x",
         "Action=ListRoles&A.b.c.d=1",
-        "Action=ListRoles&Action=ListRoles",
         "a&b&c=&&&=",
         "Action=CreateRole&Tags.member.99999999999.Key=1",
     ] {
@@ -97,7 +96,7 @@ async fn path_tricks_reach_nothing() {
         "/_aws/execute-api/%2e%2e/%2e%2e",
     ] {
         let answer = cloud.send_raw(get(path, &host)).await;
-        assert!((400..500).contains(&status(&answer)), "{path}: {answer}");
+        assert!(matches!(status(&answer), 400..=499 | 501), "{path}: {answer}");
         assert!(!answer.contains("root:"), "{path}: {answer}");
     }
     for path in ["/2015-03-31/functions/%FF", "/2015-03-31/functions/../../../x", "/2015-03-31/nothing"] {
@@ -144,7 +143,7 @@ async fn noise_gets_an_answer_and_the_cloud_stays_up() {
         assert!(answer.is_empty() || status(&answer) == 400, "{answer}");
     }
     let long = get("/", &format!("Host: localhost\r\nX-Long: {}\r\n", "a".repeat(100_000)));
-    assert!(matches!(status(&cloud.send_raw(long).await), 400 | 431));
+    assert_eq!(status(&cloud.send_raw(long).await), 431);
     assert_eq!(cloud.aws(&["sts", "get-caller-identity"]).await["Account"], "000000000000");
     cloud.stop().await;
 }

@@ -19,7 +19,7 @@ async fn the_sdk_makes_a_user_whose_key_assumes_a_role() {
     let ann = Key { id: key.access_key_id, secret: key.secret_access_key, token: None };
     let sts = aws_sdk_sts::Client::new(&cloud.sdk_as(&ann));
     assert_eq!(sts.get_caller_identity().send().await.unwrap().arn(), Some("arn:aws:iam::000000000000:user/ann"));
-    let assumed = sts.assume_role().role_arn(role.arn()).role_session_name("s").send().await.unwrap();
+    let assumed = sts.assume_role().role_arn(role.arn()).role_session_name("session").send().await.unwrap();
     let credentials = assumed.credentials.unwrap();
     let session = Key {
         id: credentials.access_key_id,
@@ -27,7 +27,7 @@ async fn the_sdk_makes_a_user_whose_key_assumes_a_role() {
         token: Some(credentials.session_token),
     };
     let who = aws_sdk_sts::Client::new(&cloud.sdk_as(&session)).get_caller_identity().send().await.unwrap();
-    assert_eq!(who.arn(), Some("arn:aws:sts::000000000000:assumed-role/work/s"));
+    assert_eq!(who.arn(), Some("arn:aws:sts::000000000000:assumed-role/work/session"));
     iam.delete_access_key().user_name("ann").access_key_id(&ann.id).send().await.unwrap();
     let refused = sts.get_caller_identity().send().await.unwrap_err();
     assert_eq!(refused.into_service_error().code(), Some("InvalidClientTokenId"));

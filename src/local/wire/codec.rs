@@ -175,7 +175,8 @@ mod tests {
             "[\\[\\]{}:,\"a-zA-Z0-9 .-]{0,80}".prop_map(String::into_bytes),
         ]) {
             for target in ["CreateSecret", "GetSecretValue", "TagResource"] {
-                prop_assert!(read("secretsmanager", "POST", "/", &format!("secretsmanager.{target}"), &body).is_ok());
+                let target = format!("secretsmanager.{target}");
+                prop_assert!(read("secretsmanager", "POST", "/", &target, &body).is_ok());
             }
             prop_assert!(read("lambda", "POST", "/2015-03-31/functions", "", &body).is_ok());
             prop_assert!(read("rds-data", "POST", "/Execute", "", &body).is_ok());
