@@ -1,6 +1,8 @@
-//! RdsData in the local cloud.
+//! The Data API: SQL over HTTP. It logs in to clusters as a client does, over the front door's private socket, with the
+//! user of the secret; so Aurora's own statements work here too.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -9,19 +11,41 @@ use crate::local::cloud::Cloud;
 use crate::local::fault::Fault;
 use crate::local::service::{self, Operation, Service, Support};
 use crate::local::store::StoreError;
+use crate::operations;
+
+mod faults;
+mod ops;
+mod parameters;
+mod results;
+mod sessions;
+
+use sessions::Sessions;
+
+/// How often idle connections and abandoned transactions are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The operations that work here.
-const OPERATIONS: &[Operation<RdsData>] = &[];
+const OPERATIONS: &[Operation<RdsData>] = operations!(RdsData;
+    Real ExecuteStatement => ops::execute,
+    Real BatchExecuteStatement => ops::batch,
+    Real BeginTransaction => ops::begin,
+    Real CommitTransaction => ops::commit,
+    Real RollbackTransaction => ops::rollback,
+    Modelled ExecuteSql => ops::execute_sql,
+);
 
-/// The service's state and what it needs of the cloud.
-pub struct RdsData {}
+/// The service: connections and transactions, all gone after a restart.
+pub struct RdsData {
+    cloud: Arc<Cloud>,
+    sessions: Arc<Sessions>,
+}
 
-/// Opens the service on what an earlier run left.
+/// Opens the service.
 ///
 /// # Errors
-/// State on disk cannot be read.
-pub fn open(_cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
-    Ok(Arc::new(RdsData {}))
+/// None: it keeps nothing on disk.
+pub fn open(cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
+    Ok(Arc::new(RdsData { cloud: cloud.clone(), sessions: Arc::default() }))
 }
 
 #[async_trait]
@@ -36,5 +60,21 @@ impl Service for RdsData {
 
     async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
         service::run(self, OPERATIONS, call).await
+    }
+
+    async fn start(self: Arc<Self>) -> Result<(), Fault> {
+        let sessions = Arc::downgrade(&self.sessions);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                let Some(sessions) = sessions.upgrade() else { return };
+                sessions.sweep();
+            }
+        });
+        Ok(())
+    }
+
+    async fn stop(self: Arc<Self>) {
+        self.sessions.close();
     }
 }
