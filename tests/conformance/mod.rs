@@ -2,4 +2,5 @@
 
 mod hostile;
 mod iam;
+mod cloudformation;
 mod sts;

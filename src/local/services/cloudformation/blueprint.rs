@@ -10,7 +10,7 @@ use crate::local::cloud::Cloud;
 use crate::local::scope::Scope;
 use crate::template::intrinsics::Evaluator;
 use crate::template::model::DeletionPolicy;
-use crate::template::{Problem, schema};
+use crate::template::{Problem, dynamic, schema};
 
 use super::state::{Deployment, Intent, Output, Policy, Stack};
 use super::templates::{Parsed, listed};
@@ -143,6 +143,28 @@ impl Blueprint {
             tags: if taggable { self.deployment.tags.clone() } else { Vec::new() },
             metadata: resource.and_then(|resource| resource.metadata.as_ref()).map(|node| node.to_json()),
         }
+    }
+
+    /// What is wrong with properties once parameters and conditions have their say: a port that is no number, a required
+    /// property that a condition leaves out. Properties that wait for a resource, or hold secrets, are not looked at.
+    pub(super) fn problems(&self, stack: &Stack) -> Vec<Problem> {
+        let absent = |name: &&String| stack.resources.get(*name).is_none_or(|resource| resource.live.is_none());
+        let unknown: BTreeSet<String> = self.included.iter().filter(absent).cloned().collect();
+        let exports = BTreeMap::new();
+        let mut problems = Vec::new();
+        for name in &self.included {
+            let value = |masked| properties(&self.parsed, &self.world(stack, &exports, &unknown, masked), name);
+            let (Ok(found), Ok(shown)) = (value(false), value(true)) else { continue };
+            let settled = found.unknown.is_empty() && found.value == shown.value;
+            if !settled || !dynamic::find(&found.value).is_empty() {
+                continue;
+            }
+            let path = format!("Resources.{name}.Properties");
+            let at = self.parsed.template.resources.get(name).map(|resource| resource.at).unwrap_or_default();
+            let found = schema::check_values(self.kind(name), &found.value, &path);
+            problems.extend(found.into_iter().map(|problem| Problem { at, ..problem }));
+        }
+        problems
     }
 
     /// The outputs, now that all resources exist.

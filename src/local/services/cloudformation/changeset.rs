@@ -85,7 +85,7 @@ impl Diff<'_> {
         let (before, after) = (&live.plan.properties, &found.value);
         let recreation = schema::replacement(&live.kind, before, after);
         let mut details = Vec::new();
-        for property in differing(before, after) {
+        for property in schema::changed(before, after) {
             let waits_for =
                 found.unknown.iter().find(|(pointer, _)| within(pointer, &property)).map(|(_, entity)| entity.as_str());
             let cause = self.cause(name, &property, waits_for);
@@ -139,16 +139,6 @@ impl Diff<'_> {
             .map(|reference| reference.target)
             .find(|name| self.new.parsed.template.parameters.contains_key(name) && changed(name))
     }
-}
-
-/// Names of top-level properties whose values differ.
-fn differing(before: &Value, after: &Value) -> Vec<String> {
-    let names =
-        |value: &Value| value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-    let mut all = names(after);
-    all.extend(names(before).into_iter().filter(|name| after.get(name).is_none()));
-    all.retain(|name| before.get(name) != after.get(name));
-    all
 }
 
 fn within(pointer: &str, property: &str) -> bool {

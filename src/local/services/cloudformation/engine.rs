@@ -69,6 +69,10 @@ impl Run {
     async fn finish(&self) {
         let Some(operation) = self.operation() else { return };
         let status = self.cell.peek(|stack| stack.status);
+        if status.in_progress() {
+            // A request was quicker than this: the next operation has begun.
+            return;
+        }
         if let Some(name) = &operation.change_set {
             let execution = if matches!(status, Status::CreateComplete | Status::UpdateComplete) {
                 ExecutionStatus::ExecuteComplete

@@ -33,7 +33,8 @@ pub(super) fn decide(resource: Option<&Resource>, kind: &str, intent: &Intent, r
     if live.kind != kind {
         return Decision::Replace;
     }
-    if live.plan.properties == intent.properties && live.plan.tags == intent.tags && !resource.uncertain {
+    let same = schema::changed(&live.plan.properties, &intent.properties).is_empty();
+    if same && live.plan.tags == intent.tags && !resource.uncertain {
         return Decision::Keep;
     }
     match schema::replacement(kind, &live.plan.properties, &intent.properties) {

@@ -57,7 +57,10 @@ fn attributes(parsed: &Parsed) -> Result<(), CfnFault> {
         let ReferenceKind::Attribute(attribute) = &reference.kind else { continue };
         let Some(target) = parsed.template.resources.get(&reference.target) else { continue };
         let Some(known) = schema::attributes(&target.kind) else { continue };
-        if open_ended(&target.kind) || known.iter().any(|name| name == attribute) {
+        if attribute.is_empty()
+            || schema::has_open_attributes(&target.kind, attribute)
+            || known.iter().any(|name| name == attribute)
+        {
             continue;
         }
         let near = nearest(attribute, known.iter().map(String::as_str));
@@ -73,11 +76,6 @@ fn attributes(parsed: &Parsed) -> Result<(), CfnFault> {
     } else {
         Err(CfnFault::validation(format_args!("Template error: {}", problems.join("; "))))
     }
-}
-
-/// Types whose attributes depend on the resource: a nested stack's outputs.
-fn open_ended(kind: &str) -> bool {
-    kind == super::events::STACK_TYPE || kind.starts_with("Custom::")
 }
 
 /// Properties that are unknown, missing or of the wrong type, and policies that the local cloud cannot keep.
@@ -143,12 +141,14 @@ fn is_iam(kind: &str) -> bool {
         kind,
         "AWS::IAM::AccessKey"
             | "AWS::IAM::Group"
+            | "AWS::IAM::GroupPolicy"
             | "AWS::IAM::InstanceProfile"
             | "AWS::IAM::ManagedPolicy"
             | "AWS::IAM::Policy"
             | "AWS::IAM::Role"
             | "AWS::IAM::RolePolicy"
             | "AWS::IAM::User"
+            | "AWS::IAM::UserPolicy"
             | "AWS::IAM::UserToGroupAddition"
     )
 }

@@ -171,7 +171,7 @@ pub(in super::super) async fn execute(
     input: ExecuteChangeSet,
 ) -> Result<Value, CfnFault> {
     let (cell, _) = cfn.change_set(call, input.stack_name.as_deref(), &input.change_set_name)?;
-    let _admission = cell.admission.lock().await;
+    let admission = cell.admission.lock().await;
     let set = cfn.find_change_set(&cell, &input.change_set_name)?;
     let stack = cell.get();
     if set.execution != ExecutionStatus::Available {
@@ -214,6 +214,8 @@ pub(in super::super) async fn execute(
         stack.updated = Some(now);
     })
     .await?;
+    drop(admission);
+    cfn.moment(&cell).await;
     Ok(json!({}))
 }
 
@@ -255,8 +257,10 @@ impl CloudFormation {
         let name = input.change_set_name.clone();
         let id = call.scope.arn("cloudformation", format!("changeSet/{name}/{}", self.cloud.ids.uuid()));
         let prepared = self.prepare(&call.scope, input, Some(stack)).await?;
-        let problems = prepared.problems.clone();
+        let written = prepared.problems.clone();
         let blueprint = self.blueprint(prepared, stack).await?;
+        // What is wrong as written is wrong evaluated as well: only one of the two is told.
+        let problems = if written.is_empty() { self.found(input, &blueprint, stack) } else { written };
         let mut set = ChangeSet {
             id,
             name,

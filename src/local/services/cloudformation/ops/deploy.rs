@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::local::call::Call;
 use crate::local::scope::Scope;
+use crate::template::Problem;
 
 use super::super::CloudFormation;
 use super::super::begin::{Parent, Terms, check_name};
@@ -23,6 +24,7 @@ pub(in super::super) async fn create(
     input: DeployRequest,
 ) -> Result<Value, CfnFault> {
     let (stack, operation) = cfn.create_stack(&call.scope, input, None).await?;
+    cfn.moment(&*cfn.stack(&call.scope, &stack)?).await;
     Ok(json!({"StackId": stack, "OperationId": operation}))
 }
 
@@ -33,6 +35,7 @@ pub(in super::super) async fn update(
     input: DeployRequest,
 ) -> Result<Value, CfnFault> {
     let (stack, operation) = cfn.update_stack(&call.scope, input).await?;
+    cfn.moment(&*cfn.stack(&call.scope, &stack)?).await;
     Ok(json!({"StackId": stack, "OperationId": operation}))
 }
 
@@ -56,6 +59,7 @@ impl CloudFormation {
         let mut stack = self.blank_stack(scope, &request.stack_name, parent);
         stack.termination_protection = request.enable_termination_protection;
         let blueprint = self.blueprint(prepared, &stack).await?;
+        refuse(&self.found(&request, &blueprint, &stack))?;
         let cell = self.registry.prepare(stack)?;
         let terms = terms(&request)?;
         let id = cell.get().id.clone();
@@ -90,6 +94,7 @@ impl CloudFormation {
         let prepared = self.prepare(scope, &request, Some(&stack)).await?;
         refuse(&prepared.problems)?;
         let blueprint = self.blueprint(prepared, &stack).await?;
+        refuse(&self.found(&request, &blueprint, &stack))?;
         if !self.differs(&stack, &blueprint)? {
             return Err(CfnFault::validation("No updates are to be performed."));
         }
@@ -100,6 +105,16 @@ impl CloudFormation {
             stack.updated = Some(now);
         });
         Ok((stack.id.clone(), operation.await?))
+    }
+
+    /// What property validation finds once parameters have their values.
+    pub(in super::super) fn found(
+        &self,
+        request: &DeployRequest,
+        blueprint: &Blueprint,
+        stack: &Stack,
+    ) -> Vec<Problem> {
+        if request.disable_validation { Vec::new() } else { blueprint.problems(stack) }
     }
 
     /// Whether carrying out the blueprint would do anything.

@@ -45,7 +45,7 @@ pub(in super::super) async fn delete(
     input: DeleteStack,
 ) -> Result<Value, CfnFault> {
     let Some(cell) = cfn.registry.find(&call.scope, &input.stack_name) else { return Ok(json!({})) };
-    let _admission = cell.admission.lock().await;
+    let admission = cell.admission.lock().await;
     let stack = cell.get();
     if stack.is_deleted() || stack.status == Status::DeleteInProgress {
         return Ok(json!({}));
@@ -80,6 +80,8 @@ pub(in super::super) async fn delete(
         })
         .await?;
     cfn.begin(&cell, (OperationKind::DeleteStack, Status::DeleteInProgress), terms, |_| {}).await?;
+    drop(admission);
+    cfn.moment(&cell).await;
     Ok(json!({}))
 }
 
