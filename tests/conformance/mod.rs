@@ -1,6 +1,6 @@
 //! Real clients (SDK, AWS CLI, boto3, mysql, redis-cli) against each service.
 
+mod cloudformation;
 mod hostile;
 mod iam;
-mod cloudformation;
 mod sts;
