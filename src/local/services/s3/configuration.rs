@@ -2,8 +2,8 @@
 //!
 //! A document is kept as the s3s type that carries it on the wire, so that it comes back exactly as it was put.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::local::fault::Fault;
@@ -61,6 +61,29 @@ impl Kind {
         };
         S3Fault::NotConfigured { code, message }
     }
+}
+
+/// `OwnershipControls`, which the crate does not serialise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Ownership {
+    pub rules: Vec<OwnershipRule>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct OwnershipRule {
+    pub object_ownership: String,
+}
+
+/// `BucketLoggingStatus`, which the crate does not serialise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Logging {
+    pub logging_enabled: Option<LogTarget>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct LogTarget {
+    pub target_bucket: String,
+    pub target_prefix: String,
 }
 
 /// What every new bucket has since April 2023: ACLs off, all public access blocked.

@@ -105,7 +105,7 @@ impl S3Host for Hosts {
     fn parse_host_header<'a>(&'a self, host: &'a str) -> s3s::S3Result<VirtualHost<'a>> {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
         match bucket_of(name) {
-            Some(bucket) => Ok(VirtualHost::with_bucket("localhost", bucket)),
+            Some(bucket) => Ok(VirtualHost::new("localhost").with_bucket(bucket)),
             None => Ok(VirtualHost::new("localhost")),
         }
     }

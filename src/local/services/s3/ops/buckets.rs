@@ -12,7 +12,7 @@ use crate::local::call::Call;
 use crate::local::fault::Fault;
 
 use super::super::S3;
-use super::super::configuration::{self, Kind};
+use super::super::configuration::{self, Kind, Logging, Ownership};
 use super::super::faults::S3Fault;
 use super::super::protocol::settings;
 use super::super::store::NewBucket;
@@ -143,7 +143,7 @@ fn checked(s3: &S3, bucket: &super::super::bucket::Bucket, (member, kind): (&str
             serde_json::to_value(settings::whole_access_block(&wanted))
         }
         Kind::Ownership => {
-            let wanted: dto::OwnershipControls = configuration::from_model(model, member)?;
+            let wanted: Ownership = configuration::from_model(model, member)?;
             settings::check_ownership(&wanted)?;
             serde_json::to_value(wanted)
         }
@@ -159,7 +159,7 @@ fn checked(s3: &S3, bucket: &super::super::bucket::Bucket, (member, kind): (&str
         }
         Kind::Cors => serde_json::to_value(configuration::from_model::<dto::CORSConfiguration>(model, member)?),
         Kind::Logging => {
-            let wanted: dto::BucketLoggingStatus = configuration::from_model(model, member)?;
+            let wanted: Logging = configuration::from_model(model, member)?;
             if let Some(target) = &wanted.logging_enabled {
                 settings::check_log_target(&s3.store, &target.target_bucket)?;
             }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::bucket::Bucket;
-use super::super::configuration::{self, Kind, blocks};
+use super::super::configuration::{self, Kind, LogTarget, Logging, Ownership, OwnershipRule, blocks};
 use super::super::faults::S3Fault;
 use super::super::policy as policies;
 use super::super::store::Store;
@@ -192,10 +192,13 @@ pub(super) async fn ownership(
     request: S3Request<dto::GetBucketOwnershipControlsInput>,
 ) -> Result<dto::GetBucketOwnershipControlsOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
-    Ok(dto::GetBucketOwnershipControlsOutput { ownership_controls: Some(configuration::get(&bucket, Kind::Ownership)?) })
+    let held: Ownership = configuration::get(&bucket, Kind::Ownership)?;
+    let rules = held.rules.into_iter().map(|rule| dto::OwnershipControlsRule { object_ownership: rule.object_ownership.into() });
+    let controls = dto::OwnershipControls { rules: rules.collect() };
+    Ok(dto::GetBucketOwnershipControlsOutput { ownership_controls: Some(controls) })
 }
 
-pub(in super::super) fn check_ownership(wanted: &dto::OwnershipControls) -> Result<(), S3Fault> {
+pub(in super::super) fn check_ownership(wanted: &Ownership) -> Result<(), S3Fault> {
     match wanted.rules.as_slice() {
         [rule] if ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"].contains(&rule.object_ownership.as_str()) => Ok(()),
         _ => Err(S3Fault::MalformedXml),
@@ -206,8 +209,11 @@ pub(super) async fn put_ownership(
     store: &Arc<Store>,
     request: S3Request<dto::PutBucketOwnershipControlsInput>,
 ) -> Result<dto::PutBucketOwnershipControlsOutput, S3Fault> {
-    check_ownership(&request.input.ownership_controls)?;
-    set(store, &request.input.bucket, Kind::Ownership, request.input.ownership_controls).await?;
+    let rules = request.input.ownership_controls.rules.into_iter();
+    let rules = rules.map(|rule| OwnershipRule { object_ownership: rule.object_ownership.as_str().to_owned() });
+    let wanted = Ownership { rules: rules.collect() };
+    check_ownership(&wanted)?;
+    set(store, &request.input.bucket, Kind::Ownership, wanted).await?;
     Ok(dto::PutBucketOwnershipControlsOutput::default())
 }
 
@@ -346,8 +352,14 @@ pub(super) async fn logging(
     request: S3Request<dto::GetBucketLoggingInput>,
 ) -> Result<dto::GetBucketLoggingOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
-    let held: Option<dto::BucketLoggingStatus> = optional(&bucket, Kind::Logging)?;
-    Ok(dto::GetBucketLoggingOutput { logging_enabled: held.and_then(|held| held.logging_enabled) })
+    let held: Option<Logging> = optional(&bucket, Kind::Logging)?;
+    let target = held.and_then(|held| held.logging_enabled).map(|target| dto::LoggingEnabled {
+        target_bucket: target.target_bucket,
+        target_prefix: target.target_prefix,
+        target_grants: None,
+        target_object_key_format: None,
+    });
+    Ok(dto::GetBucketLoggingOutput { logging_enabled: target })
 }
 
 /// Access logging is recorded; no log is delivered here.
@@ -356,11 +368,16 @@ pub(super) async fn put_logging(
     request: S3Request<dto::PutBucketLoggingInput>,
 ) -> Result<dto::PutBucketLoggingOutput, S3Fault> {
     let (name, wanted) = (request.input.bucket, request.input.bucket_logging_status);
-    match &wanted.logging_enabled {
+    match wanted.logging_enabled {
         None => remove(store, &name, Kind::Logging).await?,
         Some(target) => {
+            refuse(&[
+                ("grants on access logs (LoggingEnabled.TargetGrants)", target.target_grants.is_some()),
+                ("the key format of access logs (LoggingEnabled.TargetObjectKeyFormat)", target.target_object_key_format.is_some()),
+            ])?;
             check_log_target(store, &target.target_bucket)?;
-            set(store, &name, Kind::Logging, wanted).await?;
+            let target = LogTarget { target_bucket: target.target_bucket, target_prefix: target.target_prefix };
+            set(store, &name, Kind::Logging, Logging { logging_enabled: Some(target) }).await?;
         }
     }
     Ok(dto::PutBucketLoggingOutput::default())
