@@ -58,7 +58,8 @@ impl Index {
     }
 
     pub(super) fn versioning(&self) -> Versioning {
-        match self.configurations.get("versioning").and_then(|document| document.get("status")).and_then(Value::as_str) {
+        match self.configurations.get("versioning").and_then(|document| document.get("status")).and_then(Value::as_str)
+        {
             Some("Enabled") => Versioning::Enabled,
             Some(_) => Versioning::Suspended,
             None => Versioning::Never,
@@ -140,10 +141,11 @@ impl Index {
     /// The shortest journal that gives this index.
     fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![Entry::Bucket { created: self.created, region: self.region.clone() }];
-        entries.extend(self.configurations.iter().map(|(name, document)| Entry::Configuration {
-            name: name.clone(),
-            document: document.clone(),
-        }));
+        entries.extend(
+            self.configurations
+                .iter()
+                .map(|(name, document)| Entry::Configuration { name: name.clone(), document: document.clone() }),
+        );
         for (key, versions) in &self.keys {
             let versions = versions.iter().map(|version| Version::clone(version));
             entries.extend(versions.map(|version| Entry::Put { key: key.clone(), version }));
@@ -222,7 +224,10 @@ impl Bucket {
 
     /// Makes a change: `decide` looks at the index and says what to write (blocking: it writes to the disk). Changes go
     /// one at a time; readers see the change once it is on disk.
-    pub(super) fn change<R>(&self, decide: impl FnOnce(&Index) -> Result<(Vec<Entry>, R), S3Fault>) -> Result<R, S3Fault> {
+    pub(super) fn change<R>(
+        &self,
+        decide: impl FnOnce(&Index) -> Result<(Vec<Entry>, R), S3Fault>,
+    ) -> Result<R, S3Fault> {
         let mut held = self.writer();
         let journal = held.as_mut().ok_or_else(|| S3Fault::NoSuchBucket(self.name.clone()))?;
         let (entries, result) = decide(&self.read())?;

@@ -29,10 +29,17 @@ struct Document {
 }
 
 fn documents() -> Vec<Document> {
-    let document = |property, put, member, delete, convert| Document { property, put, member, delete, absent: None, convert };
+    let document =
+        |property, put, member, delete, convert| Document { property, put, member, delete, absent: None, convert };
     let same: fn(&Value) -> Result<Value, Fault> = |value| Ok(value.clone());
     vec![
-        document("OwnershipControls", "PutBucketOwnershipControls", "OwnershipControls", Some("DeleteBucketOwnershipControls"), same),
+        document(
+            "OwnershipControls",
+            "PutBucketOwnershipControls",
+            "OwnershipControls",
+            Some("DeleteBucketOwnershipControls"),
+            same,
+        ),
         document(
             "PublicAccessBlockConfiguration",
             "PutPublicAccessBlock",
@@ -40,7 +47,13 @@ fn documents() -> Vec<Document> {
             Some("DeletePublicAccessBlock"),
             same,
         ),
-        document("BucketEncryption", "PutBucketEncryption", "ServerSideEncryptionConfiguration", Some("DeleteBucketEncryption"), encryption),
+        document(
+            "BucketEncryption",
+            "PutBucketEncryption",
+            "ServerSideEncryptionConfiguration",
+            Some("DeleteBucketEncryption"),
+            encryption,
+        ),
         Document {
             property: "VersioningConfiguration",
             put: "PutBucketVersioning",
@@ -49,7 +62,13 @@ fn documents() -> Vec<Document> {
             absent: Some(json!({"Status": "Suspended"})),
             convert: same,
         },
-        document("LifecycleConfiguration", "PutBucketLifecycleConfiguration", "LifecycleConfiguration", Some("DeleteBucketLifecycle"), lifecycle),
+        document(
+            "LifecycleConfiguration",
+            "PutBucketLifecycleConfiguration",
+            "LifecycleConfiguration",
+            Some("DeleteBucketLifecycle"),
+            lifecycle,
+        ),
         document("CorsConfiguration", "PutBucketCors", "CORSConfiguration", Some("DeleteBucketCors"), cors),
         Document {
             property: "LoggingConfiguration",
@@ -80,13 +99,18 @@ fn check_properties(properties: &Value) -> Result<(), Fault> {
 }
 
 fn encryption(property: &Value) -> Result<Value, Fault> {
-    let rules = property.get("ServerSideEncryptionConfiguration").and_then(Value::as_array).cloned().unwrap_or_default();
-    let rules: Vec<Value> = rules.into_iter().map(|rule| renamed(rule, &[("ServerSideEncryptionByDefault", "ApplyServerSideEncryptionByDefault")])).collect();
+    let rules =
+        property.get("ServerSideEncryptionConfiguration").and_then(Value::as_array).cloned().unwrap_or_default();
+    let rules: Vec<Value> = rules
+        .into_iter()
+        .map(|rule| renamed(rule, &[("ServerSideEncryptionByDefault", "ApplyServerSideEncryptionByDefault")]))
+        .collect();
     Ok(json!({"Rules": rules}))
 }
 
 fn logging(property: &Value) -> Result<Value, Fault> {
-    let target = renamed(property.clone(), &[("DestinationBucketName", "TargetBucket"), ("LogFilePrefix", "TargetPrefix")]);
+    let target =
+        renamed(property.clone(), &[("DestinationBucketName", "TargetBucket"), ("LogFilePrefix", "TargetPrefix")]);
     let mut target = match target {
         Value::Object(target) => target,
         _ => Map::new(),
@@ -140,7 +164,8 @@ fn lifecycle_rule(rule: &Value) -> Result<Value, Fault> {
             }
             "Prefix" => drop(filters.insert(name.clone(), value.clone())),
             "ObjectSizeGreaterThan" | "ObjectSizeLessThan" => {
-                let number = value.as_str().and_then(|text| text.parse::<i64>().ok()).map_or_else(|| value.clone(), Value::from);
+                let number =
+                    value.as_str().and_then(|text| text.parse::<i64>().ok()).map_or_else(|| value.clone(), Value::from);
                 filters.insert(name.clone(), number);
             }
             "TagFilters" => tags = value.as_array().cloned().unwrap_or_default(),
@@ -173,7 +198,8 @@ fn renamed(value: Value, names: &[(&str, &str)]) -> Value {
 fn provisioned(cx: &ResourceContext, name: &str) -> Provisioned {
     let region = &cx.scope.region;
     let website = match region.as_str() {
-        "us-east-1" | "us-west-1" | "us-west-2" | "ap-southeast-1" | "ap-southeast-2" | "ap-northeast-1" | "eu-west-1" | "sa-east-1" => '-',
+        "us-east-1" | "us-west-1" | "us-west-2" | "ap-southeast-1" | "ap-southeast-2" | "ap-northeast-1"
+        | "eu-west-1" | "sa-east-1" => '-',
         _ => '.',
     };
     let attributes = json!({
@@ -238,7 +264,13 @@ impl ResourceType for Bucket {
         Ok(provisioned(cx, &name))
     }
 
-    async fn update(&self, cx: &ResourceContext, physical_id: &str, old: &Value, new: &Value) -> Result<Provisioned, ResourceFault> {
+    async fn update(
+        &self,
+        cx: &ResourceContext,
+        physical_id: &str,
+        old: &Value,
+        new: &Value,
+    ) -> Result<Provisioned, ResourceFault> {
         check_properties(new)?;
         let tagging = json!({"Bucket": physical_id, "Tagging": {"TagSet": tags_of(cx, new)}});
         cx.cloud.call(&cx.scope, "s3", "PutBucketTagging", tagging).await?;
@@ -287,16 +319,27 @@ impl ResourceType for BucketPolicy {
         let wanted = properties.get("PolicyDocument").cloned().unwrap_or_default();
         let held = cx.cloud.call(&cx.scope, "s3", "GetBucketPolicy", json!({"Bucket": bucket})).await;
         if let Ok(held) = held {
-            let held: Option<Value> = held.get("Policy").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
+            let held: Option<Value> =
+                held.get("Policy").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
             if held.as_ref() != Some(&wanted) {
-                return Err(Fault::new("BucketPolicyAlreadyExists", "The bucket policy already exists on bucket ".to_owned() + &bucket).into());
+                return Err(Fault::new(
+                    "BucketPolicyAlreadyExists",
+                    "The bucket policy already exists on bucket ".to_owned() + &bucket,
+                )
+                .into());
             }
         }
         put_policy(cx, &bucket, &wanted).await?;
         Ok(Provisioned { physical_id: bucket, ..Provisioned::default() })
     }
 
-    async fn update(&self, cx: &ResourceContext, physical_id: &str, _old: &Value, new: &Value) -> Result<Provisioned, ResourceFault> {
+    async fn update(
+        &self,
+        cx: &ResourceContext,
+        physical_id: &str,
+        _old: &Value,
+        new: &Value,
+    ) -> Result<Provisioned, ResourceFault> {
         put_policy(cx, physical_id, &new.get("PolicyDocument").cloned().unwrap_or_default()).await?;
         Ok(Provisioned { physical_id: physical_id.to_owned(), ..Provisioned::default() })
     }

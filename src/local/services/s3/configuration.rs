@@ -131,7 +131,10 @@ pub(super) fn default_encryption(index: &Index) -> Encryption {
 
 /// Whether ACLs are off.
 pub(super) fn owner_enforced(index: &Index) -> bool {
-    let rule = index.configurations.get(Kind::Ownership.name()).and_then(|document| document.pointer("/rules/0/object_ownership"));
+    let rule = index
+        .configurations
+        .get(Kind::Ownership.name())
+        .and_then(|document| document.pointer("/rules/0/object_ownership"));
     rule.and_then(Value::as_str) == Some("BucketOwnerEnforced")
 }
 
@@ -159,7 +162,8 @@ pub(super) fn from_model<T: Serialize + DeserializeOwned>(model: &Value, what: &
 fn renamed(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
-            let members: Map<String, Value> = members.iter().map(|(name, value)| (snake_case(name), renamed(value))).collect();
+            let members: Map<String, Value> =
+                members.iter().map(|(name, value)| (snake_case(name), renamed(value))).collect();
             Value::Object(members)
         }
         Value::Array(items) => Value::Array(items.iter().map(renamed).collect()),

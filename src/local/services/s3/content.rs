@@ -143,7 +143,8 @@ impl Written {
             return Err(S3Fault::IncompleteBody);
         }
         if let Some(md5) = &expected.md5 {
-            let wanted = BASE64_STANDARD.decode(md5).ok().filter(|bytes| bytes.len() == 16).ok_or(S3Fault::InvalidDigest)?;
+            let wanted =
+                BASE64_STANDARD.decode(md5).ok().filter(|bytes| bytes.len() == 16).ok_or(S3Fault::InvalidDigest)?;
             if hex::encode(wanted) != self.md5 {
                 return Err(S3Fault::BadDigest("Content-MD5"));
             }

@@ -12,21 +12,33 @@ pub(super) enum S3Fault {
     NoSuchBucket(String),
     NoSuchKey(String),
     /// The latest version is a delete marker.
-    Deleted { version: String },
+    Deleted {
+        version: String,
+    },
     /// The version asked for is a delete marker.
-    IsDeleteMarker { version: String },
+    IsDeleteMarker {
+        version: String,
+    },
     NoSuchVersion,
     NoSuchUpload,
     /// A bucket has no such configuration; the code and words depend on which.
-    NotConfigured { code: &'static str, message: &'static str },
+    NotConfigured {
+        code: &'static str,
+        message: &'static str,
+    },
     InvalidBucketName,
     BucketAlreadyOwnedByYou,
     BucketNotEmpty,
-    IllegalLocation { wanted: String, region: String },
+    IllegalLocation {
+        wanted: String,
+        region: String,
+    },
     KeyTooLong,
     PreconditionFailed(&'static str),
     NotModified,
-    InvalidRange { size: u64 },
+    InvalidRange {
+        size: u64,
+    },
     InvalidPartNumber,
     InvalidDigest,
     /// Content does not match the digest that came with it; the digest's name.
@@ -46,7 +58,6 @@ pub(super) enum S3Fault {
     InvalidTargetBucket,
     AclNotSupported,
     AccessDenied(String),
-    MethodNotAllowed,
     NotSupported(String),
     /// The disk is full.
     NoSpace,
@@ -59,7 +70,7 @@ impl S3Fault {
         match self {
             S3Fault::NoSuchBucket(_) => ("NoSuchBucket", 404, "The specified bucket does not exist".into()),
             S3Fault::NoSuchKey(_) | S3Fault::Deleted { .. } => ("NoSuchKey", 404, "The specified key does not exist.".into()),
-            S3Fault::IsDeleteMarker { .. } | S3Fault::MethodNotAllowed => {
+            S3Fault::IsDeleteMarker { .. } => {
                 ("MethodNotAllowed", 405, "The specified method is not allowed against this resource.".into())
             }
             S3Fault::NoSuchVersion => ("NoSuchVersion", 404, "The specified version does not exist.".into()),
@@ -150,11 +161,6 @@ impl S3Fault {
             ),
             S3Fault::Disk(cause) => ("InternalError", 500, format!("The local cloud's disk failed: {cause}")),
         }
-    }
-
-    /// The resource's handler would see it as gone.
-    pub(super) fn is_missing(&self) -> bool {
-        self.parts().1 == 404
     }
 }
 

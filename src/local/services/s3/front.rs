@@ -46,7 +46,9 @@ pub(super) async fn answer(service: &S3Service, request: Request<Incoming>, requ
     };
     let mut response = match response.status() {
         StatusCode::NOT_MODIFIED => without_body(response),
-        status if (status.is_client_error() || status.is_server_error()) && !head => with_request_id(response, request_id).await,
+        status if (status.is_client_error() || status.is_server_error()) && !head => {
+            with_request_id(response, request_id).await
+        }
         _ => response.map(BodyExt::boxed_unsync),
     };
     if let Ok(id) = HeaderValue::from_str(request_id) {
@@ -73,7 +75,11 @@ async fn with_request_id(response: Response<s3s::Body>, request_id: &str) -> Res
     let (mut head, mut body) = response.into_parts();
     match body.store_all_limited(LONGEST_ERROR).await {
         Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes).replacen("</Error>", &format!("<RequestId>{request_id}</RequestId></Error>"), 1);
+            let text = String::from_utf8_lossy(&bytes).replacen(
+                "</Error>",
+                &format!("<RequestId>{request_id}</RequestId></Error>"),
+                1,
+            );
             head.headers.remove(CONTENT_LENGTH);
             Response::from_parts(head, full(Bytes::from(text)))
         }

@@ -58,7 +58,10 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
     /// Appends `entries` in one write.
     pub(super) fn append(&mut self, entries: &[E]) -> io::Result<()> {
         if self.torn {
-            return Err(io::Error::other(format!("{} ends in a torn line; restart the local cloud", self.path.display())));
+            return Err(io::Error::other(format!(
+                "{} ends in a torn line; restart the local cloud",
+                self.path.display()
+            )));
         }
         let bytes = lines(entries)?;
         if let Err(error) = self.file.write_all(&bytes) {

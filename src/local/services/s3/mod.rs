@@ -30,6 +30,7 @@ mod protocol;
 mod record;
 mod store;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod uploads;
 
@@ -75,7 +76,8 @@ impl Service for S3 {
 
     fn support(&self) -> Vec<Support> {
         let names = protocol::OPERATIONS.iter().filter_map(|input| input.strip_suffix("Input"));
-        let grade = |name: &str| if MODELLED.iter().any(|part| name.contains(part)) { Grade::Modelled } else { Grade::Real };
+        let grade =
+            |name: &str| if MODELLED.iter().any(|part| name.contains(part)) { Grade::Modelled } else { Grade::Real };
         names.map(|operation| Support { operation, grade: grade(operation) }).collect()
     }
 

@@ -53,7 +53,9 @@ impl Conditions {
         let modified = version.modified.seconds();
         match (&self.matching, self.unmodified_since) {
             (Some(tag), _) if !tag.holds(&content.etag) => return Err(S3Fault::PreconditionFailed("If-Match")),
-            (None, Some(since)) if modified > since.seconds() => return Err(S3Fault::PreconditionFailed("If-Unmodified-Since")),
+            (None, Some(since)) if modified > since.seconds() => {
+                return Err(S3Fault::PreconditionFailed("If-Unmodified-Since"));
+            }
             _ => {}
         }
         match (&self.not_matching, self.modified_since) {
@@ -76,7 +78,9 @@ impl Conditions {
         let there = index.latest(key).and_then(|version| version.content.as_ref());
         match (&self.matching, there) {
             (Some(_), None) => return Err(S3Fault::NoSuchKey(key.into())),
-            (Some(tag), Some(content)) if !tag.holds(&content.etag) => return Err(S3Fault::PreconditionFailed("If-Match")),
+            (Some(tag), Some(content)) if !tag.holds(&content.etag) => {
+                return Err(S3Fault::PreconditionFailed("If-Match"));
+            }
             _ => {}
         }
         match (&self.not_matching, there) {
@@ -169,7 +173,13 @@ impl Store {
     }
 
     /// Deletes one version for good, or (without `id`) the object as the bucket's versioning has it.
-    pub(super) fn delete(&self, bucket: &Bucket, key: &str, id: Option<&str>, only: Option<&TagMatch>) -> Result<Deletion, S3Fault> {
+    pub(super) fn delete(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        id: Option<&str>,
+        only: Option<&TagMatch>,
+    ) -> Result<Deletion, S3Fault> {
         bucket.change(|index| {
             let conditions = Conditions { matching: only.cloned(), ..Conditions::default() };
             conditions.check_write(index, key)?;
@@ -192,7 +202,13 @@ impl Store {
     }
 
     /// Gives a version other tags.
-    pub(super) fn set_tags(&self, bucket: &Bucket, key: &str, id: Option<&str>, tags: Vec<(String, String)>) -> Result<String, S3Fault> {
+    pub(super) fn set_tags(
+        &self,
+        bucket: &Bucket,
+        key: &str,
+        id: Option<&str>,
+        tags: Vec<(String, String)>,
+    ) -> Result<String, S3Fault> {
         let found = find(bucket, key, id)?;
         bucket.change(|index| {
             let held = index.version(key, &found.id).ok_or(S3Fault::NoSuchVersion)?;

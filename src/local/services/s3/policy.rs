@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn a_policy_for_another_bucket_or_service_is_malformed() {
         for (action, resource) in [("s3:GetObject", "arn:aws:s3:::other/*"), ("sqs:SendMessage", "arn:aws:s3:::b/*")] {
-            let statement = serde_json::json!({"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource});
+            let statement =
+                serde_json::json!({"Effect": "Allow", "Principal": "*", "Action": action, "Resource": resource});
             let text = serde_json::json!({"Statement": statement}).to_string();
             assert!(matches!(parse(&text, "b"), Err(S3Fault::MalformedPolicy(_))));
         }

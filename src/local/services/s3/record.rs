@@ -102,17 +102,42 @@ pub(super) struct UploadedPart {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Entry {
     /// Always the first line.
-    Bucket { created: Timestamp, region: String },
+    Bucket {
+        created: Timestamp,
+        region: String,
+    },
     /// A configuration document set, or removed (`null`).
-    Configuration { name: String, document: Value },
+    Configuration {
+        name: String,
+        document: Value,
+    },
     /// A new latest version. With the id `null` it takes the place of an earlier `null` version.
-    Put { key: String, version: Version },
+    Put {
+        key: String,
+        version: Version,
+    },
     /// Removes one version for good.
-    Drop { key: String, id: String },
+    Drop {
+        key: String,
+        id: String,
+    },
     /// The same version with other tags.
-    Change { key: String, version: Version },
+    Change {
+        key: String,
+        version: Version,
+    },
     Upload(Upload),
-    Part { upload: String, number: u32, part: UploadedPart },
-    Complete { upload: String, key: String, version: Version },
-    Abort { upload: String },
+    Part {
+        upload: String,
+        number: u32,
+        part: UploadedPart,
+    },
+    Complete {
+        upload: String,
+        key: String,
+        version: Version,
+    },
+    Abort {
+        upload: String,
+    },
 }

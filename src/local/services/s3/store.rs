@@ -124,7 +124,20 @@ mod tests {
         for good in ["abc", "a-b", "my.bucket.1", "000", &"a".repeat(63)] {
             assert!(check_bucket_name(good).is_ok(), "{good}");
         }
-        let bad = ["ab", "Abc", "a_b", "-ab", "ab-", "a..b", "192.168.5.4", "xn--abc", "abc-s3alias", "a.-b", "..", &"a".repeat(64)];
+        let bad = [
+            "ab",
+            "Abc",
+            "a_b",
+            "-ab",
+            "ab-",
+            "a..b",
+            "192.168.5.4",
+            "xn--abc",
+            "abc-s3alias",
+            "a.-b",
+            "..",
+            &"a".repeat(64),
+        ];
         for bad in bad {
             assert_eq!(check_bucket_name(bad), Err(S3Fault::InvalidBucketName), "{bad}");
         }

@@ -53,7 +53,8 @@ impl Store {
         check_key(&new.key)?;
         let kind = new.kind.or_else(|| new.algorithm.map(default_kind));
         match (new.algorithm, kind) {
-            (Some(Algorithm::Sha1 | Algorithm::Sha256), Some(Kind::FullObject)) | (Some(Algorithm::Crc64Nvme), Some(Kind::Composite)) => {
+            (Some(Algorithm::Sha1 | Algorithm::Sha256), Some(Kind::FullObject))
+            | (Some(Algorithm::Crc64Nvme), Some(Kind::Composite)) => {
                 let algorithm = new.algorithm.map_or("", Algorithm::name);
                 let kind = kind.map_or("", Kind::name);
                 return Err(S3Fault::InvalidRequest(format!(
@@ -82,7 +83,13 @@ impl Store {
         })
     }
 
-    pub(super) fn put_part(&self, bucket: &Bucket, upload: &Upload, number: u32, written: Written) -> Result<UploadedPart, S3Fault> {
+    pub(super) fn put_part(
+        &self,
+        bucket: &Bucket,
+        upload: &Upload,
+        number: u32,
+        written: Written,
+    ) -> Result<UploadedPart, S3Fault> {
         check_part_number(number)?;
         let part = UploadedPart {
             file: written.name(),
@@ -117,7 +124,9 @@ impl Store {
             return Err(S3Fault::EntityTooLarge);
         }
         if wish.size.is_some_and(|wanted| wanted != size) {
-            return Err(S3Fault::InvalidRequest("The provided 'x-amz-mp-object-size' header value does not match what was computed.".into()));
+            return Err(S3Fault::InvalidRequest(
+                "The provided 'x-amz-mp-object-size' header value does not match what was computed.".into(),
+            ));
         }
         let mut draft = Draft::create(self.new_path(bucket), upload.algorithm.unwrap_or(Algorithm::Crc64Nvme))?;
         for (_, part) in &parts {
@@ -139,7 +148,14 @@ impl Store {
             size,
             etag: whole_etag(&parts),
             checksum: Some(checksum),
-            parts: parts.iter().map(|(number, part)| CompletedPart { number: *number, size: part.size, checksum: part.checksum.clone() }).collect(),
+            parts: parts
+                .iter()
+                .map(|(number, part)| CompletedPart {
+                    number: *number,
+                    size: part.size,
+                    checksum: part.checksum.clone(),
+                })
+                .collect(),
             attributes: upload.attributes.clone(),
         };
         let version = bucket.change(|index| {

@@ -96,7 +96,9 @@ fn member_of(operation: &str) -> Result<(&'static str, Kind), Fault> {
         "PutBucketVersioning" => ("VersioningConfiguration", Kind::Versioning),
         "PutBucketEncryption" | "DeleteBucketEncryption" => ("ServerSideEncryptionConfiguration", Kind::Encryption),
         "PutBucketPolicy" | "DeleteBucketPolicy" => ("Policy", Kind::Policy),
-        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => ("PublicAccessBlockConfiguration", Kind::PublicAccessBlock),
+        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => {
+            ("PublicAccessBlockConfiguration", Kind::PublicAccessBlock)
+        }
         "PutBucketTagging" | "DeleteBucketTagging" => ("Tagging", Kind::Tagging),
         "PutBucketLifecycleConfiguration" | "DeleteBucketLifecycle" => ("LifecycleConfiguration", Kind::Lifecycle),
         "PutBucketOwnershipControls" | "DeleteBucketOwnershipControls" => ("OwnershipControls", Kind::Ownership),
@@ -121,7 +123,12 @@ pub(super) async fn put_document(s3: Arc<S3>, call: &Call, input: Value) -> Resu
 }
 
 /// The document in the form that is kept, after the checks that the wire makes.
-fn checked(s3: &S3, bucket: &super::super::bucket::Bucket, (member, kind): (&str, Kind), model: &Value) -> Result<Value, Fault> {
+fn checked(
+    s3: &S3,
+    bucket: &super::super::bucket::Bucket,
+    (member, kind): (&str, Kind),
+    model: &Value,
+) -> Result<Value, Fault> {
     let kept = match kind {
         Kind::Versioning => {
             let wanted: dto::VersioningConfiguration = configuration::from_model(model, member)?;

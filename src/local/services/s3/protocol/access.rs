@@ -63,7 +63,8 @@ impl S3Access for Access {
 impl Access {
     /// Whether the bucket's policy lets everybody do this, and the public access block lets policies do so.
     fn is_public(&self, cx: &S3AccessContext<'_>) -> bool {
-        let versioned = cx.uri().query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("versionId=")));
+        let versioned =
+            cx.uri().query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("versionId=")));
         let action = match (cx.s3_op().name(), versioned) {
             ("GetObject" | "HeadObject", false) => "s3:GetObject",
             ("GetObject" | "HeadObject", true) => "s3:GetObjectVersion",

@@ -13,7 +13,10 @@ use super::convert::{blocking, owner, owner_grants, refuse, tags, timestamp};
 /// The region of a request that nothing places: AWS's own default endpoint.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
 
-pub(super) async fn create(store: &Arc<Store>, request: S3Request<dto::CreateBucketInput>) -> Result<dto::CreateBucketOutput, S3Fault> {
+pub(super) async fn create(
+    store: &Arc<Store>,
+    request: S3Request<dto::CreateBucketInput>,
+) -> Result<dto::CreateBucketOutput, S3Fault> {
     let region = request.region.as_ref().map_or(DEFAULT_REGION, |region| region.as_str()).to_owned();
     let input = request.input;
     let wanted = input.create_bucket_configuration.unwrap_or_default();
@@ -29,15 +32,24 @@ pub(super) async fn create(store: &Arc<Store>, request: S3Request<dto::CreateBuc
     } else if region != DEFAULT_REGION {
         return Err(S3Fault::IllegalLocation { wanted: "unspecified".into(), region });
     }
-    let ownership = input.object_ownership.as_ref().map_or("BucketOwnerEnforced", |ownership| ownership.as_str()).to_owned();
+    let ownership =
+        input.object_ownership.as_ref().map_or("BucketOwnerEnforced", |ownership| ownership.as_str()).to_owned();
     match input.acl.as_ref().map(|acl| acl.as_str()) {
         None | Some("private") => {}
         Some(_) if ownership == "BucketOwnerEnforced" => {
-            return Err(S3Fault::InvalidRequest("Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting".into()));
+            return Err(S3Fault::InvalidRequest(
+                "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting".into(),
+            ));
         }
         Some(acl) => return Err(S3Fault::NotSupported(format!("the bucket ACL {acl}"))),
     }
-    let grants = [&input.grant_full_control, &input.grant_read, &input.grant_read_acp, &input.grant_write, &input.grant_write_acp];
+    let grants = [
+        &input.grant_full_control,
+        &input.grant_read,
+        &input.grant_read_acp,
+        &input.grant_write,
+        &input.grant_write_acp,
+    ];
     refuse(&[("grants in ACLs (x-amz-grant-*)", grants.iter().any(|grant| grant.is_some()))])?;
     let mut configurations = configuration::defaults();
     configurations.insert(Kind::Ownership.name().into(), json!({"rules": [{"object_ownership": ownership}]}));
@@ -47,19 +59,28 @@ pub(super) async fn create(store: &Arc<Store>, request: S3Request<dto::CreateBuc
     Ok(dto::CreateBucketOutput { location: Some(location), ..Default::default() })
 }
 
-pub(super) async fn delete(store: &Arc<Store>, request: S3Request<dto::DeleteBucketInput>) -> Result<dto::DeleteBucketOutput, S3Fault> {
+pub(super) async fn delete(
+    store: &Arc<Store>,
+    request: S3Request<dto::DeleteBucketInput>,
+) -> Result<dto::DeleteBucketOutput, S3Fault> {
     let (store, name) = (store.clone(), request.input.bucket);
     blocking(move || store.delete_bucket(&name)).await?;
     Ok(dto::DeleteBucketOutput::default())
 }
 
-pub(super) async fn head(store: &Arc<Store>, request: S3Request<dto::HeadBucketInput>) -> Result<dto::HeadBucketOutput, S3Fault> {
+pub(super) async fn head(
+    store: &Arc<Store>,
+    request: S3Request<dto::HeadBucketInput>,
+) -> Result<dto::HeadBucketOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
     let region = bucket.read().region.clone();
     Ok(dto::HeadBucketOutput { bucket_region: Some(region), ..Default::default() })
 }
 
-pub(super) async fn list(store: &Arc<Store>, request: S3Request<dto::ListBucketsInput>) -> Result<dto::ListBucketsOutput, S3Fault> {
+pub(super) async fn list(
+    store: &Arc<Store>,
+    request: S3Request<dto::ListBucketsInput>,
+) -> Result<dto::ListBucketsOutput, S3Fault> {
     let input = request.input;
     let prefix = input.prefix.clone().unwrap_or_default();
     let limit = input.max_buckets.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(0));
@@ -86,7 +107,12 @@ pub(super) async fn list(store: &Arc<Store>, request: S3Request<dto::ListBuckets
             ..Default::default()
         });
     }
-    Ok(dto::ListBucketsOutput { buckets: Some(buckets), owner: Some(owner()), continuation_token, prefix: input.prefix })
+    Ok(dto::ListBucketsOutput {
+        buckets: Some(buckets),
+        owner: Some(owner()),
+        continuation_token,
+        prefix: input.prefix,
+    })
 }
 
 pub(super) async fn location(
@@ -99,13 +125,19 @@ pub(super) async fn location(
     Ok(dto::GetBucketLocationOutput { location_constraint })
 }
 
-pub(super) async fn acl(store: &Arc<Store>, request: S3Request<dto::GetBucketAclInput>) -> Result<dto::GetBucketAclOutput, S3Fault> {
+pub(super) async fn acl(
+    store: &Arc<Store>,
+    request: S3Request<dto::GetBucketAclInput>,
+) -> Result<dto::GetBucketAclOutput, S3Fault> {
     store.bucket(&request.input.bucket)?;
     Ok(dto::GetBucketAclOutput { grants: Some(owner_grants()), owner: Some(owner()) })
 }
 
 /// Only what changes nothing is accepted: ACLs are off, or hold the owner's grant alone.
-pub(super) async fn put_acl(store: &Arc<Store>, request: S3Request<dto::PutBucketAclInput>) -> Result<dto::PutBucketAclOutput, S3Fault> {
+pub(super) async fn put_acl(
+    store: &Arc<Store>,
+    request: S3Request<dto::PutBucketAclInput>,
+) -> Result<dto::PutBucketAclOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
     if configuration::owner_enforced(&bucket.read()) {
         return Err(S3Fault::AclNotSupported);

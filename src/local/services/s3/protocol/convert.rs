@@ -77,9 +77,9 @@ pub(super) fn given_checksum(given: dto::Checksum) -> Result<Option<(Algorithm, 
     ];
     let mut values = values.into_iter().filter_map(|(algorithm, value)| value.map(|value| (algorithm, value)));
     match (values.next(), values.next()) {
-        (_, Some(_)) => {
-            Err(S3Fault::InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.".into()))
-        }
+        (_, Some(_)) => Err(S3Fault::InvalidRequest(
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.".into(),
+        )),
         (given, None) => Ok(given),
     }
 }
@@ -101,9 +101,13 @@ pub(super) fn checksum(held: Option<&Checksum>) -> dto::Checksum {
 }
 
 /// The algorithm named by `x-amz-checksum-algorithm`, or by the trailer that is to come.
-pub(super) fn announced_algorithm(named: Option<&dto::ChecksumAlgorithm>, headers: &http::HeaderMap) -> Result<Option<Algorithm>, S3Fault> {
+pub(super) fn announced_algorithm(
+    named: Option<&dto::ChecksumAlgorithm>,
+    headers: &http::HeaderMap,
+) -> Result<Option<Algorithm>, S3Fault> {
     let trailer = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok());
-    let trailing = trailer.and_then(|name| Algorithm::ALL.into_iter().find(|algorithm| algorithm.header() == name.trim()));
+    let trailing =
+        trailer.and_then(|name| Algorithm::ALL.into_iter().find(|algorithm| algorithm.header() == name.trim()));
     match (trailing, named) {
         (Some(algorithm), _) => Ok(Some(algorithm)),
         (None, Some(name)) => Algorithm::parse(name.as_str()).map(Some),
@@ -143,11 +147,14 @@ impl Said {
             (header::EXPIRES, self.expires.and_then(http_date)),
             (header::X_AMZ_WEBSITE_REDIRECT_LOCATION, self.website_redirect_location),
         ];
-        let headers = headers.into_iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value?))).collect();
+        let headers =
+            headers.into_iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value?))).collect();
         let metadata: BTreeMap<String, String> = self.metadata.unwrap_or_default().into_iter().collect();
         let length: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
         if length > 2048 {
-            return Err(S3Fault::InvalidArgument("Your metadata headers exceed the maximum allowed metadata size".into()));
+            return Err(S3Fault::InvalidArgument(
+                "Your metadata headers exceed the maximum allowed metadata size".into(),
+            ));
         }
         let tags = self.tagging.as_deref().map(parse_tagging).transpose()?.unwrap_or_default();
         let class = self.storage_class.map(|class| class.as_str().to_owned()).filter(|class| class != "STANDARD");
@@ -196,7 +203,9 @@ fn parse_tagging(text: &str) -> Result<Vec<(String, String)>, S3Fault> {
     let decode = |part: &str| {
         let spaced = part.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned()).map_err(|_| {
-            S3Fault::InvalidArgument("The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters".into())
+            S3Fault::InvalidArgument(
+                "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters".into(),
+            )
         })
     };
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
@@ -223,7 +232,11 @@ pub(super) fn tag_set(tags: &[(String, String)]) -> Vec<dto::Tag> {
 
 fn check_tags(tags: &[(String, String)], most: usize) -> Result<(), S3Fault> {
     if tags.len() > most {
-        let message = if most == 10 { "Object tags cannot be greater than 10" } else { "Bucket tag count cannot be greater than 50" };
+        let message = if most == 10 {
+            "Object tags cannot be greater than 10"
+        } else {
+            "Bucket tag count cannot be greater than 50"
+        };
         return Err(S3Fault::InvalidRequest(message.into()));
     }
     for (at, (key, value)) in tags.iter().enumerate() {

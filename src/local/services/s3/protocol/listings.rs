@@ -15,7 +15,8 @@ use super::super::store::Store;
 use super::convert::{count, etag, owner, size, timestamp};
 
 /// What `encoding-type=url` leaves as it is.
-const UNENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b'*');
+const UNENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b'*');
 const MOST: usize = 1000;
 
 /// How names are written in an answer: plainly, or percent-encoded.
@@ -38,7 +39,8 @@ impl Names {
     }
 
     pub(super) fn prefixes(self, prefixes: &[String]) -> Option<Vec<dto::CommonPrefix>> {
-        let list: Vec<_> = prefixes.iter().map(|prefix| dto::CommonPrefix { prefix: Some(self.write(prefix)) }).collect();
+        let list: Vec<_> =
+            prefixes.iter().map(|prefix| dto::CommonPrefix { prefix: Some(self.write(prefix)) }).collect();
         (!list.is_empty()).then_some(list)
     }
 }
@@ -46,9 +48,9 @@ impl Names {
 pub(super) fn limit(asked: Option<i32>) -> Result<usize, S3Fault> {
     match asked {
         None => Ok(MOST),
-        Some(asked) => usize::try_from(asked)
-            .map(|asked| asked.min(MOST))
-            .map_err(|_| S3Fault::InvalidArgument("Argument maxKeys must be an integer between 0 and 2147483647".into())),
+        Some(asked) => usize::try_from(asked).map(|asked| asked.min(MOST)).map_err(|_| {
+            S3Fault::InvalidArgument("Argument maxKeys must be an integer between 0 and 2147483647".into())
+        }),
     }
 }
 
@@ -64,7 +66,8 @@ fn read_page(bucket: &Bucket, query: &Query, names: Names, with_owner: bool) -> 
         let latest = versions.last()?;
         latest.content.as_ref().map(|content| (latest, content))
     });
-    let contents = page.items.iter().map(|(key, (version, content))| object(names.write(key), version, content, with_owner));
+    let contents =
+        page.items.iter().map(|(key, (version, content))| object(names.write(key), version, content, with_owner));
     Objects { contents: contents.collect(), prefixes: page.prefixes, next: page.next }
 }
 
@@ -83,7 +86,10 @@ fn object(key: String, version: &Version, content: &Content, with_owner: bool) -
     }
 }
 
-pub(super) async fn objects(store: &Arc<Store>, request: S3Request<dto::ListObjectsInput>) -> Result<dto::ListObjectsOutput, S3Fault> {
+pub(super) async fn objects(
+    store: &Arc<Store>,
+    request: S3Request<dto::ListObjectsInput>,
+) -> Result<dto::ListObjectsOutput, S3Fault> {
     let input = request.input;
     let bucket = store.bucket(&input.bucket)?;
     let names = Names::of(input.encoding_type.as_ref())?;
@@ -108,7 +114,10 @@ pub(super) async fn objects(store: &Arc<Store>, request: S3Request<dto::ListObje
     })
 }
 
-pub(super) async fn objects_v2(store: &Arc<Store>, request: S3Request<dto::ListObjectsV2Input>) -> Result<dto::ListObjectsV2Output, S3Fault> {
+pub(super) async fn objects_v2(
+    store: &Arc<Store>,
+    request: S3Request<dto::ListObjectsV2Input>,
+) -> Result<dto::ListObjectsV2Output, S3Fault> {
     let input = request.input;
     let bucket = store.bucket(&input.bucket)?;
     let names = Names::of(input.encoding_type.as_ref())?;
@@ -171,7 +180,8 @@ pub(super) async fn versions(
         lines.add(key, older.map(|version| (version.as_ref(), held.last().is_some_and(|last| last.id == version.id))));
     }
     let left = most - lines.len();
-    let query = Query { prefix: prefix.clone(), delimiter: input.delimiter.clone(), after: key_marker, limit: left.max(1) };
+    let query =
+        Query { prefix: prefix.clone(), delimiter: input.delimiter.clone(), after: key_marker, limit: left.max(1) };
     let page = listing::page(&index.keys, &query, Some);
     merge(&mut lines, &page, left);
     drop(index);

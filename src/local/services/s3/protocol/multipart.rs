@@ -13,7 +13,9 @@ use super::super::objects::{Conditions, content_of, open};
 use super::super::record::Upload;
 use super::super::store::Store;
 use super::super::uploads::{Completion, ListedPart, NewUpload, check_part_number, find_upload};
-use super::convert::{Said, blocking, checksum, count, etag, given_checksum, moment, owner, refuse, size, tag_match, timestamp};
+use super::convert::{
+    Said, blocking, checksum, count, etag, given_checksum, moment, owner, refuse, size, tag_match, timestamp,
+};
 use super::listings::{Names, limit};
 use super::reading::{algorithm, shown_version};
 use super::writing::{Incoming, check_object_acl, copy_source, take_body};
@@ -24,7 +26,11 @@ pub(super) async fn create(
 ) -> Result<dto::CreateMultipartUploadOutput, S3Fault> {
     let input = request.input;
     let bucket = store.bucket(&input.bucket)?;
-    check_object_acl(&bucket, input.acl.as_ref().map(|acl| acl.as_str()), input.grant_full_control.is_some() || input.grant_read.is_some())?;
+    check_object_acl(
+        &bucket,
+        input.acl.as_ref().map(|acl| acl.as_str()),
+        input.grant_full_control.is_some() || input.grant_read.is_some(),
+    )?;
     refuse(&[
         ("customer-provided encryption keys (SSE-C)", input.sse_customer_algorithm.is_some()),
         ("object lock", input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some()),
@@ -69,7 +75,10 @@ fn part_number(number: i32) -> Result<u32, S3Fault> {
     check_part_number(number).map(|()| number)
 }
 
-pub(super) async fn upload_part(store: &Arc<Store>, request: S3Request<dto::UploadPartInput>) -> Result<dto::UploadPartOutput, S3Fault> {
+pub(super) async fn upload_part(
+    store: &Arc<Store>,
+    request: S3Request<dto::UploadPartInput>,
+) -> Result<dto::UploadPartOutput, S3Fault> {
     let (input, headers, trailers) = (request.input, request.headers, request.trailing_headers);
     let bucket = store.bucket(&input.bucket)?;
     let number = part_number(input.part_number)?;
@@ -140,7 +149,9 @@ pub(super) async fn copy_part(
         let (first, last) = range.unwrap_or((0, content.size.saturating_sub(1)));
         if range.is_some() && last >= content.size {
             let size = content.size;
-            return Err(S3Fault::InvalidArgument(format!("Range specified is not valid for source object of size: {size}")));
+            return Err(S3Fault::InvalidArgument(format!(
+                "Range specified is not valid for source object of size: {size}"
+            )));
         }
         let length = if content.size == 0 { 0 } else { last - first + 1 };
         file.seek(SeekFrom::Start(first))?;
@@ -200,7 +211,11 @@ pub(super) async fn complete(
             checksum_sha256: input.checksum_sha256,
             checksum_type: None,
         })?,
-        conditions: Conditions { matching: tag_match(input.if_match), not_matching: tag_match(input.if_none_match), ..Conditions::default() },
+        conditions: Conditions {
+            matching: tag_match(input.if_match),
+            not_matching: tag_match(input.if_none_match),
+            ..Conditions::default()
+        },
     };
     let (store, target) = (store.clone(), bucket.clone());
     let version = blocking(move || store.complete_upload(&target, &wish)).await?;
@@ -249,27 +264,34 @@ pub(super) async fn abort(
     Ok(dto::AbortMultipartUploadOutput::default())
 }
 
-pub(super) async fn list_parts(store: &Arc<Store>, request: S3Request<dto::ListPartsInput>) -> Result<dto::ListPartsOutput, S3Fault> {
+pub(super) async fn list_parts(
+    store: &Arc<Store>,
+    request: S3Request<dto::ListPartsInput>,
+) -> Result<dto::ListPartsOutput, S3Fault> {
     let input = request.input;
     let bucket = store.bucket(&input.bucket)?;
     let upload = find_upload(&bucket, &input.key, &input.upload_id)?;
     let most = limit(input.max_parts)?;
     let after = u32::try_from(input.part_number_marker.unwrap_or(0)).unwrap_or(0);
     let mut rest = upload.parts.range(after.saturating_add(1)..);
-    let parts: Vec<dto::Part> = rest.by_ref().take(most).map(|(number, part)| {
-        let sums = checksum(part.checksum.as_ref().filter(|_| upload.algorithm.is_some()));
-        dto::Part {
-            checksum_crc32: sums.checksum_crc32,
-            checksum_crc32c: sums.checksum_crc32c,
-            checksum_crc64nvme: sums.checksum_crc64nvme,
-            checksum_sha1: sums.checksum_sha1,
-            checksum_sha256: sums.checksum_sha256,
-            e_tag: Some(etag(&part.etag)),
-            last_modified: Some(timestamp(part.modified)),
-            part_number: i32::try_from(*number).ok(),
-            size: Some(size(part.size)),
-        }
-    }).collect();
+    let parts: Vec<dto::Part> = rest
+        .by_ref()
+        .take(most)
+        .map(|(number, part)| {
+            let sums = checksum(part.checksum.as_ref().filter(|_| upload.algorithm.is_some()));
+            dto::Part {
+                checksum_crc32: sums.checksum_crc32,
+                checksum_crc32c: sums.checksum_crc32c,
+                checksum_crc64nvme: sums.checksum_crc64nvme,
+                checksum_sha1: sums.checksum_sha1,
+                checksum_sha256: sums.checksum_sha256,
+                e_tag: Some(etag(&part.etag)),
+                last_modified: Some(timestamp(part.modified)),
+                part_number: i32::try_from(*number).ok(),
+                size: Some(size(part.size)),
+            }
+        })
+        .collect();
     Ok(dto::ListPartsOutput {
         bucket: Some(input.bucket),
         checksum_algorithm: upload.algorithm.map(|algorithm| algorithm.name().to_owned().into()),
@@ -342,7 +364,9 @@ pub(super) async fn list_uploads(
         is_truncated: Some(truncated),
         key_marker: input.key_marker,
         max_uploads: Some(count(most)),
-        next_key_marker: last.map(|upload| names.write(&upload.key)).or_else(|| page.next.as_deref().map(|next| names.write(next))),
+        next_key_marker: last
+            .map(|upload| names.write(&upload.key))
+            .or_else(|| page.next.as_deref().map(|next| names.write(next))),
         next_upload_id_marker: last.map(|upload| upload.id.clone()),
         prefix: Some(names.write(&prefix)),
         upload_id_marker: input.upload_id_marker,

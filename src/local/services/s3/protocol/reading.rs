@@ -14,7 +14,10 @@ use super::super::faults::S3Fault;
 use super::super::objects::{Conditions, content_of, find, open};
 use super::super::record::{Content, Encryption, NULL_VERSION, Version};
 use super::super::store::Store;
-use super::convert::{blocking, checksum, count, etag, from_http_date, moment, owner, owner_grants, refuse, size, tag_match, tag_set, timestamp};
+use super::convert::{
+    blocking, checksum, count, etag, from_http_date, moment, owner, owner_grants, refuse, size, tag_match, tag_set,
+    timestamp,
+};
 
 /// Content up to this size is read in one go.
 const ONE_GO: u64 = 256 * 1024;
@@ -34,7 +37,10 @@ pub(in super::super) fn shown_version(bucket: &Bucket, id: &str) -> Option<Strin
     versioned.then(|| id.to_owned())
 }
 
-pub(super) async fn get(store: &Arc<Store>, request: S3Request<dto::GetObjectInput>) -> Result<dto::GetObjectOutput, S3Fault> {
+pub(super) async fn get(
+    store: &Arc<Store>,
+    request: S3Request<dto::GetObjectInput>,
+) -> Result<dto::GetObjectOutput, S3Fault> {
     let input = request.input;
     refuse(&[("customer-provided encryption keys (SSE-C)", input.sse_customer_algorithm.is_some())])?;
     let bucket = store.bucket(&input.bucket)?;
@@ -56,11 +62,19 @@ pub(super) async fn get(store: &Arc<Store>, request: S3Request<dto::GetObjectInp
         Ok((version, slice, body))
     })
     .await?;
-    let head = describe(&bucket, &version, content_of(&version, &name)?, &Wish { slice: &slice, part, checksums: input.checksum_mode.is_some() });
+    let head = describe(
+        &bucket,
+        &version,
+        content_of(&version, &name)?,
+        &Wish { slice: &slice, part, checksums: input.checksum_mode.is_some() },
+    );
     Ok(dto::GetObjectOutput { body: Some(body), tag_count: tag_count(&version), ..as_get(head) })
 }
 
-pub(super) async fn head(store: &Arc<Store>, request: S3Request<dto::HeadObjectInput>) -> Result<dto::HeadObjectOutput, S3Fault> {
+pub(super) async fn head(
+    store: &Arc<Store>,
+    request: S3Request<dto::HeadObjectInput>,
+) -> Result<dto::HeadObjectOutput, S3Fault> {
     let input = request.input;
     refuse(&[("customer-provided encryption keys (SSE-C)", input.sse_customer_algorithm.is_some())])?;
     let bucket = store.bucket(&input.bucket)?;
@@ -89,7 +103,12 @@ fn describe(bucket: &Bucket, version: &Version, content: &Content, wish: &Wish<'
     let header = |name: &str| attributes.headers.get(name).cloned();
     let encryption = attributes.encryption.clone().unwrap_or_default();
     let whole = wish.slice.range.is_none();
-    let sums = checksum(content.checksum.as_ref().filter(|held| wish.checksums && (whole || held.kind == Kind::FullObject && wish.part.is_none())));
+    let sums = checksum(
+        content
+            .checksum
+            .as_ref()
+            .filter(|held| wish.checksums && (whole || held.kind == Kind::FullObject && wish.part.is_none())),
+    );
     dto::HeadObjectOutput {
         accept_ranges: Some("bytes".into()),
         bucket_key_enabled: encryption.bucket_key.then_some(true),
@@ -164,13 +183,16 @@ fn slice(content: &Content, range: Option<dto::Range>, part: Option<i32>) -> Res
     let whole = content.size;
     let bytes = match (range, part) {
         (Some(_), Some(_)) => {
-            return Err(S3Fault::InvalidRequest("Cannot specify both Range header and partNumber query parameter".into()));
+            return Err(S3Fault::InvalidRequest(
+                "Cannot specify both Range header and partNumber query parameter".into(),
+            ));
         }
         (None, None) => return Ok(Slice { from: 0, length: whole, range: None }),
         (Some(range), None) => range.check(whole).map_err(|_| S3Fault::InvalidRange { size: whole })?,
         (None, Some(1)) if content.parts.is_empty() => 0..whole,
         (None, Some(part)) => {
-            let at = usize::try_from(part).ok().and_then(|part| part.checked_sub(1)).filter(|at| *at < content.parts.len());
+            let at =
+                usize::try_from(part).ok().and_then(|part| part.checked_sub(1)).filter(|at| *at < content.parts.len());
             let at = at.ok_or(S3Fault::InvalidPartNumber)?;
             let from: u64 = content.parts[..at].iter().map(|part| part.size).sum();
             from..from + content.parts[at].size
@@ -217,18 +239,24 @@ pub(super) async fn attributes(
     let wants = |name: &str| input.object_attributes.iter().any(|wanted| wanted.as_str() == name);
     let first = usize::try_from(input.part_number_marker.unwrap_or(0)).unwrap_or(0);
     let most = usize::try_from(input.max_parts.unwrap_or(1000)).unwrap_or(0).min(1000);
-    let parts: Vec<dto::ObjectPart> = content.parts.iter().skip(first).take(most).map(|part| {
-        let sums = checksum(part.checksum.as_ref());
-        dto::ObjectPart {
-            checksum_crc32: sums.checksum_crc32,
-            checksum_crc32c: sums.checksum_crc32c,
-            checksum_crc64nvme: sums.checksum_crc64nvme,
-            checksum_sha1: sums.checksum_sha1,
-            checksum_sha256: sums.checksum_sha256,
-            part_number: i32::try_from(part.number).ok(),
-            size: Some(size(part.size)),
-        }
-    }).collect();
+    let parts: Vec<dto::ObjectPart> = content
+        .parts
+        .iter()
+        .skip(first)
+        .take(most)
+        .map(|part| {
+            let sums = checksum(part.checksum.as_ref());
+            dto::ObjectPart {
+                checksum_crc32: sums.checksum_crc32,
+                checksum_crc32c: sums.checksum_crc32c,
+                checksum_crc64nvme: sums.checksum_crc64nvme,
+                checksum_sha1: sums.checksum_sha1,
+                checksum_sha256: sums.checksum_sha256,
+                part_number: i32::try_from(part.number).ok(),
+                size: Some(size(part.size)),
+            }
+        })
+        .collect();
     let truncated = first + parts.len() < content.parts.len();
     let object_parts = (wants("ObjectParts") && !content.parts.is_empty()).then(|| dto::GetObjectAttributesParts {
         is_truncated: Some(truncated),
@@ -244,7 +272,8 @@ pub(super) async fn attributes(
         last_modified: Some(timestamp(version.modified)),
         object_parts,
         object_size: wants("ObjectSize").then(|| size(content.size)),
-        storage_class: wants("StorageClass").then(|| content.attributes.class.clone().unwrap_or_else(|| "STANDARD".into()).into()),
+        storage_class: wants("StorageClass")
+            .then(|| content.attributes.class.clone().unwrap_or_else(|| "STANDARD".into()).into()),
         version_id: shown_version(&bucket, &version.id),
         ..Default::default()
     })
@@ -260,7 +289,10 @@ pub(super) async fn tagging(
     Ok(dto::GetObjectTaggingOutput { tag_set, version_id: shown_version(&bucket, &version.id) })
 }
 
-pub(super) async fn acl(store: &Arc<Store>, request: S3Request<dto::GetObjectAclInput>) -> Result<dto::GetObjectAclOutput, S3Fault> {
+pub(super) async fn acl(
+    store: &Arc<Store>,
+    request: S3Request<dto::GetObjectAclInput>,
+) -> Result<dto::GetObjectAclOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
     find(&bucket, &request.input.key, request.input.version_id.as_deref())?;
     Ok(dto::GetObjectAclOutput { grants: Some(owner_grants()), owner: Some(owner()), ..Default::default() })

@@ -14,7 +14,12 @@ use super::super::store::Store;
 use super::buckets::bucket_tags;
 use super::convert::{blocking, refuse, tag_set};
 
-async fn set<T: Serialize + Send + 'static>(store: &Store, bucket: &str, kind: Kind, document: T) -> Result<(), S3Fault> {
+async fn set<T: Serialize + Send + 'static>(
+    store: &Store,
+    bucket: &str,
+    kind: Kind,
+    document: T,
+) -> Result<(), S3Fault> {
     let bucket = store.bucket(bucket)?;
     blocking(move || configuration::set(&bucket, kind, &document)).await
 }
@@ -43,7 +48,10 @@ pub(super) async fn versioning(
 
 /// Refuses what [`put_versioning`] and the in-process operation do not do.
 pub(in super::super) fn check_versioning(wanted: &dto::VersioningConfiguration) -> Result<(), S3Fault> {
-    refuse(&[("MFA delete (VersioningConfiguration.MFADelete)", wanted.mfa_delete.as_ref().is_some_and(|mfa| mfa.as_str() == "Enabled"))])?;
+    refuse(&[(
+        "MFA delete (VersioningConfiguration.MFADelete)",
+        wanted.mfa_delete.as_ref().is_some_and(|mfa| mfa.as_str() == "Enabled"),
+    )])?;
     match wanted.status.as_ref().map(|status| status.as_str()) {
         Some("Enabled" | "Suspended") => Ok(()),
         _ => Err(S3Fault::MalformedXml),
@@ -80,7 +88,9 @@ pub(in super::super) fn check_encryption(wanted: &dto::ServerSideEncryptionConfi
     let [rule] = wanted.rules.as_slice() else { return Err(S3Fault::MalformedXml) };
     let Some(default) = &rule.apply_server_side_encryption_by_default else { return Ok(()) };
     match (default.sse_algorithm.as_str(), &default.kms_master_key_id) {
-        ("AES256", Some(_)) => Err(S3Fault::InvalidArgument("a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse".into())),
+        ("AES256", Some(_)) => Err(S3Fault::InvalidArgument(
+            "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse".into(),
+        )),
         ("AES256" | "aws:kms" | "aws:kms:dsse", _) => Ok(()),
         _ => Err(S3Fault::MalformedXml),
     }
@@ -117,7 +127,8 @@ pub(super) async fn policy_status(
 ) -> Result<dto::GetBucketPolicyStatusOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
     let text: String = configuration::get(&bucket, Kind::Policy)?;
-    let is_public = policies::is_public(&policies::parse(&text, &bucket.name)?) && !blocks(&bucket.read(), "restrict_public_buckets");
+    let is_public = policies::is_public(&policies::parse(&text, &bucket.name)?)
+        && !blocks(&bucket.read(), "restrict_public_buckets");
     Ok(dto::GetBucketPolicyStatusOutput { policy_status: Some(dto::PolicyStatus { is_public: Some(is_public) }) })
 }
 
@@ -161,7 +172,9 @@ pub(super) async fn access_block(
 }
 
 /// What is not said is off.
-pub(in super::super) fn whole_access_block(wanted: &dto::PublicAccessBlockConfiguration) -> dto::PublicAccessBlockConfiguration {
+pub(in super::super) fn whole_access_block(
+    wanted: &dto::PublicAccessBlockConfiguration,
+) -> dto::PublicAccessBlockConfiguration {
     dto::PublicAccessBlockConfiguration {
         block_public_acls: Some(wanted.block_public_acls.unwrap_or(false)),
         block_public_policy: Some(wanted.block_public_policy.unwrap_or(false)),
@@ -193,14 +206,22 @@ pub(super) async fn ownership(
 ) -> Result<dto::GetBucketOwnershipControlsOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
     let held: Ownership = configuration::get(&bucket, Kind::Ownership)?;
-    let rules = held.rules.into_iter().map(|rule| dto::OwnershipControlsRule { object_ownership: rule.object_ownership.into() });
+    let rules = held
+        .rules
+        .into_iter()
+        .map(|rule| dto::OwnershipControlsRule { object_ownership: rule.object_ownership.into() });
     let controls = dto::OwnershipControls { rules: rules.collect() };
     Ok(dto::GetBucketOwnershipControlsOutput { ownership_controls: Some(controls) })
 }
 
 pub(in super::super) fn check_ownership(wanted: &Ownership) -> Result<(), S3Fault> {
     match wanted.rules.as_slice() {
-        [rule] if ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"].contains(&rule.object_ownership.as_str()) => Ok(()),
+        [rule]
+            if ["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
+                .contains(&rule.object_ownership.as_str()) =>
+        {
+            Ok(())
+        }
         _ => Err(S3Fault::MalformedXml),
     }
 }
@@ -273,7 +294,10 @@ pub(super) async fn lifecycle(
 }
 
 /// Rules are recorded; nothing expires here by itself. An unnamed rule gets a name, as S3 gives it one.
-pub(in super::super) fn check_lifecycle(store: &Store, wanted: &mut dto::BucketLifecycleConfiguration) -> Result<(), S3Fault> {
+pub(in super::super) fn check_lifecycle(
+    store: &Store,
+    wanted: &mut dto::BucketLifecycleConfiguration,
+) -> Result<(), S3Fault> {
     if wanted.rules.is_empty() || wanted.rules.len() > 1000 {
         return Err(S3Fault::MalformedXml);
     }
@@ -319,20 +343,28 @@ pub(super) async fn delete_lifecycle(
     Ok(dto::DeleteBucketLifecycleOutput::default())
 }
 
-pub(super) async fn cors(store: &Arc<Store>, request: S3Request<dto::GetBucketCorsInput>) -> Result<dto::GetBucketCorsOutput, S3Fault> {
+pub(super) async fn cors(
+    store: &Arc<Store>,
+    request: S3Request<dto::GetBucketCorsInput>,
+) -> Result<dto::GetBucketCorsOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
     let held: dto::CORSConfiguration = configuration::get(&bucket, Kind::Cors)?;
     Ok(dto::GetBucketCorsOutput { cors_rules: Some(held.cors_rules) })
 }
 
-pub(super) async fn put_cors(store: &Arc<Store>, request: S3Request<dto::PutBucketCorsInput>) -> Result<dto::PutBucketCorsOutput, S3Fault> {
+pub(super) async fn put_cors(
+    store: &Arc<Store>,
+    request: S3Request<dto::PutBucketCorsInput>,
+) -> Result<dto::PutBucketCorsOutput, S3Fault> {
     let wanted = request.input.cors_configuration;
     if wanted.cors_rules.is_empty() || wanted.cors_rules.len() > 100 {
         return Err(S3Fault::MalformedXml);
     }
     for method in wanted.cors_rules.iter().flat_map(|rule| &rule.allowed_methods) {
         if !["GET", "PUT", "HEAD", "POST", "DELETE"].contains(&method.as_str()) {
-            return Err(S3Fault::InvalidRequest(format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}")));
+            return Err(S3Fault::InvalidRequest(format!(
+                "Found unsupported HTTP method in CORS config. Unsupported method is {method}"
+            )));
         }
     }
     set(store, &request.input.bucket, Kind::Cors, wanted).await?;
@@ -373,7 +405,10 @@ pub(super) async fn put_logging(
         Some(target) => {
             refuse(&[
                 ("grants on access logs (LoggingEnabled.TargetGrants)", target.target_grants.is_some()),
-                ("the key format of access logs (LoggingEnabled.TargetObjectKeyFormat)", target.target_object_key_format.is_some()),
+                (
+                    "the key format of access logs (LoggingEnabled.TargetObjectKeyFormat)",
+                    target.target_object_key_format.is_some(),
+                ),
             ])?;
             check_log_target(store, &target.target_bucket)?;
             let target = LogTarget { target_bucket: target.target_bucket, target_prefix: target.target_prefix };
@@ -403,7 +438,10 @@ pub(super) async fn put_notification(
     let wanted = request.input.notification_configuration;
     let some = |filled: Option<usize>| filled.is_some_and(|length| length > 0);
     refuse(&[
-        ("notifications to Lambda (LambdaFunctionConfigurations)", some(wanted.lambda_function_configurations.map(|list| list.len()))),
+        (
+            "notifications to Lambda (LambdaFunctionConfigurations)",
+            some(wanted.lambda_function_configurations.map(|list| list.len())),
+        ),
         ("notifications to SQS (QueueConfigurations)", some(wanted.queue_configurations.map(|list| list.len()))),
         ("notifications to SNS (TopicConfigurations)", some(wanted.topic_configurations.map(|list| list.len()))),
         ("notifications to EventBridge (EventBridgeConfiguration)", wanted.event_bridge_configuration.is_some()),
@@ -436,7 +474,8 @@ pub(super) async fn object_lock(
     store: &Arc<Store>,
     request: S3Request<dto::GetObjectLockConfigurationInput>,
 ) -> Result<dto::GetObjectLockConfigurationOutput, S3Fault> {
-    let (code, message) = ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket");
+    let (code, message) =
+        ("ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket");
     Err(without(store, &request.input.bucket, code, message))
 }
 

@@ -13,7 +13,8 @@ use super::super::objects::{Conditions, TagMatch, check_key, content_of, find, o
 use super::super::record::Attributes;
 use super::super::store::Store;
 use super::convert::{
-    Said, announced_algorithm, blocking, checksum, etag, given_checksum, moment, refuse, tag_match, tags, timestamp, trailing_checksum,
+    Said, announced_algorithm, blocking, checksum, etag, given_checksum, moment, refuse, tag_match, tags, timestamp,
+    trailing_checksum,
 };
 use super::reading::{algorithm, shown_version};
 
@@ -58,7 +59,10 @@ pub(super) fn check_object_acl(bucket: &Bucket, acl: Option<&str>, granted: bool
     }
 }
 
-pub(super) async fn put(store: &Arc<Store>, request: S3Request<dto::PutObjectInput>) -> Result<dto::PutObjectOutput, S3Fault> {
+pub(super) async fn put(
+    store: &Arc<Store>,
+    request: S3Request<dto::PutObjectInput>,
+) -> Result<dto::PutObjectOutput, S3Fault> {
     let (input, headers, trailers) = (request.input, request.headers, request.trailing_headers);
     let bucket = store.bucket(&input.bucket)?;
     check_key(&input.key)?;
@@ -69,8 +73,11 @@ pub(super) async fn put(store: &Arc<Store>, request: S3Request<dto::PutObjectInp
         ("appending to objects (x-amz-write-offset-bytes)", input.write_offset_bytes.is_some()),
         ("object lock", input.object_lock_mode.is_some() || input.object_lock_legal_hold_status.is_some()),
     ])?;
-    let conditions =
-        Conditions { matching: tag_match(input.if_match), not_matching: tag_match(input.if_none_match), ..Conditions::default() };
+    let conditions = Conditions {
+        matching: tag_match(input.if_match),
+        not_matching: tag_match(input.if_none_match),
+        ..Conditions::default()
+    };
     let attributes = Said {
         cache_control: input.cache_control,
         content_disposition: input.content_disposition,
@@ -124,7 +131,10 @@ pub(super) async fn put(store: &Arc<Store>, request: S3Request<dto::PutObjectInp
 }
 
 /// The bucket, key and version that a copy reads.
-pub(super) fn copy_source(store: &Store, source: dto::CopySource) -> Result<(Arc<Bucket>, String, Option<String>), S3Fault> {
+pub(super) fn copy_source(
+    store: &Store,
+    source: dto::CopySource,
+) -> Result<(Arc<Bucket>, String, Option<String>), S3Fault> {
     match source {
         dto::CopySource::Bucket { bucket, key, version_id } => {
             Ok((store.bucket(&bucket)?, key.into(), version_id.map(Into::into)))
@@ -135,11 +145,18 @@ pub(super) fn copy_source(store: &Store, source: dto::CopySource) -> Result<(Arc
     }
 }
 
-pub(super) async fn copy(store: &Arc<Store>, request: S3Request<dto::CopyObjectInput>) -> Result<dto::CopyObjectOutput, S3Fault> {
+pub(super) async fn copy(
+    store: &Arc<Store>,
+    request: S3Request<dto::CopyObjectInput>,
+) -> Result<dto::CopyObjectOutput, S3Fault> {
     let input = request.input;
     let bucket = store.bucket(&input.bucket)?;
     check_key(&input.key)?;
-    check_object_acl(&bucket, input.acl.as_ref().map(|acl| acl.as_str()), input.grant_full_control.is_some() || input.grant_read.is_some())?;
+    check_object_acl(
+        &bucket,
+        input.acl.as_ref().map(|acl| acl.as_str()),
+        input.grant_full_control.is_some() || input.grant_read.is_some(),
+    )?;
     refuse(&[(
         "customer-provided encryption keys (SSE-C)",
         input.sse_customer_algorithm.is_some() || input.copy_source_sse_customer_algorithm.is_some(),
@@ -230,7 +247,10 @@ fn copied_attributes(source: &Attributes, said: Attributes, replaces: bool, repl
     }
 }
 
-pub(super) async fn delete(store: &Arc<Store>, request: S3Request<dto::DeleteObjectInput>) -> Result<dto::DeleteObjectOutput, S3Fault> {
+pub(super) async fn delete(
+    store: &Arc<Store>,
+    request: S3Request<dto::DeleteObjectInput>,
+) -> Result<dto::DeleteObjectOutput, S3Fault> {
     let input = request.input;
     refuse(&[
         ("conditional deletion by time (If-Match-Last-Modified-Time)", input.if_match_last_modified_time.is_some()),
@@ -239,10 +259,17 @@ pub(super) async fn delete(store: &Arc<Store>, request: S3Request<dto::DeleteObj
     let bucket = store.bucket(&input.bucket)?;
     let (store, only) = (store.clone(), tag_match(input.if_match));
     let done = blocking(move || store.delete(&bucket, &input.key, input.version_id.as_deref(), only.as_ref())).await?;
-    Ok(dto::DeleteObjectOutput { delete_marker: done.marker.then_some(true), version_id: done.version, ..Default::default() })
+    Ok(dto::DeleteObjectOutput {
+        delete_marker: done.marker.then_some(true),
+        version_id: done.version,
+        ..Default::default()
+    })
 }
 
-pub(super) async fn delete_many(store: &Arc<Store>, request: S3Request<dto::DeleteObjectsInput>) -> Result<dto::DeleteObjectsOutput, S3Fault> {
+pub(super) async fn delete_many(
+    store: &Arc<Store>,
+    request: S3Request<dto::DeleteObjectsInput>,
+) -> Result<dto::DeleteObjectsOutput, S3Fault> {
     let input = request.input;
     if input.delete.objects.is_empty() || input.delete.objects.len() > 1000 {
         return Err(S3Fault::MalformedXml);
@@ -311,14 +338,18 @@ async fn change_tags(
     .await
 }
 
-pub(super) async fn put_acl(store: &Arc<Store>, request: S3Request<dto::PutObjectAclInput>) -> Result<dto::PutObjectAclOutput, S3Fault> {
+pub(super) async fn put_acl(
+    store: &Arc<Store>,
+    request: S3Request<dto::PutObjectAclInput>,
+) -> Result<dto::PutObjectAclOutput, S3Fault> {
     let input = request.input;
     let bucket = store.bucket(&input.bucket)?;
     find(&bucket, &input.key, input.version_id.as_deref())?;
     if owner_enforced(&bucket.read()) {
         return Err(S3Fault::AclNotSupported);
     }
-    let granted = input.access_control_policy.is_some() || input.grant_full_control.is_some() || input.grant_read.is_some();
+    let granted =
+        input.access_control_policy.is_some() || input.grant_full_control.is_some() || input.grant_read.is_some();
     check_object_acl(&bucket, input.acl.as_ref().map(|acl| acl.as_str()), granted)?;
     Ok(dto::PutObjectAclOutput::default())
 }
