@@ -18,7 +18,7 @@ pub fn log_to(home: &Path) -> io::Result<()> {
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        .with_env_filter(EnvFilter::new("warn,labctl=info"))
+        .with_env_filter(EnvFilter::new("warn,s3s=off,labctl=info"))
         .with_writer(Mutex::new(file))
         .try_init()
         .map_err(io::Error::other)

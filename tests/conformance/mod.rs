@@ -3,4 +3,6 @@
 mod cloudformation;
 mod hostile;
 mod iam;
+mod s3;
+mod secretsmanager;
 mod sts;

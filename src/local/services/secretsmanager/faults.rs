@@ -11,7 +11,10 @@ pub(super) enum SecretFault {
     NoStage(String),
     NoVersion(String),
     AlreadyExists(String),
-    TokenTaken { token: String, arn: String },
+    TokenTaken {
+        token: String,
+        arn: String,
+    },
     MarkedForDeletion,
     NameInDeletion,
     /// An AWS service owns the secret.

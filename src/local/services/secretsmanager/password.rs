@@ -28,7 +28,9 @@ pub(super) struct Wish {
 pub(super) fn random(wish: &Wish) -> Result<String, SecretFault> {
     let length = wish.password_length.unwrap_or(32);
     if !(1..=4096).contains(&length) {
-        return Err(SecretFault::InvalidParameter("InvalidParameterException: PasswordLength must be between 1 and 4096.".into()));
+        return Err(SecretFault::InvalidParameter(
+            "InvalidParameterException: PasswordLength must be between 1 and 4096.".into(),
+        ));
     }
     let excluded = wish.exclude_characters.as_deref().unwrap_or_default();
     let types = [
@@ -39,11 +41,15 @@ pub(super) fn random(wish: &Wish) -> Result<String, SecretFault> {
         (" ", !wish.include_space.unwrap_or(false)),
     ];
     let types = types.into_iter().filter(|(_, left_out)| !left_out);
-    let types: Vec<Vec<char>> =
-        types.map(|(all, _)| all.chars().filter(|c| !excluded.contains(*c)).collect::<Vec<char>>()).filter(|left| !left.is_empty()).collect();
+    let types: Vec<Vec<char>> = types
+        .map(|(all, _)| all.chars().filter(|c| !excluded.contains(*c)).collect::<Vec<char>>())
+        .filter(|left| !left.is_empty())
+        .collect();
     let all: Vec<char> = types.concat();
     if all.is_empty() {
-        return Err(SecretFault::InvalidParameter("The password can't be generated: no character is left to choose from.".into()));
+        return Err(SecretFault::InvalidParameter(
+            "The password can't be generated: no character is left to choose from.".into(),
+        ));
     }
     let each = wish.require_each_included_type.unwrap_or(true);
     if each && length < types.len() {
@@ -70,7 +76,8 @@ mod tests {
     #[test]
     fn a_password_has_each_type_and_nothing_excluded() {
         for _ in 0..200 {
-            let wish = Wish { password_length: Some(8), exclude_characters: Some("abc\"@/\\".into()), ..Wish::default() };
+            let wish =
+                Wish { password_length: Some(8), exclude_characters: Some("abc\"@/\\".into()), ..Wish::default() };
             let password = random(&wish).unwrap();
             assert_eq!(password.chars().count(), 8);
             assert!(!password.contains(['a', 'b', 'c', '"', '@', '/', '\\', ' ']), "{password}");

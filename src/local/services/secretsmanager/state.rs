@@ -133,7 +133,13 @@ impl Secret {
     }
 
     /// Adds a version. The same token with the same value changes nothing and gives `false`.
-    pub(super) fn put(&mut self, token: &str, value: Value, stages: &[String], now: Timestamp) -> Result<bool, SecretFault> {
+    pub(super) fn put(
+        &mut self,
+        token: &str,
+        value: Value,
+        stages: &[String],
+        now: Timestamp,
+    ) -> Result<bool, SecretFault> {
         check_value(&value)?;
         if let Some(held) = self.versions.get(token) {
             if held.value == value {
@@ -173,7 +179,9 @@ impl Secret {
     fn trim(&mut self) {
         while self.versions.len() > MOST_VERSIONS {
             let unstaged = self.versions.iter().filter(|(_, version)| version.stages.is_empty());
-            let Some(oldest) = unstaged.min_by_key(|(_, version)| version.created).map(|(id, _)| id.clone()) else { return };
+            let Some(oldest) = unstaged.min_by_key(|(_, version)| version.created).map(|(id, _)| id.clone()) else {
+                return;
+            };
             self.versions.remove(&oldest);
         }
     }

@@ -41,10 +41,14 @@ fn add_tags(held: &mut BTreeMap<String, String>, tags: Vec<Tag>, by_service: boo
     for tag in tags {
         let reserved = tag.key.starts_with("aws:") && !tag.key.starts_with("aws:cloudformation:");
         if tag.key.is_empty() || tag.key.chars().count() > 128 || tag.value.chars().count() > 256 {
-            return Err(SecretFault::InvalidParameter("Tag keys have 1 to 128 characters, tag values at most 256.".into()));
+            return Err(SecretFault::InvalidParameter(
+                "Tag keys have 1 to 128 characters, tag values at most 256.".into(),
+            ));
         }
         if reserved && !by_service {
-            return Err(SecretFault::InvalidParameter("Tag keys can't start with aws: because that prefix is reserved for AWS use.".into()));
+            return Err(SecretFault::InvalidParameter(
+                "Tag keys can't start with aws: because that prefix is reserved for AWS use.".into(),
+            ));
         }
         held.insert(tag.key, tag.value);
     }

@@ -73,11 +73,19 @@ pub(in super::super) async fn put(service: Arc<SecretsManager>, call: &Call, inp
     set(&service, call, &input.secret_id, Some(input.resource_policy)).await
 }
 
-pub(in super::super) async fn delete(service: Arc<SecretsManager>, call: &Call, input: Named) -> Result<Value, SecretFault> {
+pub(in super::super) async fn delete(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Named,
+) -> Result<Value, SecretFault> {
     set(&service, call, &input.secret_id, None).await
 }
 
-pub(in super::super) async fn get(service: Arc<SecretsManager>, call: &Call, input: Named) -> Result<Value, SecretFault> {
+pub(in super::super) async fn get(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Named,
+) -> Result<Value, SecretFault> {
     let secrets = service.shelf.get();
     let secret = secrets.find(&call.scope.region, &input.secret_id, service.cloud.clock.now())?;
     let mut output = json!({"ARN": secret.arn, "Name": secret.name});
@@ -87,13 +95,19 @@ pub(in super::super) async fn get(service: Arc<SecretsManager>, call: &Call, inp
     Ok(output)
 }
 
-pub(in super::super) async fn validate(service: Arc<SecretsManager>, call: &Call, input: Validate) -> Result<Value, SecretFault> {
+pub(in super::super) async fn validate(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Validate,
+) -> Result<Value, SecretFault> {
     if let Some(id) = &input.secret_id {
         service.shelf.get().find(&call.scope.region, id, service.cloud.clock.now())?;
     }
     let errors = match check(&input.resource_policy) {
         Err(fault) => vec![json!({"CheckName": "POLICY_SYNTAX", "ErrorMessage": fault.to_string()})],
-        Ok(true) => vec![json!({"CheckName": "PUBLIC_POLICY", "ErrorMessage": "The policy allows broad access to the secret."})],
+        Ok(true) => {
+            vec![json!({"CheckName": "PUBLIC_POLICY", "ErrorMessage": "The policy allows broad access to the secret."})]
+        }
         Ok(false) => Vec::new(),
     };
     Ok(json!({"PolicyValidationPassed": errors.is_empty(), "ValidationErrors": errors}))

@@ -68,7 +68,9 @@ pub(in super::super) struct Stored {
 /// The value, of which there may be one form only.
 pub(super) fn value_of(text: Option<Hidden>, binary: Option<Hidden>) -> Result<Option<Value>, SecretFault> {
     match (text, binary) {
-        (Some(_), Some(_)) => Err(SecretFault::InvalidParameter("You can't specify both a binary secret value and a string secret value in the same secret.".into())),
+        (Some(_), Some(_)) => Err(SecretFault::InvalidParameter(
+            "You can't specify both a binary secret value and a string secret value in the same secret.".into(),
+        )),
         (Some(text), None) => Ok(Some(Value::Text(text.0))),
         (None, Some(binary)) => Ok(Some(Value::Binary(binary.0))),
         (None, None) => Ok(None),
@@ -86,7 +88,11 @@ pub(super) fn token_of(given: Option<String>, service: &SecretsManager) -> Resul
     }
 }
 
-pub(in super::super) async fn create(service: Arc<SecretsManager>, call: &Call, input: Create) -> Result<Stored, Fault> {
+pub(in super::super) async fn create(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Create,
+) -> Result<Stored, Fault> {
     if !input.add_replica_regions.is_empty() || input.force_overwrite_replica_secret == Some(true) {
         return Err(Fault::unsupported("replication of secrets to other regions (AddReplicaRegions)"));
     }
@@ -153,7 +159,11 @@ fn again(held: &mut Secret, token: &str, value: Option<Value>, _now: Timestamp) 
     Err(SecretFault::AlreadyExists(held.name.clone()))
 }
 
-pub(in super::super) async fn update(service: Arc<SecretsManager>, call: &Call, input: Update) -> Result<Stored, SecretFault> {
+pub(in super::super) async fn update(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Update,
+) -> Result<Stored, SecretFault> {
     let value = value_of(input.secret_string, input.secret_binary)?;
     let token = token_of(input.client_request_token, &service)?;
     let (now, region) = (service.cloud.clock.now(), call.scope.region.clone());
@@ -233,7 +243,11 @@ fn described(secret: &Secret) -> Described {
     }
 }
 
-pub(in super::super) async fn describe(service: Arc<SecretsManager>, call: &Call, input: Named) -> Result<Described, SecretFault> {
+pub(in super::super) async fn describe(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Named,
+) -> Result<Described, SecretFault> {
     let secrets = service.shelf.get();
     let secret = secrets.find(&call.scope.region, &input.secret_id, service.cloud.clock.now())?;
     let stages = Some(staged(secret)).filter(|stages| !stages.is_empty());
@@ -320,7 +334,11 @@ pub(super) fn selected<'s>(
     Ok(found)
 }
 
-pub(in super::super) async fn list(service: Arc<SecretsManager>, call: &Call, input: List) -> Result<Listed, SecretFault> {
+pub(in super::super) async fn list(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: List,
+) -> Result<Listed, SecretFault> {
     let secrets = service.shelf.get();
     let mut found = selected(&secrets, (&call.scope.region, service.cloud.clock.now()), &input.filters)?;
     if input.include_planned_deletion != Some(true) {
@@ -362,7 +380,11 @@ pub(in super::super) struct Deleted {
 }
 
 /// A secret is kept 7 to 30 days (30 by default) unless told not to.
-pub(in super::super) async fn delete(service: Arc<SecretsManager>, call: &Call, input: Delete) -> Result<Deleted, SecretFault> {
+pub(in super::super) async fn delete(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Delete,
+) -> Result<Deleted, SecretFault> {
     let force = input.force_delete_without_recovery == Some(true);
     let days = match input.recovery_window_in_days {
         Some(_) if force => {
@@ -398,7 +420,11 @@ pub(in super::super) async fn delete(service: Arc<SecretsManager>, call: &Call, 
         .await
 }
 
-pub(in super::super) async fn restore(service: Arc<SecretsManager>, call: &Call, input: Named) -> Result<Stored, SecretFault> {
+pub(in super::super) async fn restore(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Named,
+) -> Result<Stored, SecretFault> {
     let (now, region) = (service.cloud.clock.now(), call.scope.region.clone());
     service
         .shelf

@@ -38,7 +38,11 @@ pub(in super::super) async fn tag(service: Arc<SecretsManager>, call: &Call, inp
         .await
 }
 
-pub(in super::super) async fn untag(service: Arc<SecretsManager>, call: &Call, input: Untag) -> Result<Value, SecretFault> {
+pub(in super::super) async fn untag(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Untag,
+) -> Result<Value, SecretFault> {
     let now = service.cloud.clock.now();
     service
         .shelf

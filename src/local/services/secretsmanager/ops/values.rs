@@ -99,7 +99,11 @@ pub(in super::super) struct PutDone {
     version_stages: BTreeSet<String>,
 }
 
-pub(in super::super) async fn put(service: Arc<SecretsManager>, call: &Call, input: Put) -> Result<PutDone, SecretFault> {
+pub(in super::super) async fn put(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: Put,
+) -> Result<PutDone, SecretFault> {
     let value = value_of(input.secret_string, input.secret_binary)?
         .ok_or_else(|| SecretFault::InvalidParameter("You must provide either SecretString or SecretBinary.".into()))?;
     if input.version_stages.len() > 20 {
@@ -131,7 +135,11 @@ pub(in super::super) struct MoveStage {
     move_to_version_id: Option<String>,
 }
 
-pub(in super::super) async fn move_stage(service: Arc<SecretsManager>, call: &Call, input: MoveStage) -> Result<Stored, SecretFault> {
+pub(in super::super) async fn move_stage(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: MoveStage,
+) -> Result<Stored, SecretFault> {
     let (now, region) = (service.cloud.clock.now(), call.scope.region.clone());
     service
         .shelf
@@ -194,7 +202,11 @@ pub(in super::super) struct Versions {
     next_token: Option<String>,
 }
 
-pub(in super::super) async fn versions(service: Arc<SecretsManager>, call: &Call, input: ListVersions) -> Result<Versions, SecretFault> {
+pub(in super::super) async fn versions(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: ListVersions,
+) -> Result<Versions, SecretFault> {
     let secrets = service.shelf.get();
     let secret = secrets.find(&call.scope.region, &input.secret_id, service.cloud.clock.now())?;
     let deprecated = input.include_deprecated == Some(true);
@@ -239,9 +251,15 @@ pub(in super::super) struct Batch {
     next_token: Option<String>,
 }
 
-pub(in super::super) async fn batch(service: Arc<SecretsManager>, call: &Call, input: BatchGet) -> Result<Batch, SecretFault> {
+pub(in super::super) async fn batch(
+    service: Arc<SecretsManager>,
+    call: &Call,
+    input: BatchGet,
+) -> Result<Batch, SecretFault> {
     if input.secret_id_list.is_empty() == input.filters.is_empty() || input.secret_id_list.len() > 20 {
-        return Err(SecretFault::InvalidParameter("You must include Filters or SecretIdList (up to 20), but not both.".into()));
+        return Err(SecretFault::InvalidParameter(
+            "You must include Filters or SecretIdList (up to 20), but not both.".into(),
+        ));
     }
     let (secrets, now) = (service.shelf.get(), service.cloud.clock.now());
     let region = call.scope.region.as_str();
