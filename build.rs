@@ -1,7 +1,5 @@
 //! Embedded folders are read by a macro, which cargo cannot see: without this, a new file would not be embedded.
 
-#![expect(clippy::print_stdout, reason = "a build script speaks to cargo by printing")]
-
 fn main() {
     for folder in ["examples", "templates", "lambdas", "sql", "build.rs"] {
         println!("cargo::rerun-if-changed={folder}");

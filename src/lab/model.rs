@@ -104,6 +104,7 @@ pub struct Check {
 }
 
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a lab has a handful of checks, and nearly all of them are requests")]
 pub enum Action {
     Http(HttpCheck),
     Sql(SqlCheck),

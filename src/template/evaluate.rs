@@ -191,7 +191,7 @@ impl Evaluation<'_> {
         };
         let Some(text) = text.as_str() else { return wrong(form) };
         let mut result = String::new();
-        for piece in sub::pieces(text).or_else(|what| wrong(what))? {
+        for piece in sub::pieces(text).or_else(wrong)? {
             let name = match piece {
                 Piece::Text(text) => {
                     result.push_str(&text);

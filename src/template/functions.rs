@@ -143,6 +143,8 @@ fn number(tree: Tree) -> Result<u32, Stop> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use serde_json::{Value as Json, json};
 
     use super::super::tree::{Stop, Tree};

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::evaluate::Evaluation;
 use super::model::Template;
 use super::problem::{Problem, sorted};
+use super::reader::Named;
 use super::refs::{ReferenceKind, references};
 use super::yaml::{Entry, Node};
 
@@ -158,8 +159,8 @@ impl<'a> Evaluator<'a> {
         let mut outputs = IndexMap::new();
         let mut problems = Vec::new();
         for (name, output) in &self.template.outputs {
-            let condition = output.condition.as_ref();
-            if !condition.is_none_or(|condition| self.conditions.get(&condition.name) == Some(&true)) {
+            let left_out = |name: &Named| self.conditions.get(&name.name) != Some(&true);
+            if output.condition.as_ref().is_some_and(left_out) {
                 continue;
             }
             let path = format!("Outputs.{name}");

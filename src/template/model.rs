@@ -539,3 +539,7 @@ const AWS_PARAMETER_TYPES: &[&str] = &[
     "AWS::EC2::VPC::Id",
     "AWS::Route53::HostedZone::Id",
 ];
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

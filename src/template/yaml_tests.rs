@@ -127,6 +127,46 @@ fn empty_and_several_documents_are_refused() {
     assert!(problems("a: [1\nb: 2")[0].contains("not valid YAML"));
 }
 
+/// What another parser reads, with the short tags in their long form.
+fn other(value: serde_yaml::Value) -> Json {
+    use serde_yaml::Value;
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(yes) => Json::Bool(yes),
+        Value::Number(number) => serde_json::to_value(number).unwrap(),
+        Value::String(text) => Json::from(text),
+        Value::Sequence(items) => items.into_iter().map(other).collect(),
+        Value::Mapping(map) => {
+            let text = |key: Value| other(key).as_str().unwrap().to_owned();
+            Json::Object(map.into_iter().map(|(key, value)| (text(key), other(value))).collect())
+        }
+        Value::Tagged(tagged) => {
+            let name = tagged.tag.to_string().trim_start_matches('!').to_owned();
+            let argument = other(tagged.value);
+            let argument = match argument.as_str().and_then(|text| text.split_once('.')) {
+                Some((resource, attribute)) if name == "GetAtt" => json!([resource, attribute]),
+                _ => argument,
+            };
+            let long = if name == "Ref" || name == "Condition" { name } else { format!("Fn::{name}") };
+            json!({ long: argument })
+        }
+    }
+}
+
+#[test]
+fn two_parsers_agree_on_every_template_and_manifest_of_the_repository() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> =
+        std::fs::read_dir(root.join("templates")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.extend(std::fs::read_dir(root.join("examples")).unwrap().map(|entry| entry.unwrap().path().join("lab.yaml")));
+    assert!(files.len() > 5);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let expected = other(serde_yaml::from_str(&text).unwrap());
+        assert_eq!(json(&text), expected, "{}", file.display());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
