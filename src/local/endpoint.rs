@@ -104,6 +104,7 @@ async fn exchange(cloud: &Arc<Cloud>, request: Request<Incoming>, log: &mut Log)
         Ok(Route::Api(service)) => api(cloud, Api { service, head, body, claim: claim.ok().flatten() }, log).await,
         Ok(Route::S3) => raw(cloud, "s3", Request::from_parts(head, body), log).await,
         Ok(Route::ExecuteApi) => raw(cloud, "apigateway", Request::from_parts(head, body), log).await,
+        Ok(Route::FunctionCode) => raw(cloud, "lambda", Request::from_parts(head, body), log).await,
         Err(fault) => log.fault(route::guess(&head).and_then(model), &fault),
     }
 }

@@ -14,8 +14,10 @@ pub(super) enum Route {
     Api(&'static str),
     /// S3 reads its own protocol.
     S3,
-    /// API Gateway's data plane: `/_aws/execute-api/<api id>/<stage>/<path>`.
+    /// API Gateway's data plane: `/_aws/execute-api/<api id>/<stage>/<path>`, or `<api id>.execute-api.localhost`.
     ExecuteApi,
+    /// The zip of a function, by the link that Lambda's `GetFunction` gives.
+    FunctionCode,
 }
 
 /// A service as it is told from a request: its name (which is also that of a signature's scope), the prefix of
@@ -47,14 +49,21 @@ const SIGNS: &[Sign] = &[
 
 /// Where the data plane of API Gateway lies.
 const EXECUTE_API: &str = "/_aws/execute-api/";
+/// Where the links to functions' zips lead.
+const FUNCTION_CODE: &str = "/_aws/lambda/code/";
 
 /// Finds the service. `claim` is the request's signature, unverified.
 ///
 /// # Errors
 /// The request is for a service that is not here, or says two things.
 pub(super) fn route(head: &Parts, claim: Option<&Claim>) -> Result<Route, Fault> {
-    if head.uri.path().starts_with(EXECUTE_API) {
+    let host = head.headers.get(http::header::HOST).map_or(&b""[..], http::HeaderValue::as_bytes);
+    let of_an_api = host.split(|byte| *byte == b'.').nth(1) == Some(b"execute-api");
+    if head.uri.path().starts_with(EXECUTE_API) || of_an_api {
         return Ok(Route::ExecuteApi);
+    }
+    if head.uri.path().starts_with(FUNCTION_CODE) {
+        return Ok(Route::FunctionCode);
     }
     let named = by_target(&head.headers);
     match claim.map(|claim| claim.service.as_str()) {

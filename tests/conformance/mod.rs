@@ -6,3 +6,7 @@ mod iam;
 mod s3;
 mod secretsmanager;
 mod sts;
+
+mod apigateway;
+mod lambda;
+mod logs;

@@ -1,3 +1,4 @@
 //! Promises that other emulators break, and bad days.
 mod dependencies;
+mod functions;
 mod reference;

@@ -62,6 +62,26 @@ fn tag_map(tags: &Value) -> Map<String, Value> {
     pairs.filter_map(|tag| Some((tag.get("Key")?.as_str()?.to_owned(), tag.get("Value")?.clone()))).collect()
 }
 
+/// What a template may write as text (a parameter is) in the types that the API wants.
+fn typed(mut input: Map<String, Value>) -> Map<String, Value> {
+    let number = |value: &mut Value| {
+        if let Some(number) = value.as_str().and_then(|text| text.parse::<u32>().ok()) {
+            *value = number.into();
+        }
+    };
+    for key in ["Timeout", "MemorySize"] {
+        input.get_mut(key).into_iter().for_each(number);
+    }
+    input.get_mut("EphemeralStorage").and_then(|storage| storage.get_mut("Size")).into_iter().for_each(number);
+    let variables = input.get_mut("Environment").and_then(|environment| environment.get_mut("Variables"));
+    for (_, value) in variables.and_then(Value::as_object_mut).into_iter().flatten() {
+        if !value.is_string() {
+            *value = value.to_string().into();
+        }
+    }
+    input
+}
+
 struct Function;
 
 /// Properties that CreateFunction and UpdateFunctionConfiguration take as they are.
@@ -105,6 +125,7 @@ impl Function {
     async fn reserve(cx: &ResourceContext, name: &str, reserved: Option<&Value>) -> Result<(), Fault> {
         match reserved {
             Some(count) => {
+                let count = count.as_str().and_then(|text| text.parse::<u32>().ok()).map_or_else(|| count.clone(), Value::from);
                 send(cx, "PutFunctionConcurrency", json!({"FunctionName": name, "ReservedConcurrentExecutions": count}))
                     .await?
             }
@@ -134,7 +155,7 @@ impl ResourceType for Function {
                 input.insert(parameter.into(), value.clone());
             }
         }
-        let made = send(cx, "CreateFunction", Value::Object(input)).await?;
+        let made = send(cx, "CreateFunction", Value::Object(typed(input))).await?;
         if let Some(reserved) = properties.get("ReservedConcurrentExecutions") {
             Self::reserve(cx, &name, Some(reserved)).await?;
         }
@@ -163,7 +184,7 @@ impl ResourceType for Function {
                 }
             }
             input.insert("FunctionName".into(), name.into());
-            send(cx, "UpdateFunctionConfiguration", Value::Object(input)).await?;
+            send(cx, "UpdateFunctionConfiguration", Value::Object(typed(input))).await?;
         }
         if differs("Code") || differs("Architectures") {
             let mut code = Self::code(new)?;
