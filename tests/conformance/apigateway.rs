@@ -67,6 +67,7 @@ assert http(base + "/p/1?do=fail")[0] == 502
 status, body, head = http(base + "/m")
 assert (status, json.loads(body), head["x-static"]) == (200, {"from": "127.0.0.1", "stage": "red"}, "yes"), body
 assert http(base + "/m?code=404")[0] == 404
+assert http(os.environ["AWS_ENDPOINT_URL"] + "/lab/m", headers={"Host": id + ".execute-api.localhost"})[0] == 200
 assert http(base + "/m?code=none")[0] == 500
 gw.update_integration(restApiId=id, resourceId=root, httpMethod="POST", patchOperations=[{"op": "replace", "path": "/timeoutInMillis", "value": "500"}])
 assert http(base + "/", "POST", '{"do": "sleep"}', J)[0] == 200, "not deployed yet"

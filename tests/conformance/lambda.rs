@@ -40,6 +40,7 @@ assert found["Tags"] == {"team": "x"} and found["Configuration"]["Environment"][
 changed = BOOTSTRAP.replace('"statusCode": 200, "body": event', '"new": event')
 fn.update_function_code(FunctionName="f", ZipFile=zipped(changed))
 assert invoke({"y": 2})[1] == {"new": {"y": 2}}
+assert http(fn.get_function(FunctionName="f")["Code"]["Location"])[0] == 200
 assert [f["FunctionName"] for f in fn.list_functions()["Functions"]] == ["f"]
 logs = boto3.client("logs")
 def lines(): return [e["message"] for e in logs.filter_log_events(logGroupName="/aws/lambda/f")["events"]]

@@ -23,7 +23,8 @@ print(json.loads(boto3.client("lambda").invoke(FunctionName="f", Payload=b"1")["
     assert_eq!(functions_of(cloud.home()), 1);
     let cloud = cloud.restart().await;
     assert_eq!(functions_of(cloud.home()), 0);
-    let second = r#"print(json.loads(boto3.client("lambda").invoke(FunctionName="f", Payload=b"2")["Payload"].read())["body"])"#;
+    let second =
+        r#"print(json.loads(boto3.client("lambda").invoke(FunctionName="f", Payload=b"2")["Payload"].read())["body"])"#;
     assert_eq!(cloud.boto3(&format!("{SHARED}{second}")).await, 2);
     cloud.stop().await;
 }

@@ -125,7 +125,8 @@ impl Function {
     async fn reserve(cx: &ResourceContext, name: &str, reserved: Option<&Value>) -> Result<(), Fault> {
         match reserved {
             Some(count) => {
-                let count = count.as_str().and_then(|text| text.parse::<u32>().ok()).map_or_else(|| count.clone(), Value::from);
+                let count =
+                    count.as_str().and_then(|text| text.parse::<u32>().ok()).map_or_else(|| count.clone(), Value::from);
                 send(cx, "PutFunctionConcurrency", json!({"FunctionName": name, "ReservedConcurrentExecutions": count}))
                     .await?
             }

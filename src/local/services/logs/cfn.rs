@@ -62,7 +62,10 @@ impl LogGroup {
 
     async fn set_retention(cx: &ResourceContext, name: &str, days: Option<&Value>) -> Result<(), Fault> {
         // A template's parameter is text, even where a number stands for it.
-        let number = |days: &Value| days.as_str().map_or_else(|| days.clone(), |text| text.parse::<u32>().map_or_else(|_| days.clone(), Value::from));
+        let number = |days: &Value| {
+            days.as_str()
+                .map_or_else(|| days.clone(), |text| text.parse::<u32>().map_or_else(|_| days.clone(), Value::from))
+        };
         match days.map(number) {
             Some(days) => {
                 send(cx, "PutRetentionPolicy", json!({"logGroupName": name, "retentionInDays": days})).await?

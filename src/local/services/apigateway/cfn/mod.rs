@@ -65,7 +65,12 @@ fn lower_first(name: &str) -> String {
 
 /// Properties that are true or false; a template's parameter is text, even there.
 const FLAGS: &[&str] = &[
-    "ApiKeyRequired", "DisableExecuteApiEndpoint", "Enabled", "GenerateDistinctId", "TracingEnabled", "ValidateRequestBody",
+    "ApiKeyRequired",
+    "DisableExecuteApiEndpoint",
+    "Enabled",
+    "GenerateDistinctId",
+    "TracingEnabled",
+    "ValidateRequestBody",
     "ValidateRequestParameters",
 ];
 
