@@ -191,7 +191,8 @@ impl Running {
     pub async fn stop(self) {
         self.supervisor.ask_to_stop();
         let _ = self.listening.await;
-        if let Some(cloud) = self.supervisor.current().take() {
+        let running = self.supervisor.current().take();
+        if let Some(cloud) = running {
             stop_services(&cloud).await;
         }
         let _ = std::fs::remove_file(self.supervisor.home.root().join(NOTE));
@@ -355,7 +356,7 @@ impl Supervisor {
 const CALLERS: [&str; 3] = ["cloudformation", "apigateway", "lambda"];
 
 async fn start_services(cloud: &Arc<Cloud>) -> Result<(), ServeError> {
-    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().cloned().partition(|service| is_caller(service));
+    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().cloned().partition(is_caller);
     let started = join_all(others.into_iter().map(start)).await;
     started.into_iter().collect::<Result<(), _>>()?;
     for name in CALLERS.iter().rev() {
@@ -372,7 +373,7 @@ async fn start(service: Arc<dyn Service>) -> Result<(), ServeError> {
 }
 
 async fn stop_services(cloud: &Arc<Cloud>) {
-    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().cloned().partition(|service| is_caller(service));
+    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().cloned().partition(is_caller);
     for name in CALLERS {
         for service in callers.iter().filter(|service| service.name() == name) {
             service.clone().stop().await;

@@ -2,3 +2,4 @@
 mod dependencies;
 mod functions;
 mod reference;
+mod survival;

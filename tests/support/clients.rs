@@ -12,8 +12,6 @@ use labctl::local::clock::Clock;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::LocalCloud;
-
 /// An access key, and the token that temporary ones have.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
@@ -29,7 +27,26 @@ impl Key {
     }
 }
 
-impl LocalCloud {
+/// Where a local cloud is; every client is a method of it.
+pub(crate) struct Clients {
+    endpoint: String,
+    home: PathBuf,
+}
+
+impl Clients {
+    pub(super) fn new(endpoint: String, home: &Path) -> Self {
+        Clients { endpoint, home: home.to_owned() }
+    }
+
+    /// `http://127.0.0.1:40123`.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
     /// For the SDK's clients, as the root user: `aws_sdk_iam::Client::new(&cloud.sdk())`. It never retries, so that a test sees every error.
     pub(crate) fn sdk(&self) -> SdkConfig {
         self.sdk_as(&Key::root())

@@ -1,17 +1,31 @@
 //! A local cloud of one's own: a fresh home, a free port, stopped at the end.
 
+use std::ops::Deref;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use labctl::local::cloud::Cloud;
 use labctl::local::process::engines::{Engines, Search};
-use labctl::local::{Options, Running, serve};
+use labctl::local::{Found, Options, Running, serve};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::clients::Clients;
 
 /// A local cloud inside the test's process. Call [`LocalCloud::stop`] at the end of the test: it waits until every child has ended.
 pub(crate) struct LocalCloud {
     running: Option<Running>,
-    endpoint: String,
+    clients: Clients,
     home: tempfile::TempDir,
+}
+
+impl Deref for LocalCloud {
+    type Target = Clients;
+
+    fn deref(&self) -> &Clients {
+        &self.clients
+    }
 }
 
 impl LocalCloud {
@@ -31,7 +45,7 @@ impl LocalCloud {
 
     async fn start_in(home: tempfile::TempDir, engines: Engines) -> Self {
         let running = serve(Options { engines, ..Options::new(home.path()) }).await.unwrap();
-        LocalCloud { endpoint: running.endpoint(), running: Some(running), home }
+        LocalCloud { clients: Clients::new(running.endpoint(), home.path()), running: Some(running), home }
     }
 
     /// Stops it and starts it again on the same home, on a new port.
@@ -49,15 +63,6 @@ impl LocalCloud {
         }
     }
 
-    /// `http://127.0.0.1:40123`.
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    pub(crate) fn home(&self) -> &Path {
-        self.home.path()
-    }
-
     /// The cloud itself, to look inside.
     pub(crate) fn cloud(&self) -> Arc<Cloud> {
         self.running.as_ref().and_then(Running::cloud).unwrap()
@@ -67,4 +72,58 @@ impl LocalCloud {
 /// A fresh home. Its path is short: engines put sockets into it, whose paths have 107 characters at most.
 fn home() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("lc").tempdir().unwrap()
+}
+
+/// The built program, serving on a home that outlives it: for what only a process can show.
+pub(crate) struct LocalProgram {
+    process: tokio::process::Child,
+    clients: Clients,
+}
+
+impl Deref for LocalProgram {
+    type Target = Clients;
+
+    fn deref(&self) -> &Clients {
+        &self.clients
+    }
+}
+
+impl LocalProgram {
+    /// Starts `labctl local serve` on `home` and waits until it says where it is.
+    pub(crate) async fn start(home: &Path) -> Self {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_labctl"));
+        command
+            .args(["local", "serve", "--port", "0"])
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin");
+        command.env("HOME", home).env("LABCTL_HOME", home).current_dir(home).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut process = command.spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let found = Found::find(home).unwrap().filter(|found| Some(found.pid) == process.id());
+            if let Some(found) = found {
+                return LocalProgram { process, clients: Clients::new(found.endpoint, home) };
+            }
+            assert!(process.try_wait().unwrap().is_none(), "labctl local serve ended while starting");
+            assert!(Instant::now() < deadline, "labctl local serve did not start");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(mut self) {
+        self.process.kill().await.unwrap();
+    }
+
+    /// Asks it to end, as Ctrl-C or a shutdown of the machine does; whether it ended well.
+    pub(crate) async fn stop(mut self) -> bool {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        self.process.wait().await.unwrap().success()
+    }
 }

@@ -5,4 +5,4 @@
 pub(crate) mod clients;
 pub(crate) mod cloud;
 
-pub(crate) use cloud::LocalCloud;
+pub(crate) use cloud::{LocalCloud, LocalProgram};
