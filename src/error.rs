@@ -19,6 +19,20 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, by its exit code.
+    pub const ALL: [Kind; 5] = [Kind::Failed, Kind::Usage, Kind::Changes, Kind::CheckFailed, Kind::Interrupted];
+
+    /// When a command ends this way.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Kind::Failed => "the work was started and did not succeed",
+            Kind::Usage => "bad usage or bad input; nothing was changed",
+            Kind::Changes => "`plan --detailed-exitcode` found changes",
+            Kind::CheckFailed => "a check of the lab failed",
+            Kind::Interrupted => "interrupted; run the same command again to go on",
+        }
+    }
+
     /// The exit code promised in `docs/reference/exit-codes.md`.
     pub const fn exit_code(self) -> u8 {
         match self {

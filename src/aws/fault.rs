@@ -1,5 +1,6 @@
 //! What AWS answered instead of success, with its code, message and request id as fields.
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::error::Error;
@@ -18,17 +19,18 @@ pub enum AwsError {
 
 impl AwsError {
     /// For `map_err`: keeps code, message and request id of an SDK error.
-    pub fn of<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> AwsError
+    pub fn of<E>(operation: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> AwsError
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-        R: fmt::Debug + Send + Sync + 'static,
     {
         move |error| match error {
             SdkError::ServiceError(service) => {
                 let meta = service.err().meta();
+                // The answer to a HEAD has no body, and so no code.
+                let status = || format!("HTTP {}", service.raw().status());
                 AwsError::Fault {
                     operation,
-                    code: meta.code().unwrap_or("Unknown").to_owned(),
+                    code: meta.code().map_or_else(status, str::to_owned),
                     message: meta.message().unwrap_or_default().to_owned(),
                     request_id: meta.extra("aws_request_id").map(str::to_owned),
                 }

@@ -16,6 +16,7 @@ mod ls;
 mod outputs;
 mod plan;
 mod prepare;
+pub mod reference;
 mod screen;
 mod select;
 mod sql;
@@ -128,11 +129,46 @@ async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::Cli;
-    use clap::CommandFactory;
+    use super::{Cli, Command};
+    use clap::{CommandFactory, Parser};
+
+    fn refused(args: &[&str]) -> String {
+        Cli::try_parse_from([&["labctl"], args].concat()).expect_err("refused").to_string()
+    }
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_may_stand_before_or_after_the_command() {
+        for args in [["labctl", "--env", "ci", "ls"], ["labctl", "ls", "--env", "ci"]] {
+            let cli = Cli::try_parse_from(args).expect("parsed");
+            assert_eq!(cli.globals.env, "ci");
+            assert!(matches!(cli.command, Command::Ls(_)));
+        }
+    }
+
+    #[test]
+    fn bad_usage_is_refused_with_what_was_probably_meant() {
+        assert!(refused(&["dwn"]).contains("'down'"));
+        assert!(refused(&["up", "--locl"]).contains("--local"));
+        assert!(refused(&["up", "--ttl", "soon"]).contains("write 30m, 4h, 2d or 1h30m"));
+        assert!(refused(&["ls", "--env", "Dev"]).contains("lower-case letters"));
+        assert!(refused(&["down", "superheroes", "--all"]).contains("cannot be used with"));
+        assert!(refused(&["sql", "superheroes", "-e", "SELECT 1", "-f", "x.sql"]).contains("cannot be used with"));
+    }
+
+    #[test]
+    fn every_command_has_help_that_begins_with_a_sentence() {
+        for command in Cli::command().get_subcommands() {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(
+                about.starts_with(|c: char| c.is_uppercase()) && !about.ends_with('.'),
+                "{}: {about}",
+                command.get_name()
+            );
+        }
     }
 }
