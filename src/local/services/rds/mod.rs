@@ -25,7 +25,7 @@ pub(crate) mod rewrite;
 mod state;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-mod tests;
+pub(crate) mod tests;
 mod versions;
 mod views;
 

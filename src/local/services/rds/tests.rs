@@ -22,10 +22,10 @@ use crate::local::tls::Authority;
 
 const PASSWORD: &str = "correct-horse-9";
 
-/// A cloud with RDS on this machine's engine, and a stand-in for S3 and STS that keeps objects as files.
-struct World {
-    cloud: Arc<Cloud>,
-    scope: Scope,
+/// A cloud with RDS and the Data API on this machine's engine, and stand-ins for the services that they call.
+pub(crate) struct World {
+    pub(crate) cloud: Arc<Cloud>,
+    pub(crate) scope: Scope,
     directory: tempfile::TempDir,
 }
 
@@ -89,8 +89,45 @@ impl Service for Tokens {
     }
 }
 
+/// Secrets by name.
+#[derive(Default)]
+struct Secrets(Mutex<std::collections::BTreeMap<String, String>>);
+
+#[async_trait]
+impl Service for Secrets {
+    fn name(&self) -> &'static str {
+        "secretsmanager"
+    }
+
+    fn support(&self) -> Vec<Support> {
+        Vec::new()
+    }
+
+    async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
+        let text = |name: &str| call.input[name].as_str().unwrap_or_default().to_owned();
+        let mut secrets = self.0.lock().unwrap();
+        match call.operation.as_str() {
+            "CreateSecret" | "PutSecretValue" => {
+                let name = if call.operation == "CreateSecret" { text("Name") } else { text("SecretId") };
+                secrets.insert(name.clone(), text("SecretString"));
+                Ok(json!({"ARN": name}).into())
+            }
+            "GetSecretValue" => {
+                let missing =
+                    || Fault::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+                Ok(json!({"SecretString": secrets.get(&text("SecretId")).ok_or_else(missing)?}).into())
+            }
+            "DeleteSecret" => {
+                secrets.remove(&text("SecretId"));
+                Ok(Reply::default())
+            }
+            _ => Err(Fault::unsupported_operation("secretsmanager", &call.operation)),
+        }
+    }
+}
+
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         World::open(directory).await
     }
@@ -108,16 +145,24 @@ impl World {
         });
         let objects = cloud.home.state("s3").join("objects");
         std::fs::create_dir_all(&objects).unwrap();
-        cloud.register(vec![open(&cloud).unwrap(), Arc::new(Objects(Mutex::default(), objects)), Arc::new(Tokens)]);
-        cloud.service("rds").unwrap().start().await.unwrap();
+        cloud.register(vec![
+            open(&cloud).unwrap(),
+            crate::local::services::rds_data::open(&cloud).unwrap(),
+            Arc::new(Objects(Mutex::default(), objects)),
+            Arc::new(Tokens),
+            Arc::new(Secrets::default()),
+        ]);
+        for service in ["rds", "rds-data"] {
+            cloud.service(service).unwrap().start().await.unwrap();
+        }
         World { cloud, scope: Scope::root("us-east-1"), directory }
     }
 
-    async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+    pub(crate) async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
         self.cloud.call(&self.scope, "rds", operation, input).await
     }
 
-    async fn make(&self, more: Value) -> Value {
+    pub(crate) async fn make(&self, more: Value) -> Value {
         let mut input = json!({
             "DBClusterIdentifier": "lab", "Engine": "aurora-mysql", "MasterUsername": "admin",
             "MasterUserPassword": PASSWORD, "DatabaseName": "lab",
@@ -127,7 +172,7 @@ impl World {
         self.until("available").await
     }
 
-    async fn until(&self, status: &str) -> Value {
+    pub(crate) async fn until(&self, status: &str) -> Value {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let found = self.call("DescribeDBClusters", json!({"DBClusterIdentifier": "lab"})).await.unwrap();
@@ -140,7 +185,7 @@ impl World {
         }
     }
 
-    async fn connect(&self, cluster: &Value, user: &str) -> Conn {
+    pub(crate) async fn connect(&self, cluster: &Value, user: &str) -> Conn {
         let options = OptsBuilder::default()
             .ip_or_hostname("127.0.0.1")
             .tcp_port(u16::try_from(cluster["Port"].as_u64().unwrap()).unwrap())
@@ -165,7 +210,7 @@ impl World {
             .unwrap()
     }
 
-    async fn put(&self, key: &str, text: &str) {
+    pub(crate) async fn put(&self, key: &str, text: &str) {
         let body = bytes::Bytes::copy_from_slice(text.as_bytes());
         let input = json!({"Bucket": "b", "Key": key});
         self.cloud.call_with_body(&self.scope, ("s3", "PutObject"), input, body).await.unwrap();
@@ -178,7 +223,7 @@ impl World {
         std::fs::read_to_string(reply.file.unwrap()).unwrap()
     }
 
-    async fn close(self) -> tempfile::TempDir {
+    pub(crate) async fn close(self) -> tempfile::TempDir {
         self.cloud.service("rds").unwrap().stop().await;
         let _ = self.cloud.home.remove_sockets();
         self.directory
@@ -386,5 +431,52 @@ async fn a_restart_brings_clusters_back_on_their_ports_and_a_stop_ends_the_engin
     let again = world.until("available").await;
     let mut conn = world.connect(&again, "admin").await;
     assert_eq!(conn.query_first::<u32, _>("SELECT id FROM t").await.unwrap(), Some(5));
+    world.close().await;
+}
+
+/// What `generate_db_auth_token` of an SDK gives, with the home's own key.
+fn token(cluster: &Value, user: &str, secret: &str) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::{Digest, Sha256};
+    let now = time::OffsetDateTime::now_utc();
+    let form = time::macros::format_description!("[year][month][day]T[hour][minute][second]Z");
+    let date = now.format(form).unwrap();
+    let day = &date[..8];
+    let host = format!("127.0.0.1:{}", cluster["Port"]);
+    let query = format!(
+        "Action=connect&DBUser={user}&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=test%2F{day}%2Fus-east-1%2Frds-db%2Faws4_request&X-Amz-Date={date}&X-Amz-Expires=900&X-Amz-SignedHeaders=host"
+    );
+    let hash = |text: &str| hex::encode(Sha256::digest(text.as_bytes()));
+    let request = format!("GET\n/\n{query}\nhost:{host}\n\nhost\n{}", hash(""));
+    let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{day}/us-east-1/rds-db/aws4_request\n{}", hash(&request));
+    let mut key = format!("AWS4{secret}").into_bytes();
+    for part in [day, "us-east-1", "rds-db", "aws4_request", &to_sign] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+        mac.update(part.as_bytes());
+        key = mac.finalize().into_bytes().to_vec();
+    }
+    format!("{host}/?{query}&X-Amz-Signature={}", hex::encode(key))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_iam_vouches_for_logs_in_with_a_token_over_tls_and_in_no_other_way() {
+    let world = World::new().await;
+    let cluster = world.make(json!({"EnableIAMDatabaseAuthentication": true})).await;
+    let sql = "CREATE USER app IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'; ALTER USER app REQUIRE SSL; GRANT SELECT ON lab.* TO app";
+    let made = world.mysql(&cluster, "admin", PASSWORD, &["-e", sql]).await;
+    assert!(made.status.success(), "{}", text(&made));
+    let ask = ["-e", "SELECT CURRENT_USER()"];
+    let good = token(&cluster, "app", "test");
+    assert_eq!(text(&world.mysql(&cluster, "app", &good, &ask).await), "app@%");
+    for bad in [&token(&cluster, "admin", "test"), &token(&cluster, "app", "other"), "password", ""] {
+        let said = world.mysql(&cluster, "app", bad, &ask).await;
+        assert!(text(&said).contains("ERROR 1045 (28000)"), "{bad}: {}", text(&said));
+    }
+    let said = world.mysql(&cluster, "app", &good, &["--skip-ssl", "-e", "SELECT 1"]).await;
+    assert!(!said.status.success() && !text(&said).contains("app@"), "without TLS: {}", text(&said));
+    let off = json!({"DBClusterIdentifier": "lab", "EnableIAMDatabaseAuthentication": false});
+    world.call("ModifyDBCluster", off).await.unwrap();
+    let said = world.mysql(&cluster, "app", &good, &ask).await;
+    assert!(text(&said).contains("ERROR 1045 (28000)"), "not enabled: {}", text(&said));
     world.close().await;
 }

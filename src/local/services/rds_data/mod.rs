@@ -18,6 +18,9 @@ mod ops;
 mod parameters;
 mod results;
 mod sessions;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 use sessions::Sessions;
 
