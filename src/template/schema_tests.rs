@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{
-    Known, Replacement, attributes, changed, check, identifier, known, replacement, source, tag_property, with_table,
+    Known, Replacement, attributes, changed, check, check_values, identifier, known, replacement, source, tag_property,
+    with_table,
 };
 use crate::template::intrinsics::UNKNOWN;
 use crate::template::{Template, check as whole, yaml};
@@ -85,6 +86,12 @@ BucketEncryption: { ServerSideEncryptionConfiguration: !Sub 'x' }
         "6:56: P.BucketEncryption.ServerSideEncryptionConfiguration: must be a list, and `Fn::Sub` gives a string",
     ];
     assert_eq!(problems("AWS::S3::Bucket", text), expected);
+}
+
+#[test]
+fn evaluated_values_that_wait_for_a_resource_are_taken() {
+    let waits = json!({"VpcSecurityGroupIds": UNKNOWN, "Engine": UNKNOWN, "Tags": [UNKNOWN], "Port": UNKNOWN});
+    assert_eq!(check_values("AWS::RDS::DBCluster", &waits, "P"), []);
 }
 
 #[test]

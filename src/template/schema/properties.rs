@@ -1,7 +1,7 @@
 //! Properties as written against a type's table. A value that a function gives is not known: only what the function can
 //! give at all is checked, and every branch of `Fn::If`.
 
-use super::super::intrinsics::function;
+use super::super::intrinsics::{UNKNOWN, function};
 use super::super::problem::Problem;
 use super::super::reader::join;
 use super::super::yaml::{Map, Node, Value};
@@ -36,6 +36,10 @@ impl Check<'_> {
     fn checked(&mut self, schema: &Schema, node: &Node, path: &str) {
         if let Some((name, argument)) = function(node) {
             return self.given(schema, node, (name, &argument.node), path);
+        }
+        // In evaluated properties this stands for a value of any type.
+        if node.as_str() == Some(UNKNOWN) {
+            return;
         }
         match &node.value {
             // The template's reader refuses nulls.
