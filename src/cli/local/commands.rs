@@ -17,8 +17,7 @@ use crate::ui::{Answer, Theme, words};
 
 #[derive(Serialize)]
 struct Started {
-    /// False if it ran already.
-    started: bool,
+    already_running: bool,
     #[serde(flatten)]
     found: Found,
     home: String,
@@ -26,7 +25,7 @@ struct Started {
 
 impl Answer for Started {
     fn text(&self, _: Theme) -> String {
-        let how = if self.started { "started" } else { "runs already" };
+        let how = if self.already_running { "runs already" } else { "started" };
         format!("the local cloud {how}: {} (process {})\n", self.found.endpoint, self.found.pid)
     }
 }
@@ -38,7 +37,7 @@ pub(super) async fn start(wish: &Wish, cx: &Context) -> Result<(), Failure> {
         let error = crate::local::process::engines::EngineError::Missing { family };
         cx.ui.warning(&format!("{error}: what needs it cannot be made. hint: {}", error.remedies().join("; or ")));
     }
-    cx.ui.answer(&Started { started: up.started, found: up.found, home: wish.home.display().to_string() });
+    cx.ui.answer(&Started { already_running: !up.started, found: up.found, home: wish.home.display().to_string() });
     Ok(())
 }
 
