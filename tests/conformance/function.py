@@ -54,7 +54,7 @@ def http(url, method="GET", body=None, headers={}):
         answer = urllib.request.urlopen(request)
     except urllib.error.HTTPError as error:
         answer = error
-    return answer.status, answer.read().decode(), dict((k.lower(), v) for k, v in answer.headers.items())
+    return answer.status, answer.read().decode(errors="replace"), dict((k.lower(), v) for k, v in answer.headers.items())
 
 def refused(call, **input):
     try:
