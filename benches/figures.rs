@@ -11,13 +11,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_sdk_lambda::types::{Architecture, FunctionCode, Runtime};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use labctl::load::{Request, Shape, drive};
+use labctl::engine::load::{Judge, Report, Request, Shape, drive};
 use serde_json::{Value, json};
 
 const LABCTL: &str = env!("CARGO_BIN_EXE_labctl");
@@ -81,7 +82,7 @@ async fn measure_api(url: &str, table: &mut Vec<Row>) {
     ));
 }
 
-async fn load(url: &str, use_cache: &str, shape: Shape) -> labctl::load::Report {
+async fn load(url: &str, use_cache: &str, shape: Shape) -> Report {
     let id = json!({"$random": [1, 28]});
     let body = json!({"USE_CACHE": use_cache, "REQUEST": "read", "SQLS": [id, id, id]});
     let request = Request {
@@ -90,10 +91,10 @@ async fn load(url: &str, use_cache: &str, shape: Shape) -> labctl::load::Report 
         headers: HeaderMap::new(),
         body: Some(body),
     };
-    let judge = |status: u16, body: &Bytes| {
+    let judge: Judge = Arc::new(|status, body| {
         let right = status == 200 && body.windows(3).any(|part| part == b"200");
         if right { Ok(()) } else { Err(status.to_string()) }
-    };
+    });
     drive(&request, shape, judge).await.unwrap()
 }
 

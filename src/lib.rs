@@ -2,7 +2,7 @@
 //!
 //! Two halves meet only at the AWS wire protocol (`docs/design/`):
 //!
-//! - the orchestrator: [`cli`], [`ui`], [`lab`], [`plan`], [`engine`], [`aws`], [`package`], [`sql`], [`load`];
+//! - the orchestrator: [`cli`], [`ui`], [`lab`], [`plan`], [`engine`], [`aws`], [`package`], [`sql`];
 //! - the local cloud: [`local`], an AWS-compatible endpoint on real engines.
 //!
 //! [`template`] (CloudFormation text, intrinsic functions, property tables) is the one module both share; it does no I/O.
@@ -17,7 +17,6 @@ pub mod aws;
 pub mod cli;
 pub mod engine;
 pub mod lab;
-pub mod load;
 pub mod package;
 pub mod plan;
 pub mod sql;

@@ -11,11 +11,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("plan", &["lab", "template"]),
     ("sql", &["aws"]),
     ("package", &[]),
-    ("load", &[]),
     ("aws", &["error"]),
     ("engine", &["plan", "aws", "package", "sql", "lab", "template", "error"]),
-    ("ui", &["engine", "plan", "sql", "load", "error"]),
-    ("cli", &["lab", "plan", "engine", "aws", "package", "sql", "load", "ui", "error", "template"]),
+    ("ui", &["engine", "plan", "sql", "error"]),
+    ("cli", &["lab", "plan", "engine", "aws", "package", "sql", "ui", "error", "template"]),
 ];
 
 /// `cli/local.rs` and its parts: the one place outside `local` that knows of it.

@@ -5,6 +5,7 @@ pub mod event;
 pub mod follow;
 pub mod http;
 pub mod leftovers;
+pub mod load;
 pub mod observe;
 pub mod outputs;
 pub mod remove;

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use crate::template::reader::{Reader, join};
 use crate::template::yaml::Node;
 
-use super::model::{Action, Check, HttpCheck, HttpExpectation, RequestBody, SqlCheck};
+use super::model::{Action, Check, HttpCheck, HttpExpectation, RequestBody, SqlCheck, Variant};
 use super::validate::{at, required};
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -29,6 +29,18 @@ pub(super) fn check(reader: &mut Reader, path: &str, node: &Node) -> Option<Chec
         }
     };
     Some(Check { at: node.at, name: name?, action: action? })
+}
+
+/// One request of a load; what is expected tells answers from errors.
+pub(super) fn variant(reader: &mut Reader, path: &str, node: &Node) -> Option<Variant> {
+    reader.known_keys(node, path, "key of a variant", &["name", "http", "expect"]);
+    let name = required(reader, node, path, "name");
+    let Some(request) = node.get("http") else {
+        reader.problem(node.at, path, "`http` is missing");
+        return None;
+    };
+    let http = http(reader, path, node, request);
+    Some(Variant { name: name?, http: http? })
 }
 
 /// The expectation, with at least one of its keys.

@@ -24,6 +24,7 @@ pub struct Manifest {
     pub data: Vec<Data>,
     pub sql: Option<Sql>,
     pub checks: Vec<Check>,
+    pub load: Option<Load>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -141,6 +142,29 @@ pub struct HttpExpectation {
     pub text: Option<String>,
     /// Header values, compared as a whole; names in any case.
     pub headers: IndexMap<String, String>,
+}
+
+/// What `labctl load` sends: the same kind of request in several variants, shown side by side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    pub at: Position,
+    /// What is counted in the database before and after each variant.
+    pub counter: Option<Counter>,
+    pub variants: Vec<Variant>,
+}
+
+/// A number that the database keeps: the last column of the first row of a statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    pub name: String,
+    pub statement: String,
+}
+
+/// In its JSON `{$random: [from, to]}` stands for a whole number, the same for the n-th request of every variant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    pub name: String,
+    pub http: HttpCheck,
 }
 
 /// One statement to the lab's database. It must leave nothing behind.

@@ -9,10 +9,10 @@ use crate::template::yaml::{self, Entry, Node};
 use crate::template::{Position, Problem};
 
 use super::checks;
-use super::model::{Data, Function, Manifest, Parameter, ParameterKind, Sql};
+use super::model::{Counter, Data, Function, Load, Manifest, Parameter, ParameterKind, Sql};
 use super::parameters::canonical;
 
-const KEYS: &[&str] = &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks"];
+const KEYS: &[&str] = &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks", "load"];
 const TYPES: &[&str] = &["string", "integer", "number", "boolean", "choice"];
 /// A lab's name is part of every name that labctl gives, and some of those are short.
 const MAX_NAME: usize = 32;
@@ -42,6 +42,7 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
         data: items(reader, document, "data", data),
         sql: document.get("sql").and_then(|node| sql(reader, node, &stacks)),
         checks: items(reader, document, "checks", checks::check),
+        load: document.get("load").and_then(|node| load(reader, node)),
         stacks,
     }
 }
@@ -249,6 +250,28 @@ fn sql(reader: &mut Reader, node: &Node, stacks: &[Named]) -> Option<Sql> {
         reader.problems.push(problem.near(&cluster, stacks.iter().map(|stack| stack.name.as_str())));
     }
     Some(Sql { at: node.at, path: path?, cluster: Named { name: cluster, at: place } })
+}
+
+fn load(reader: &mut Reader, node: &Node) -> Option<Load> {
+    reader.mapping_of("load", node)?;
+    reader.known_keys(node, "load", "key of `load`", &["counter", "variants"]);
+    let counter = node.get("counter").and_then(|counter| {
+        reader.mapping_of("load.counter", counter)?;
+        reader.known_keys(counter, "load.counter", "key of `counter`", &["name", "sql"]);
+        let name = required(reader, counter, "load.counter", "name");
+        let statement = required(reader, counter, "load.counter", "sql");
+        Some(Counter { name: name?, statement: statement? })
+    });
+    let list = node.get("variants").and_then(Node::as_list).unwrap_or_default();
+    if list.is_empty() {
+        reader.problem(at(node, "variants"), "load", "`variants` must be a list of at least one request");
+    }
+    let variant = |(index, item): (usize, &Node)| {
+        let path = join("load.variants", &index.to_string());
+        reader.mapping_of(&path, item)?;
+        checks::variant(reader, &path, item)
+    };
+    Some(Load { at: node.at, counter, variants: list.iter().enumerate().filter_map(variant).collect() })
 }
 
 #[cfg(test)]

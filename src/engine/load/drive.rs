@@ -5,15 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
 use tokio::time::Instant;
 
 use super::report::{Report, Tally};
 use super::request::Request;
+use crate::engine::http::{HttpClient, HttpError};
 
 /// How much load, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,30 +22,19 @@ pub struct Shape {
     pub within: Duration,
 }
 
-/// The load could not begin: no certificate authority could be read.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read the system's certificate authorities: {0}")]
-pub struct DriveError(#[from] std::io::Error);
+/// Tells from status and body whether an answer is right, and if not, what kind of error it is.
+pub type Judge = Arc<dyn Fn(u16, &Bytes) -> Result<(), String> + Send + Sync>;
 
-type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
-
-/// A single answer that takes longer counts as failed.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Sends the requests numbered from 0; `judge` tells from status and body whether an answer is right, and if not, what kind
-/// of error it is.
+/// Sends the requests numbered from 0.
 ///
 /// # Errors
 /// The load could not begin. Failed requests are in the report.
-pub async fn drive(
-    request: &Request,
-    shape: Shape,
-    judge: fn(u16, &Bytes) -> Result<(), String>,
-) -> Result<Report, DriveError> {
+pub async fn drive(request: &Request, shape: Shape, judge: Judge) -> Result<Report, HttpError> {
     let (next, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let mut users = tokio::task::JoinSet::new();
     for _ in 0..shape.users {
-        let user = User { http: client()?, request: request.clone(), judge, next: next.clone() };
+        let user =
+            User { http: HttpClient::new()?, request: request.clone(), judge: judge.clone(), next: next.clone() };
         users.spawn(user.run(shape.requests, begun + shape.within));
     }
     let mut all = Tally::default();
@@ -61,19 +47,10 @@ pub async fn drive(
     Ok(all.report(begun.elapsed()))
 }
 
-fn client() -> Result<Http, DriveError> {
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
-        .https_or_http()
-        .enable_http1()
-        .build();
-    Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(connector))
-}
-
 struct User {
-    http: Http,
+    http: HttpClient,
     request: Request,
-    judge: fn(u16, &Bytes) -> Result<(), String>,
+    judge: Judge,
     next: Arc<AtomicU64>,
 }
 
@@ -86,10 +63,9 @@ impl User {
                 return tally;
             }
             let begun = Instant::now();
-            match tokio::time::timeout(PATIENCE, self.send(number)).await {
-                Ok(Ok(())) => tally.answered(begun.elapsed()),
-                Ok(Err(kind)) => tally.failed(kind, begun.elapsed()),
-                Err(_) => tally.failed("timeout".to_owned(), begun.elapsed()),
+            match self.send(number).await {
+                Ok(()) => tally.answered(begun.elapsed()),
+                Err(kind) => tally.failed(kind, begun.elapsed()),
             }
         }
     }
@@ -99,10 +75,11 @@ impl User {
         *request.method_mut() = self.request.method.clone();
         *request.uri_mut() = self.request.uri.clone();
         *request.headers_mut() = self.request.headers.clone();
-        let answer = self.http.request(request).await.map_err(|_| "connection".to_owned())?;
-        let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.map_err(|_| "connection".to_owned())?.to_bytes();
-        (self.judge)(status, &body)
+        match self.http.send(request).await {
+            Ok(answer) => (self.judge)(answer.status().as_u16(), answer.body()),
+            Err(HttpError::Late) => Err("timeout".to_owned()),
+            Err(_) => Err("connection".to_owned()),
+        }
     }
 }
 
@@ -144,7 +121,7 @@ mod tests {
         let server = tokio::spawn(serve(listener));
         let request = Request { method: Method::POST, uri, headers: HeaderMap::new(), body: Some(json!({})) };
         let shape = Shape { users: 3, requests: 40, within: Duration::from_secs(60) };
-        let judge = |status: u16, _: &Bytes| if status == 200 { Ok(()) } else { Err(status.to_string()) };
+        let judge: Judge = Arc::new(|status, _| if status == 200 { Ok(()) } else { Err(status.to_string()) });
         let report = drive(&request, shape, judge).await.unwrap();
         assert_eq!((report.requests, report.errors.get("503")), (40, Some(&10)));
         assert!(report.rps > 0.0 && report.latency_ms.max >= report.latency_ms.p50);

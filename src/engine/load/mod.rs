@@ -4,6 +4,6 @@ pub mod drive;
 pub mod report;
 pub mod request;
 
-pub use drive::{Shape, drive};
+pub use drive::{Judge, Shape, drive};
 pub use report::Report;
 pub use request::Request;
