@@ -11,6 +11,7 @@ mod globals;
 mod init;
 mod instances;
 mod labs;
+mod load;
 mod local;
 mod ls;
 mod outputs;
@@ -56,6 +57,7 @@ enum Command {
     DeployLambda(deploy_lambda::DeployLambdaArgs),
     Sql(sql::SqlArgs),
     Validate(validate::ValidateArgs),
+    Load(load::LoadArgs),
     Doctor(doctor::DoctorArgs),
     Local(local::LocalArgs),
     Completions(completions::CompletionsArgs),
@@ -121,6 +123,7 @@ async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {
         Command::DeployLambda(args) => deploy_lambda::run(args, cx).await,
         Command::Sql(args) => sql::run(args, cx).await,
         Command::Validate(args) => validate::run(args, cx).await,
+        Command::Load(args) => load::run(args, cx).await,
         Command::Doctor(args) => doctor::run(args, cx).await,
         Command::Local(args) => local::run(args, cx).await,
         Command::Completions(args) => completions::run(&args, cx),

@@ -13,7 +13,7 @@ use crate::lab::model::{Action, Check, HttpCheck, RequestBody, SqlCheck};
 use crate::plan::Step;
 use crate::plan::build::{Known, Wanted};
 use crate::sql::data_api::Execute;
-use crate::sql::{DataApi, SqlError};
+use crate::sql::{DataApi, ResultSet, SqlError};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -42,6 +42,12 @@ pub enum CheckError {
     Http(#[from] HttpError),
     #[error("no stack of the lab has the output `{0}`")]
     NoOutput(&'static str),
+    #[error("{0}")]
+    NoRequest(String),
+    #[error("the database does not count `{0}`")]
+    NoCount(String),
+    #[error(transparent)]
+    Sql(SqlError),
 }
 
 /// What checks are run against.
@@ -86,10 +92,8 @@ impl<'a> Endpoint<'a> {
     }
 
     async fn http(&self, check: &HttpCheck) -> Result<Vec<String>, CheckError> {
-        let output = |name: &'static str| self.names.get(name).ok_or(CheckError::NoOutput(name));
-        let base = self.aws.target().api_url(output("ApiId")?, output("ApiStage")?);
         for _ in 0..check.repeat.max(1) {
-            let request = match self.request(check, &base) {
+            let request = match self.request(check) {
                 Ok(request) => request,
                 Err(problem) => return Ok(vec![problem]),
             };
@@ -105,7 +109,10 @@ impl<'a> Endpoint<'a> {
         Ok(Vec::new())
     }
 
-    fn request(&self, check: &HttpCheck, base: &str) -> Result<Request<Full<Bytes>>, String> {
+    /// The request of a check, with its address and the API key. The error says what it lacks.
+    pub fn request(&self, check: &HttpCheck) -> Result<Request<Full<Bytes>>, String> {
+        let output = |name: &'static str| self.names.get(name).ok_or_else(|| CheckError::NoOutput(name).to_string());
+        let base = self.aws.target().api_url(output("ApiId")?, output("ApiStage")?);
         let unknown = |name: String| format!("nothing is called `{name}`, which the check names");
         let path = expand(&check.path, &self.names).map_err(unknown)?;
         let (body, kind) = match &check.body {
@@ -128,18 +135,29 @@ impl<'a> Endpoint<'a> {
     }
 
     async fn sql(&self, check: &SqlCheck) -> Result<Vec<String>, CheckError> {
-        let cluster = self.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.as_str()).unwrap_or_default();
-        let outputs = self.known.outputs.get(cluster).cloned().unwrap_or_default();
-        let address = sql::address(&outputs).map_err(CheckError::NoOutput)?;
-        let database = DataApi::new(self.aws.rdsdata().clone(), address);
-        match database.execute(&check.statement, &[], None).await {
+        match self.query(&check.statement).await {
             Ok(result) => {
                 let rows: Vec<Json> = result.objects().into_iter().map(Json::Object).collect();
                 Ok(compare::rows(check, &rows))
             }
-            Err(SqlError::Aws(error)) => Err(error.into()),
-            Err(error) => Ok(vec![error.to_string()]),
+            Err(CheckError::Sql(error)) => Ok(vec![error.to_string()]),
+            Err(error) => Err(error),
         }
+    }
+
+    /// One statement to the lab's database.
+    ///
+    /// # Errors
+    /// There is no database, no answer, or the statement was refused.
+    pub async fn query(&self, statement: &str) -> Result<ResultSet, CheckError> {
+        let cluster = self.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.as_str()).unwrap_or_default();
+        let outputs = self.known.outputs.get(cluster).cloned().unwrap_or_default();
+        let address = sql::address(&outputs).map_err(CheckError::NoOutput)?;
+        let database = DataApi::new(self.aws.rdsdata().clone(), address);
+        database.execute(statement, &[], None).await.map_err(|error| match error {
+            SqlError::Aws(error) => error.into(),
+            error => CheckError::Sql(error),
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod data;
 pub mod function;
+pub mod load;
 pub mod readiness;
 pub mod sql;
 pub mod stack;
