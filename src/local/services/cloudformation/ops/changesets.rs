@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::local::call::Call;
-use crate::template::Problem;
+use crate::template::{Position, Problem};
 
 use super::super::CloudFormation;
 use super::super::begin::{Terms, check_name};
@@ -284,7 +284,12 @@ impl CloudFormation {
         let found = changes(stack, old.as_deref(), &blueprint, &self.export_values(&stack.scope.region));
         match found {
             Ok(changes) => set.changes = changes.into_iter().map(|change| change.shown).collect(),
-            Err(sentence) => return Ok(failed(set, format!("Template error: {sentence}"))),
+            Err(sentence) => {
+                // A failed set without changes and without failed events reads like one that found nothing to change.
+                let problem = Problem::new(Position::default(), "", sentence.clone());
+                self.record_problems(cell, stack, &set.id, &[problem], &blueprint.parsed.template).await?;
+                return Ok(failed(set, format!("Template error: {sentence}")));
+            }
         }
         if set.changes.is_empty() && !set.creates_stack && !self.differs(stack, &blueprint)? {
             return Ok(failed(set, NO_CHANGES.to_owned()));
@@ -314,12 +319,7 @@ impl CloudFormation {
                     .unwrap_or_default()
                     .to_owned(),
                 kind: template.resources.get(&logical_id).map(|resource| resource.kind.clone()).unwrap_or_default(),
-                reason: Some(format!(
-                    "{} (line {}, column {})",
-                    problem.sentence(),
-                    problem.at.line,
-                    problem.at.column
-                )),
+                reason: Some(placed(problem)),
                 properties: None,
                 client_token: None,
                 operation: Some(operation.clone()),
@@ -384,6 +384,12 @@ impl CloudFormation {
 
 fn failed(set: ChangeSet, reason: String) -> ChangeSet {
     ChangeSet { status: ChangeSetStatus::Failed, execution: ExecutionStatus::Unavailable, reason: Some(reason), ..set }
+}
+
+/// The problem with its place in the template, if it has one.
+fn placed(problem: &Problem) -> String {
+    let Position { line, column } = problem.at;
+    if line == 0 { problem.sentence() } else { format!("{} (line {line}, column {column})", problem.sentence()) }
 }
 
 fn summary(stack: &Stack, set: &ChangeSet) -> Value {

@@ -114,3 +114,18 @@ async fn an_abandoned_review_is_deleted_with_its_stack() {
     let gone = world.refused("DescribeChangeSet", json!({"ChangeSetName": made["Id"]})).await;
     assert!(gone.starts_with("ChangeSetNotFound: ChangeSet ["), "{gone}");
 }
+
+#[tokio::test]
+async fn a_change_set_that_cannot_be_evaluated_fails_with_an_event_that_says_so() {
+    let world = World::new().await;
+    world.create(ONE).await;
+    world.rest("s").await;
+    let importing = "{Resources: {A: {Type: Test::Fake::Thing, Properties: {Of: !ImportValue nowhere}}}}";
+    world.ok("CreateChangeSet", json!({"StackName": "s", "ChangeSetName": "c", "TemplateBody": importing})).await;
+    let set = world.ok("DescribeChangeSet", json!({"StackName": "s", "ChangeSetName": "c"})).await;
+    assert_eq!(set["Status"], "FAILED");
+    assert!(set["StatusReason"].as_str().unwrap().contains("No export named nowhere found"), "{set}");
+    let input = json!({"ChangeSetName": set["ChangeSetId"], "Filters": {"FailedEvents": true}});
+    let events = world.ok("DescribeEvents", input).await;
+    assert_eq!(events["OperationEvents"].as_array().unwrap().len(), 1);
+}
