@@ -9,7 +9,6 @@ use futures_util::stream;
 use s3s::{S3Request, dto};
 
 use super::super::bucket::Bucket;
-use super::super::checksum::Kind;
 use super::super::faults::S3Fault;
 use super::super::objects::{Conditions, content_of, find, open};
 use super::super::record::{Content, Encryption, NULL_VERSION, Version};
@@ -102,13 +101,8 @@ fn describe(bucket: &Bucket, version: &Version, content: &Content, wish: &Wish<'
     let attributes = &content.attributes;
     let header = |name: &str| attributes.headers.get(name).cloned();
     let encryption = attributes.encryption.clone().unwrap_or_default();
-    let whole = wish.slice.range.is_none();
-    let sums = checksum(
-        content
-            .checksum
-            .as_ref()
-            .filter(|held| wish.checksums && (whole || held.kind == Kind::FullObject && wish.part.is_none())),
-    );
+    // The checksum is the whole object's: a client would hold a part of the bytes against it.
+    let sums = checksum(content.checksum.as_ref().filter(|_| wish.checksums && wish.slice.range.is_none()));
     dto::HeadObjectOutput {
         accept_ranges: Some("bytes".into()),
         bucket_key_enabled: encryption.bucket_key.then_some(true),
