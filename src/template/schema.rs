@@ -1,5 +1,6 @@
 //! What each resource type takes: compact tables made from the official CloudFormation schemas by `tools/cfn_schemas.py`.
 
+mod coerce;
 mod properties;
 mod table;
 
@@ -71,6 +72,14 @@ pub fn check(kind: &str, properties: &Node, path: &str) -> Vec<Problem> {
 /// The same check for evaluated properties: the problems' places mean nothing.
 pub fn check_values(kind: &str, properties: &Json, path: &str) -> Vec<Problem> {
     check(kind, &Node::from_json(properties, super::Position::default()), path)
+}
+
+/// Evaluated properties with every scalar as the type takes it: CloudFormation reads `"5"` as 5 where a number is wanted.
+pub fn coerced(kind: &str, properties: &Json) -> Json {
+    match table::of(kind) {
+        Some(table) => table.coerced(&table.schema, properties),
+        None => properties.clone(),
+    }
 }
 
 /// What a change of properties does to a resource.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::local::fault::Fault;
 use crate::local::resource::{Provisioned, ResourceFault, ResourceType};
+use crate::template::schema;
 
 use super::blueprint::Blueprint;
 use super::engine::Run;
@@ -217,7 +218,7 @@ impl Run {
         let provider = self.provider(&attempt.kind)?;
         let cx = self.context(name, &attempt.token);
         let properties = secrets::resolve(&cx.cloud, &cx.scope, &attempt.plan.properties).await?;
-        provider.create(&cx, &properties).await
+        provider.create(&cx, &schema::coerced(&attempt.kind, &properties)).await
     }
 
     /// Changes a resource in place.
@@ -285,6 +286,7 @@ impl Run {
         let before = secrets::resolve(&cx.cloud, &cx.scope, old_properties)
             .await
             .unwrap_or_else(|_| Value::clone(old_properties));
+        let (before, new) = (schema::coerced(&old.kind, &before), schema::coerced(&old.kind, &new));
         provider.update(&cx, &old.physical_id, &before, &new).await
     }
 
