@@ -38,11 +38,14 @@ fn as_taken(types: &str, scalar: &Json) -> Option<Json> {
     match scalar {
         Json::String(text) if !types.contains('s') => {
             let integer = || text.parse::<i64>().ok().filter(|_| types.contains(['i', 'n'])).map(Json::from);
-            let number = || text.parse().ok().filter(|_| types.contains('n')).and_then(Number::from_f64).map(Json::Number);
+            let number =
+                || text.parse().ok().filter(|_| types.contains('n')).and_then(Number::from_f64).map(Json::Number);
             let boolean = || text.to_ascii_lowercase().parse().ok().filter(|_| types.contains('b')).map(Json::Bool);
             integer().or_else(number).or_else(boolean)
         }
-        Json::Number(number) if types.contains('s') && !types.contains(['i', 'n']) => Some(Json::from(number.to_string())),
+        Json::Number(number) if types.contains('s') && !types.contains(['i', 'n']) => {
+            Some(Json::from(number.to_string()))
+        }
         Json::Bool(yes) if types.contains('s') && !types.contains('b') => Some(Json::from(yes.to_string())),
         _ => None,
     }
