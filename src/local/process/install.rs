@@ -119,7 +119,7 @@ pub(super) fn remedies(family: Family) -> Vec<String> {
         let sudo = if is_root() || manager.program == "brew" { "" } else { "sudo " };
         lines.push(format!("{sudo}{} {} {package}", manager.program, manager.arguments.join(" ")));
     }
-    lines.push(format!("or name one you have: export {}=/path/to/server", family.variable()));
+    lines.push(format!("export {}=/path/to/server", family.variable()));
     lines
 }
 
@@ -246,23 +246,23 @@ impl Apt {
     /// A starter for each server: unpacked elsewhere than where it was built for, it must be told where its files are.
     fn write_programs(&self) -> Result<(), InstallError> {
         let root = self.engines.join("root");
-        for (name, path, arguments) in [
-            (
-                "mariadbd",
-                "usr/sbin/mariadbd",
-                "--basedir=\"$r/usr\" --lc-messages-dir=\"$r/usr/share/mysql\" --character-sets-dir=\"$r/usr/share/mysql/charsets\"",
-            ),
-            (
-                "mysqld",
-                "usr/sbin/mysqld",
-                "--basedir=\"$r/usr\" --lc-messages-dir=\"$r/usr/share/mysql\" --character-sets-dir=\"$r/usr/share/mysql/charsets\"",
-            ),
-            ("redis-server", "usr/bin/redis-server", ""),
-            ("valkey-server", "usr/bin/valkey-server", ""),
-        ] {
-            // `exists` follows links: Debian's mysqld is one to mariadbd, made only by the full server package.
-            if root.join(path).exists() && !(name == "mysqld" && root.join("usr/sbin/mariadbd").exists()) {
-                self.write_program(name, path, arguments)?;
+        // `exists` follows links: Debian's mysqld is one to mariadbd, made only by the full server package.
+        let sql = ["mariadbd", "mysqld"].into_iter().find(|name| root.join("usr/sbin").join(name).exists());
+        if let Some(name) = sql {
+            let shares = ["usr/share/mariadb", "usr/share/mysql", "usr/share/mysql-8.4", "usr/share/mysql-8.0"];
+            let share = shares
+                .into_iter()
+                .find(|share| root.join(share).join("charsets").exists())
+                .unwrap_or("usr/share/mysql");
+            let places =
+                [("basedir", "usr"), ("lc-messages-dir", share), ("character-sets-dir", &format!("{share}/charsets"))];
+            let arguments: String = places.iter().map(|(option, path)| format!(" --{option}=\"$r/{path}\"")).collect();
+            self.write_program(name, &format!("usr/sbin/{name}"), &arguments)?;
+        }
+        for name in ["redis-server", "valkey-server"] {
+            let path = format!("usr/bin/{name}");
+            if root.join(&path).exists() {
+                self.write_program(name, &path, "")?;
             }
         }
         Ok(())
@@ -273,7 +273,7 @@ impl Apt {
         let multiarch = format!("{}-linux-gnu", std::env::consts::ARCH);
         let text = format!(
             "#!/bin/sh\n# Made by `labctl --install-engines`.\nr=$(CDPATH= cd -- \"$(dirname -- \"$0\")/../root\" && pwd) || exit 1\n\
-             LD_LIBRARY_PATH=\"$r/usr/lib/{multiarch}:$r/lib/{multiarch}:$r/usr/lib\" exec \"$r/{path}\" \"$@\" {arguments}\n"
+             LD_LIBRARY_PATH=\"$r/usr/lib/{multiarch}:$r/lib/{multiarch}:$r/usr/lib\" exec \"$r/{path}\" \"$@\"{arguments}\n"
         );
         let directory = self.engines.join("bin");
         let file = directory.join(name);

@@ -73,7 +73,7 @@ pub(super) struct Group {
     pub(super) security_groups: Vec<String>,
     pub(super) parameter_group: String,
     pub(super) tls: bool,
-    /// Plain connections are let in beside TLS ones (`TransitEncryptionMode: preferred`).
+    /// Asked for; nothing rests here, as nodes write no file.
     pub(super) at_rest: bool,
     pub(super) automatic_failover: bool,
     pub(super) multi_az: bool,
