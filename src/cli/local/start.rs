@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -180,7 +180,7 @@ async fn spawn(wish: &Wish, ui: &Printer) -> Result<Found, Failure> {
 }
 
 /// Waits for the handshake: its note, its lock and its answer.
-async fn wait(child: &mut Child, wish: &Wish, said: &PathBuf, ui: &Printer) -> Result<Found, Failure> {
+async fn wait(child: &mut Child, wish: &Wish, said: &Path, ui: &Printer) -> Result<Found, Failure> {
     const LONGEST: Duration = Duration::from_secs(180);
     let begun = Instant::now();
     let mut told = Duration::from_secs(10);

@@ -49,6 +49,8 @@ fn listening_inode(line: &str, port: u16) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]

@@ -232,7 +232,6 @@ pub(super) const CATALOGUES: &[Catalogue] = &[
             };
             zones.map(view).collect()
         },
-        ..NONE
     },
     Catalogue {
         operation: "DescribeRegions",
