@@ -137,7 +137,6 @@ fn is_expired(stacks: &BTreeMap<String, ObservedStack>, now: OffsetDateTime) -> 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
 

@@ -89,7 +89,6 @@ pub async fn until<T, E>(
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
     use std::convert::Infallible;

@@ -125,7 +125,6 @@ async fn timed<'a>(step: &'a Step, runner: &impl Runner, events: &Events) -> (&'
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
     use crate::plan::Work;

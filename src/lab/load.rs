@@ -242,7 +242,6 @@ impl Gather<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use std::path::Path;
 

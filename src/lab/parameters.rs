@@ -109,7 +109,6 @@ fn bounded<T: PartialOrd + std::fmt::Display>(value: T, min: Option<T>, max: Opt
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::resolve;
     use crate::lab::validate::manifest;

@@ -276,7 +276,6 @@ fn load(reader: &mut Reader, node: &Node) -> Option<Load> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::manifest;
     use crate::lab::builtin;

@@ -202,7 +202,6 @@ fn session_secret(master: &[u8; 32], access_key_id: &str) -> Secret {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 

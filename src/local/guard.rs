@@ -118,7 +118,6 @@ fn hexadecimal(address: SocketAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 

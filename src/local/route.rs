@@ -115,7 +115,6 @@ pub(super) fn guess(head: &Parts) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
     use crate::local::wire::{model, sigv4};

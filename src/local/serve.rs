@@ -388,7 +388,6 @@ fn is_caller(service: &Arc<dyn Service>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 

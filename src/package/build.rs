@@ -210,7 +210,6 @@ fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Build
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
 

@@ -63,7 +63,6 @@ pub fn requirement(binary: &[u8]) -> Result<Option<Requirement>, object::Error> 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
 

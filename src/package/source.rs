@@ -78,7 +78,6 @@ fn stale_sources(directory: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Res
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
 

@@ -22,7 +22,6 @@ pub fn bootstrap(binary: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use std::io::Read;
 

@@ -367,7 +367,6 @@ fn pseudo(observed: &Observed, stack_name: &str) -> Pseudo {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
     use crate::lab::model::{Manifest, Origin, Stack};

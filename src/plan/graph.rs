@@ -53,7 +53,6 @@ fn cycle(after: &BTreeMap<String, BTreeSet<String>>, done: &BTreeSet<&str>) -> C
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
 

@@ -264,7 +264,6 @@ impl Entry<'_> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use std::sync::Mutex;
 

@@ -208,7 +208,6 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
 

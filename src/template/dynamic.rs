@@ -90,7 +90,6 @@ fn replace_text<E>(text: &str, resolve: &mut dyn FnMut(&DynamicReference) -> Res
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use serde_json::json;
 

@@ -143,7 +143,6 @@ fn number(tree: Tree) -> Result<u32, Stop> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use serde_json::{Value as Json, json};
 

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::{DeletionPolicy, MAX_RESOURCES, ParameterType, Template};
 
 fn problems(text: &str) -> Vec<String> {

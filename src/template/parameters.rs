@@ -106,7 +106,6 @@ fn same(parameter: &Parameter, allowed: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use serde_json::json;
 

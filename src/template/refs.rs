@@ -344,7 +344,6 @@ pub fn refusal(template: &Template) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::{Graph, refusal};
     use crate::template::Template;

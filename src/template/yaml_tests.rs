@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use serde_json::{Value as Json, json};
 

@@ -60,16 +60,16 @@ impl<'a> Screen<'a> {
             let running = Running { title: title.clone(), since: now, said: now, doing: String::new(), bar: None };
             self.running.insert(step.clone(), running);
         }
-        if let Some((step, doing)) = doing(event) {
-            if let Some(running) = self.running.get_mut(step) {
-                running.doing = doing;
-                running.said = if self.bars.is_none() { running.said } else { now };
-            }
+        if let Some((step, doing)) = doing(event)
+            && let Some(running) = self.running.get_mut(step)
+        {
+            running.doing = doing;
+            running.said = if self.bars.is_none() { running.said } else { now };
         }
-        if let Event::StepFinished { step, .. } | Event::StepFailed { step, .. } = event {
-            if let Some(Running { bar: Some(bar), .. }) = self.running.remove(step) {
-                bar.finish_and_clear();
-            }
+        if let Event::StepFinished { step, .. } | Event::StepFailed { step, .. } = event
+            && let Some(Running { bar: Some(bar), .. }) = self.running.remove(step)
+        {
+            bar.finish_and_clear();
         }
         if let Some(text) = line(event, &self.titles, self.theme) {
             self.say(&text);

@@ -217,7 +217,6 @@ async fn within<T>(work: impl Future<Output = Result<T, mysql_async::Error>>) ->
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use super::*;
 

@@ -130,7 +130,6 @@ fn only(fields: &Map<String, Value>, known: &[&str], place: &str) -> Result<(), 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use serde_json::json;
 

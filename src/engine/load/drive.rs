@@ -84,7 +84,6 @@ impl User {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says where by panicking")]
 mod tests {
     use std::convert::Infallible;
 

@@ -131,7 +131,6 @@ pub fn answer(model: &Model, operation: &Operation, reply: Reply, request_id: &s
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use proptest::prelude::{Strategy, any, prop, prop_oneof};
     use proptest::{prop_assert, proptest};

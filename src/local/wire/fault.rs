@@ -128,7 +128,6 @@ fn json_body(model: Option<&Model>, fault: &Fault, exception: Option<Exception>)
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
     use crate::local::wire::model::model;

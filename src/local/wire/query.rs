@@ -127,7 +127,6 @@ pub(super) fn scalar(kind: &Kind, text: &str) -> Result<Value, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use serde_json::json;
 

@@ -261,7 +261,6 @@ fn written(model: &Model, shape: super::model::ShapeId, value: &Value) -> Result
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use serde_json::json;
 

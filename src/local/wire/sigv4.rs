@@ -451,7 +451,6 @@ fn basic(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
     use crate::local::credentials::{Secret, UserKey};

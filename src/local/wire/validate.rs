@@ -255,7 +255,6 @@ fn out_of_bounds(shape: &Shape, length: usize) -> Option<(&'static str, f64)> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use serde_json::json;
 

@@ -145,7 +145,6 @@ pub(super) fn escape(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use serde_json::json;
 

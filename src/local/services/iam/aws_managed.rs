@@ -171,7 +171,6 @@ pub(super) fn all() -> impl Iterator<Item = &'static Policy> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::super::document::{Use, check};
     use super::*;

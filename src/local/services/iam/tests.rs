@@ -1,7 +1,5 @@
 //! IAM and STS through the dispatcher, in memory.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::sync::Arc;
 
 use serde_json::{Value, json};

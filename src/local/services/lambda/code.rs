@@ -154,7 +154,6 @@ fn stays_inside(root: &Path, link: &Path, target: &Path) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use std::io::Write;
 

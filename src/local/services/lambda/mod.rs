@@ -24,7 +24,6 @@ mod queue;
 mod runtime;
 mod state;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 pub use state::Lambda;

@@ -20,7 +20,6 @@ mod pattern;
 mod state;
 mod stream;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 pub use state::Logs;

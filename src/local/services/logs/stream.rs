@@ -190,7 +190,6 @@ pub(super) fn in_directory(directory: &Path) -> io::Result<Vec<Stream>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

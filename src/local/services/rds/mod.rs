@@ -24,7 +24,6 @@ mod parameters;
 pub(crate) mod rewrite;
 mod state;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 pub(crate) mod tests;
 mod versions;
 mod views;

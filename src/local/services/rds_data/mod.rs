@@ -19,7 +19,6 @@ mod parameters;
 mod results;
 mod sessions;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 use sessions::Sessions;

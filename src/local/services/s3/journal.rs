@@ -99,7 +99,6 @@ fn lines<E: Serialize>(entries: &[E]) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 

@@ -30,7 +30,6 @@ mod protocol;
 mod record;
 mod store;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod uploads;
 

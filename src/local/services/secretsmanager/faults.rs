@@ -25,7 +25,6 @@ pub(super) enum SecretFault {
     InvalidNextToken,
     MalformedPolicy,
     PublicPolicy,
-    LimitExceeded(String),
     Disk(String),
 }
 
@@ -75,7 +74,6 @@ impl SecretFault {
                 "PublicPolicyException",
                 "You can't attach a resource policy that allows broad access to the secret while BlockPublicPolicy is on.".into(),
             ),
-            SecretFault::LimitExceeded(message) => ("LimitExceededException", message.clone()),
             SecretFault::Disk(cause) => ("InternalServiceError", cause.clone()),
         }
     }

@@ -19,7 +19,6 @@ mod ops;
 mod password;
 mod state;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 use state::Secrets;

@@ -69,7 +69,6 @@ pub(super) fn random(wish: &Wish) -> Result<String, SecretFault> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 

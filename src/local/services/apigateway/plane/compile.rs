@@ -160,7 +160,6 @@ fn fit(parts: &[Part], path: &[String]) -> Option<BTreeMap<String, String>> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -96,7 +96,6 @@ fn put(response: &mut Response<Bytes>, name: &str, value: &Value) -> Result<(), 
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -542,7 +542,6 @@ fn print(value: &Value) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::parse::TemplateError;
     use super::*;

@@ -239,7 +239,6 @@ pub(crate) async fn get(logs: Arc<Logs>, call: &Call, input: GetLogEvents) -> Re
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -132,7 +132,6 @@ fn keyed(key: &[u8], text: &str) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
     use crate::local::credentials::Secret;

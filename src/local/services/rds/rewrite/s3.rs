@@ -315,7 +315,6 @@ fn syntax(sql: &[u8], at: usize) -> SqlError {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::super::tokens::tokens;
     use super::*;

@@ -56,7 +56,7 @@ pub(super) async fn create(
     let location = format!("/{}", input.bucket);
     let (store, new) = (store.clone(), NewBucket { name: input.bucket, region, configurations });
     blocking(move || store.create_bucket(new)).await?;
-    Ok(dto::CreateBucketOutput { location: Some(location), ..Default::default() })
+    Ok(dto::CreateBucketOutput { location: Some(location) })
 }
 
 pub(super) async fn delete(
@@ -104,7 +104,6 @@ pub(super) async fn list(
             name: Some(bucket.name.clone()),
             creation_date: Some(timestamp(index.created)),
             bucket_region: Some(index.region.clone()),
-            ..Default::default()
         });
     }
     Ok(dto::ListBucketsOutput {

@@ -20,7 +20,7 @@ const UNENCODED: &AsciiSet =
 const MOST: usize = 1000;
 
 /// How names are written in an answer: plainly, or percent-encoded.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Names {
     encoded: bool,
 }
@@ -230,12 +230,6 @@ struct Lines {
     last: Option<(String, Option<String>)>,
     /// Where the next page goes on, if this one is full and more follows.
     next: Option<(String, Option<String>)>,
-}
-
-impl Default for Names {
-    fn default() -> Self {
-        Names { encoded: false }
-    }
 }
 
 impl Lines {
