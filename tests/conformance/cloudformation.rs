@@ -41,6 +41,15 @@ async fn rest(client: &Client, name: &str) -> StackStatus {
     tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap()
 }
 
+/// The CLI names its change sets by the second: two deploys within one would collide, as on AWS.
+async fn next_second() {
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let begun = now();
+    while now() == begun {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_aws_cli_deploys_updates_and_deletes_a_template() {
     let cloud = LocalCloud::start().await;
@@ -67,11 +76,13 @@ async fn the_aws_cli_deploys_updates_and_deletes_a_template() {
         assert!(tags.iter().any(|tag| tag["Key"] == key && tag["Value"] == value), "{key}={value} not in {tags:?}");
     }
 
+    next_second().await;
     let mut same = deploy.to_vec();
     same.push("--no-fail-on-empty-changeset");
     let (success, said, _) = cloud.run("aws", &same, &key).await;
     assert!(success && said.contains("No changes to deploy"), "{said}");
 
+    next_second().await;
     let mut changed = deploy.to_vec();
     changed.extend(["--parameter-overrides", "SubnetCidr=10.1.2.0/24"]);
     let (success, _, said) = cloud.run("aws", &changed, &key).await;

@@ -1,1 +1,3 @@
 //! Whole labs, up, up again and down.
+
+mod superheroes;

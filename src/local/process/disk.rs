@@ -58,7 +58,6 @@ pub fn require(path: &Path, needed: u64) -> Result<(), DiskError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 

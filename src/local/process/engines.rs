@@ -343,7 +343,6 @@ fn at_least(version: &str, (major, minor): (u32, u32)) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use std::os::unix::fs::PermissionsExt;
 

@@ -49,7 +49,6 @@ fn listening_inode(line: &str, port: u16) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 

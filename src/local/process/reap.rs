@@ -124,7 +124,6 @@ impl Stat {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use std::os::unix::process::CommandExt;
     use std::process::Command;

@@ -72,7 +72,6 @@ pub(super) fn is_ipv6(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 

@@ -1,7 +1,5 @@
 //! The service through its dispatcher, in memory.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use serde_json::json;
 
 use super::*;

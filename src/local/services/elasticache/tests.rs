@@ -1,7 +1,5 @@
 //! The service through its dispatcher, with the real engine of this machine.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::time::{Duration, Instant};
 
 use serde_json::json;
