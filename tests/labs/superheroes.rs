@@ -108,7 +108,7 @@ fn superheroes_comes_up_answers_as_the_guide_says_and_goes_without_a_trace() {
         labctl.json(&["sql", "superheroes", "--local", "--output", "json", "-e", "SELECT COUNT(*) AS n FROM heroes"]);
     assert_eq!(count["rows"][0]["n"], 30, "nothing of a refused request is written");
 
-    let (_, said) = labctl.run(&up);
+    let (said, _) = labctl.run(&up);
     assert!(said.contains("nothing to do"), "{said}");
     labctl.run(&["validate", "superheroes", "--local"]);
 
