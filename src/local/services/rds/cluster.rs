@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, watch};
 use tracing::{error, info, warn};
 
 use super::engine::{self, ADMIN, ClusterSecret, First, HEALTH, Layout, TRANSFER_ROLE};
-use super::frontdoor::{Door, native_hash};
+use super::frontdoor::{Door, Plugin};
 use super::rewrite::literal;
 use crate::local::cloud::Cloud;
 use crate::local::process::engines::{Engine, EngineKind};
@@ -157,13 +157,18 @@ impl Cluster {
         self.layout.objects.join(".incoming")
     }
 
-    /// The internal password of a user that IAM vouches for, and the engine's hash of it.
+    pub(crate) fn plugin(&self) -> Plugin {
+        Plugin::of(self.engine.kind)
+    }
+
+    /// The internal password of a user that IAM vouches for.
     pub(crate) fn iam_password(&self, user: &[u8]) -> String {
         self.secret.password("iam", user)
     }
 
-    pub(crate) fn iam_hash(&self, user: &[u8]) -> String {
-        native_hash(&self.iam_password(user))
+    /// What stands for `IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'` in the engine.
+    pub(crate) fn identified_by_iam(&self, user: &[u8]) -> String {
+        self.plugin().identified(&self.plugin().hash(&self.iam_password(user)))
     }
 
     pub(crate) fn health_login(&self) -> (&'static str, String) {
@@ -351,7 +356,7 @@ impl Cluster {
         let role = match active.filter(|_| self.is_mariadb()) {
             None => TRANSFER_ROLE.to_owned(),
             Some(active) => {
-                let role = format!("{TRANSFER_ROLE}_{}", &native_hash(active)[1..13]);
+                let role = format!("{TRANSFER_ROLE}_{}", &Plugin::Native.hash(active)[1..13]);
                 self.administer(&format!("CREATE ROLE IF NOT EXISTS {role}")).await?;
                 self.administer(&format!("GRANT {TRANSFER_ROLE} TO {role}")).await?;
                 self.administer(&format!("GRANT `{}` TO {role}", active.replace('`', "``"))).await?;
@@ -387,9 +392,9 @@ impl Cluster {
         let name = String::from_utf8_lossy(&literal(user)).into_owned();
         let query = format!("SELECT authentication_string, ssl_type FROM mysql.user WHERE User = {name}");
         let rows = self.ask(&query).await?;
-        let hash = self.iam_hash(user);
         let field = |at: usize| rows.iter().filter_map(move |row| row.get(at)?.as_deref());
-        let (iam, tls) = (field(0).any(|proof| proof == hash), field(1).any(|tls| !tls.is_empty()));
+        let hash = std::cell::LazyCell::new(|| self.plugin().hash(&self.iam_password(user)));
+        let (iam, tls) = (field(0).any(|kept| kept == *hash), field(1).any(|tls| !tls.is_empty()));
         Ok(Account { iam, tls })
     }
 }

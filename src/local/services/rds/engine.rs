@@ -168,7 +168,7 @@ impl ClusterSecret {
 fn identified_by(kind: EngineKind, password: &str) -> String {
     let password = String::from_utf8_lossy(&literal(password.as_bytes())).into_owned();
     match kind {
-        EngineKind::MySql => format!("IDENTIFIED WITH mysql_native_password BY {password}"),
+        EngineKind::MySql => format!("IDENTIFIED WITH caching_sha2_password BY {password}"),
         _ => format!("IDENTIFIED BY {password}"),
     }
 }
@@ -429,9 +429,8 @@ pub(super) fn arguments(
             "--collation-server=utf8mb4_0900_ai_ci",
             "--innodb-redo-log-capacity=32M",
             "--mysqlx=OFF",
-            "--loose-mysql-native-password=ON",
-            "--loose-default-authentication-plugin=mysql_native_password",
             "--auto-generate-certs=OFF",
+            "--caching-sha2-password-auto-generate-rsa-keys=OFF",
         ],
         // No ONLY_FULL_GROUP_BY: MariaDB's has no functional dependencies and would refuse what MySQL takes.
         _ => &[

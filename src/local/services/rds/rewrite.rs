@@ -20,8 +20,8 @@ use tokens::{Kind, Token, tokens};
 /// Which engine it is for, and what stands in for IAM's proof of identity.
 pub(crate) struct Rules<'a> {
     pub(crate) mariadb: bool,
-    /// The engine's hash of the internal password of an IAM user.
-    pub(crate) iam_hash: &'a (dyn Fn(&[u8]) -> String + Sync),
+    /// What stands for `IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'` of a user.
+    pub(crate) vouched_for: &'a (dyn Fn(&[u8]) -> String + Sync),
 }
 
 /// What to do with a statement.
@@ -38,7 +38,8 @@ pub(crate) enum Rewritten {
 
 /// Whether the statement may hold something of ours. False for nearly all.
 pub(crate) fn worth_a_look(sql: &[u8], mariadb: bool) -> bool {
-    static AURORA: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i-u)\bs3\b|awsauthenticationplugin"));
+    static AURORA: LazyLock<Regex> =
+        LazyLock::new(|| pattern(r"(?i-u)\bs3\b|awsauthenticationplugin|mysql_native_password"));
     static MARIADB: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
             r"(?i-u)->|\bs3\b|awsauthenticationplugin|_0900_|\brole\b|identified\s+with|(?:index|key)\b[^;(]*\(\s*\(",
@@ -158,8 +159,8 @@ mod tests {
     use super::*;
 
     fn rewritten(sql: &str, mariadb: bool) -> Rewritten {
-        let hash = |user: &[u8]| format!("*{}", String::from_utf8_lossy(user).to_uppercase());
-        rewrite(sql.as_bytes(), &Rules { mariadb, iam_hash: &hash })
+        let vouched_for = |user: &[u8]| format!("IDENTIFIED BY IAM '{}'", String::from_utf8_lossy(user).to_uppercase());
+        rewrite(sql.as_bytes(), &Rules { mariadb, vouched_for: &vouched_for })
     }
 
     fn text(sql: &str, mariadb: bool) -> String {
@@ -227,30 +228,29 @@ mod tests {
     }
 
     #[test]
-    fn an_iam_user_becomes_a_native_user_with_an_internal_password() {
+    fn an_iam_user_becomes_one_with_an_internal_password() {
         let aws = "IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'";
         let cases = [
-            (format!("CREATE USER app {aws}"), "CREATE USER app IDENTIFIED WITH mysql_native_password AS '*APP'"),
+            (format!("CREATE USER app {aws}"), "CREATE USER app IDENTIFIED BY IAM 'APP'"),
             (
                 format!("create user if not exists 'app'@'%' {aws} REQUIRE SSL"),
-                "create user if not exists 'app'@'%' IDENTIFIED WITH mysql_native_password AS '*APP' REQUIRE SSL",
+                "create user if not exists 'app'@'%' IDENTIFIED BY IAM 'APP' REQUIRE SSL",
             ),
             (
                 format!(
                     "ALTER USER `a``b`@localhost {}",
                     aws.replace("AWSAuthenticationPlugin", "'AWSAuthenticationPlugin'")
                 ),
-                "ALTER USER `a``b`@localhost IDENTIFIED WITH mysql_native_password AS '*A`B'",
+                "ALTER USER `a``b`@localhost IDENTIFIED BY IAM 'A`B'",
             ),
             (
                 format!("CREATE USER a {aws}, b@'%' {aws}"),
-                "CREATE USER a IDENTIFIED WITH mysql_native_password AS '*A', b@'%' IDENTIFIED WITH mysql_native_password AS '*B'",
+                "CREATE USER a IDENTIFIED BY IAM 'A', b@'%' IDENTIFIED BY IAM 'B'",
             ),
         ];
         for (sql, expected) in cases {
             assert_eq!(text(&sql, false), expected);
-            let mariadb = expected.replace("WITH mysql_native_password AS", "VIA mysql_native_password USING");
-            assert_eq!(text(&sql, true), mariadb);
+            assert_eq!(text(&sql, true), expected);
         }
         for sql in [
             "CREATE USER app IDENTIFIED WITH AWSAuthenticationPlugin AS 'LDAP'",
@@ -262,10 +262,13 @@ mod tests {
 
     #[test]
     fn mariadb_is_given_mysqls_words_for_passwords_and_roles_in_its_own() {
-        assert_eq!(
-            text("CREATE USER u IDENTIFIED WITH mysql_native_password BY 'x'", true),
-            "CREATE USER u IDENTIFIED BY 'x'"
-        );
+        // MySQL 9 has no mysql_native_password, which is Aurora's default.
+        for mariadb in [true, false] {
+            assert_eq!(
+                text("CREATE USER u IDENTIFIED WITH mysql_native_password BY 'x'", mariadb),
+                "CREATE USER u IDENTIFIED BY 'x'"
+            );
+        }
         assert_eq!(
             text("ALTER USER u IDENTIFIED WITH 'caching_sha2_password' BY 'x'", true),
             "ALTER USER u IDENTIFIED BY 'x'"

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use sha1::{Digest, Sha1};
-
 use super::packet::{Reader, put_integer};
+use super::plugin::Plugin;
 
 /// Capability flags (`mysql/include/mysql_com.h`).
 pub(super) mod flag {
@@ -21,7 +20,6 @@ pub(super) mod flag {
     pub(crate) const QUERY_ATTRIBUTES: u32 = 1 << 27;
 }
 
-pub(super) const NATIVE: &[u8] = b"mysql_native_password";
 pub(super) const CLEAR: &[u8] = b"mysql_clear_password";
 
 /// The collation `utf8mb4_0900_ai_ci`, which MySQL clients name and MariaDB does not know.
@@ -129,7 +127,7 @@ impl Response {
     }
 
     /// A login of our own.
-    pub(super) fn internal(user: &str, auth: Vec<u8>) -> Self {
+    pub(super) fn internal(user: &str, plugin: Plugin, auth: Vec<u8>) -> Self {
         Response {
             flags: flag::PROTOCOL_41 | flag::SECURE_CONNECTION | flag::PLUGIN_AUTH | 1,
             longest: 1 << 24,
@@ -138,14 +136,14 @@ impl Response {
             user: user.as_bytes().to_vec(),
             auth,
             database: None,
-            plugin: Some(NATIVE.to_vec()),
+            plugin: Some(plugin.name().into()),
             rest: Vec::new(),
         }
     }
 
     /// The same session, logging in with another proof.
-    pub(super) fn with_native(&self, auth: Vec<u8>) -> Self {
-        Response { auth, plugin: Some(NATIVE.to_vec()), flags: self.flags | flag::PLUGIN_AUTH, ..self.clone() }
+    pub(super) fn proving(&self, plugin: Plugin, auth: Vec<u8>) -> Self {
+        Response { auth, plugin: Some(plugin.name().into()), flags: self.flags | flag::PLUGIN_AUTH, ..self.clone() }
     }
 
     /// Puts a collation that the engine knows in place of MySQL 8's default.
@@ -200,19 +198,6 @@ impl Response {
             out.extend_from_slice(&self.rest);
         }
     }
-}
-
-/// What `mysql_native_password` sends in proof of `password`: SHA1(password) XOR SHA1(scramble + SHA1(SHA1(password))).
-pub(super) fn native_proof(password: &str, scramble: &[u8]) -> Vec<u8> {
-    let once = Sha1::digest(password.as_bytes());
-    let twice = Sha1::digest(once);
-    let mixed = Sha1::new().chain_update(scramble).chain_update(twice).finalize();
-    once.iter().zip(mixed).map(|(a, b)| a ^ b).collect()
-}
-
-/// How the engine keeps `password` in `mysql.user`: `*` and SHA1(SHA1(password)) in upper-case hexadecimal.
-pub(crate) fn native_hash(password: &str) -> String {
-    format!("*{}", hex::encode_upper(Sha1::digest(Sha1::digest(password.as_bytes()))))
 }
 
 /// The payload that asks a client to prove itself with another plugin.
@@ -273,17 +258,10 @@ mod tests {
 
     #[test]
     fn every_cut_of_a_response_is_read_or_refused_without_a_panic() {
-        let response = Response::internal("joe", vec![1; 20]).over_tls().1;
+        let response = Response::internal("joe", Plugin::Native, vec![1; 20]).over_tls().1;
         for end in 0..response.len() {
             let _ = Response::decode(&response[..end]);
             let _ = Greeting::decode(response[..end].to_vec());
         }
-    }
-
-    #[test]
-    fn the_native_proof_and_hash_are_those_of_the_engine() {
-        // `SELECT PASSWORD('p')` of MariaDB 10.11.
-        assert_eq!(native_hash("p"), "*7B9EBEED26AA52ED10C0F549FA863F13C39E0209");
-        assert_eq!(native_proof("p", b"abcdefghijklmnopqrst").len(), 20);
     }
 }

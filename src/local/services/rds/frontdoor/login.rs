@@ -8,8 +8,9 @@ use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsConnector;
 
 use super::door::{Stream, client_config};
-use super::handshake::{NATIVE, Response, native_proof, switch_to};
+use super::handshake::{Response, switch_to};
 use super::packet::{self, Reader};
+use super::plugin::Plugin;
 
 /// The largest packet of a login; tokens are about 1 KB, connection attributes at most 64 KB.
 pub(super) const LONGEST_LOGIN: usize = 256 * 1024;
@@ -63,13 +64,16 @@ impl Engine {
                 Some(0x00 | 0xff) => return Ok(payload),
                 Some(0xfe) => {
                     let mut reader = Reader(&payload[1..]);
-                    let plugin = reader.zero_ended();
-                    if plugin != NATIVE {
+                    let Some(plugin) = Plugin::named(reader.zero_ended()) else {
                         return Err(io::Error::other("the engine keeps an internal user under another plugin"));
-                    }
+                    };
                     let scramble = reader.0.strip_suffix(&[0]).unwrap_or(reader.0);
-                    self.send(&native_proof(password, scramble)).await?;
+                    self.send(&plugin.proof(password, scramble)).await?;
                 }
+                // caching_sha2_password: the proof was enough, or the engine has no fast way to check it yet and asks for the
+                // password itself, which TLS or the private socket keeps private.
+                Some(0x01) if payload == [1, 3] => {}
+                Some(0x01) if payload == [1, 4] => self.send(&[password.as_bytes(), &[0]].concat()).await?,
                 _ => return Err(io::Error::other("an answer to a login that is none")),
             }
         }

@@ -6,6 +6,7 @@ mod door;
 mod handshake;
 mod login;
 mod packet;
+mod plugin;
 mod probe;
 mod relay;
 mod session;
@@ -13,6 +14,6 @@ mod token;
 mod transfer;
 
 pub(crate) use door::Door;
-pub(crate) use handshake::native_hash;
 pub(crate) use packet::SqlError;
+pub(crate) use plugin::Plugin;
 pub(crate) use probe::probe;

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use tokio::net::TcpStream;
 
-use super::handshake::{Greeting, Response, native_proof};
+use super::handshake::{Greeting, Response};
 use super::login::{Engine, LONGEST_LOGIN};
 use super::packet;
 use crate::local::services::rds::cluster::Cluster;
@@ -21,8 +21,9 @@ pub(crate) async fn probe(cluster: &Cluster) -> io::Result<()> {
         return Err(io::Error::other(packet::error_message(&payload)));
     }
     let greeting = Greeting::decode(payload)?;
+    let plugin = cluster.plugin();
     let (user, password) = cluster.health_login();
-    let response = Response::internal(user, native_proof(&password, &greeting.scramble));
+    let response = Response::internal(user, plugin, plugin.proof(&password, &greeting.scramble));
     let door = Engine { stream: Box::new(stream), sequence };
     let mut door = door.answer(&response, Some(&cluster.cloud.authority.certificate_file())).await?;
     let answer = door.prove(&password).await?;

@@ -254,8 +254,8 @@ fn inspect(raw: &mut Vec<u8>, command: u8, shared: &Shared) -> Option<Rewritten>
         return None;
     }
     let cluster = shared.cluster.clone();
-    let hash = move |user: &[u8]| cluster.iam_hash(user);
-    let changed = match rewrite(text, &Rules { mariadb, iam_hash: &hash }) {
+    let vouched_for = move |user: &[u8]| cluster.identified_by_iam(user);
+    let changed = match rewrite(text, &Rules { mariadb, vouched_for: &vouched_for }) {
         Rewritten::AsIs => return None,
         Rewritten::Changed(changed) => changed,
         Rewritten::AllRoles => {

@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use tracing::info;
 
 use super::door::{Door, Stream, Via};
-use super::handshake::{CLEAR, Greeting, Response, asks_for_tls, flag, native_proof};
+use super::handshake::{CLEAR, Greeting, Response, asks_for_tls, flag};
 use super::login::{Engine, LONGEST_LOGIN, ask_for};
 use super::packet::{self, SqlError};
 use super::relay::Relay;
@@ -147,7 +147,8 @@ async fn admit(
             return Ok(Err(denied(&response.user)));
         }
         let password = cluster.iam_password(&response.user);
-        let own = response.with_native(native_proof(&password, &greeting.scramble));
+        let plugin = cluster.plugin();
+        let own = response.proving(plugin, plugin.proof(&password, &greeting.scramble));
         let mut engine = engine.answer(&own, authority).await?;
         let answer = engine.prove(&password).await?;
         return finish(client, engine, answer).await;
@@ -159,6 +160,11 @@ async fn admit(
             Some(0x00 | 0xff) => return finish(client, engine, payload).await,
             // caching_sha2_password: the password is known already, the engine goes on speaking.
             Some(0x01) if payload == [1, 3] => client.reply(&payload).await?,
+            // It wants the password itself. Without TLS a client would send it by the engine's RSA key, which it does not have.
+            Some(0x01) if payload == [1, 4] && !client.secure => {
+                let message = "Authentication plugin 'caching_sha2_password' reported error: Authentication requires secure connection.";
+                return Ok(Err(SqlError::new(1045, "28000", message).encode()));
+            }
             _ => {
                 client.reply(&payload).await?;
                 let proof = client.receive().await?;

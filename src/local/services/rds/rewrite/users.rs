@@ -27,17 +27,14 @@ pub(super) fn edit(statement: &[Token<'_>], rules: &Rules<'_>, edits: &mut Edits
                 }
                 _ => return Err(unsupported("AWSAuthenticationPlugin without AS 'RDS'")),
             };
-            let hash = (rules.iam_hash)(&user);
-            let text = if rules.mariadb {
-                format!("IDENTIFIED VIA mysql_native_password USING '{hash}'")
-            } else {
-                format!("IDENTIFIED WITH mysql_native_password AS '{hash}'")
+            edits.replace(identified.start, end, (rules.vouched_for)(&user));
+        } else if with.is("WITH") {
+            // `IDENTIFIED WITH plugin BY 'password'`: the engine keeps it under its own default plugin where it lacks that one.
+            let absent: &[&str] = match rules.mariadb {
+                true => &["mysql_native_password", "caching_sha2_password"],
+                false => &["mysql_native_password"],
             };
-            edits.replace(identified.start, end, text);
-        } else if rules.mariadb && with.is("WITH") {
-            // MySQL's `IDENTIFIED WITH plugin BY 'password'`: MariaDB keeps every password under its own default plugin.
-            let known = ["mysql_native_password", "caching_sha2_password"];
-            let known = known.iter().any(|name| plugin_name.eq_ignore_ascii_case(name.as_bytes()));
+            let known = absent.iter().any(|name| plugin_name.eq_ignore_ascii_case(name.as_bytes()));
             if known && statement.get(at + 3).is_some_and(|token| token.is("BY")) {
                 edits.replace(with.start, plugin.end(), "");
                 // The blank after the plugin's name stays; the one before goes.
