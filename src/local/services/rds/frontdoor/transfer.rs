@@ -183,9 +183,13 @@ impl Session<'_> {
 
     /// Gives the session the role that may use S3's files, if it has `role`.
     async fn borrow_files(&mut self, role: &str, privilege: &str, all: bool) -> Result<Loan, Stop> {
+        // MySQL does not list the roles of an enabled role as enabled, though they are in effect.
         let query = format!(
             "SELECT CURRENT_USER(), CURRENT_ROLE(), \
-             (SELECT COUNT(*) FROM information_schema.ENABLED_ROLES WHERE ROLE_NAME = '{role}'), \
+             (WITH RECURSIVE held (name) AS (\
+             SELECT ROLE_NAME FROM information_schema.ENABLED_ROLES UNION \
+             SELECT further.ROLE_NAME FROM information_schema.APPLICABLE_ROLES AS further JOIN held ON further.GRANTEE = held.name) \
+             SELECT COUNT(*) FROM held WHERE name = '{role}'), \
              (SELECT COUNT(*) FROM information_schema.APPLICABLE_ROLES WHERE ROLE_NAME = '{role}')"
         );
         let facts = self.row(&query).await?;
