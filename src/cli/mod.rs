@@ -148,7 +148,7 @@ mod tests {
     fn global_flags_may_stand_before_or_after_the_command() {
         for args in [["labctl", "--env", "ci", "ls"], ["labctl", "ls", "--env", "ci"]] {
             let cli = Cli::try_parse_from(args).expect("parsed");
-            assert_eq!(cli.globals.env, "ci");
+            assert_eq!(cli.globals.env(), "ci");
             assert!(matches!(cli.command, Command::Ls(_)));
         }
     }

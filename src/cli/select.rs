@@ -4,6 +4,7 @@ use super::context::Context;
 use crate::error::Failure;
 use crate::lab::{self, Lab, LoadError};
 use crate::plan::Instance;
+use crate::ui::words;
 use std::path::Path;
 
 /// The lab a command is about.
@@ -35,19 +36,19 @@ impl LabArg {
             Some(name) if !is_path(name) => name.clone(),
             _ => self.load()?.manifest.lab,
         };
-        Ok(Instance::new(name, &cx.globals.env))
+        Ok(Instance::new(name, cx.globals.env()))
     }
 
     /// The argument as it has to be typed again, with a space before it.
     pub(crate) fn typed(&self) -> String {
-        self.lab.as_ref().map(|lab| format!(" {lab}")).unwrap_or_default()
+        self.lab.as_ref().map(|lab| format!(" {}", words::shell_word(lab))).unwrap_or_default()
     }
 }
 
 impl SetArgs {
     /// The flags as they have to be typed again, each with a space before it.
     pub(crate) fn typed(&self) -> String {
-        self.set.iter().map(|pair| format!(" --set {pair}")).collect()
+        self.set.iter().map(|pair| format!(" --set {}", words::shell_word(pair))).collect()
     }
 }
 
