@@ -54,7 +54,9 @@ fn collect(dir: &'static Dir<'static>, top: &str, found: &mut Vec<(String, &'sta
 
 #[cfg(test)]
 mod tests {
-    use super::{file, folder, labs};
+    use std::collections::BTreeSet;
+
+    use super::{file, folder, folders, labs};
 
     #[test]
     fn the_labs_and_their_files_are_there() {
@@ -67,5 +69,27 @@ mod tests {
         );
         assert!(folder("lambdas/superheroes").iter().any(|(path, _)| path == "lambdas/superheroes/Cargo.toml"));
         assert!(folder("nothing").is_empty() && folder("sql/nothing").is_empty());
+    }
+
+    /// The packages of a lock file: name, version, checksum.
+    fn locked(text: &str) -> BTreeSet<[&str; 3]> {
+        let packages = text.split("[[package]]").skip(1).map(|package| {
+            ["name", "version", "checksum"].map(|key| {
+                let line = package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+                line.unwrap_or_default().trim_matches('"')
+            })
+        });
+        packages.collect()
+    }
+
+    #[test]
+    fn every_functions_dependencies_are_locked_at_the_versions_of_the_workspace() {
+        let workspace = include_str!("../../Cargo.lock");
+        for crate_name in folders("lambdas").filter_map(|dir| dir.path().to_str()) {
+            let lock = file(&format!("lambdas/{crate_name}/Cargo.lock")).expect("a lock file");
+            let lock = std::str::from_utf8(lock).unwrap();
+            let other: Vec<_> = locked(lock).difference(&locked(workspace)).copied().collect();
+            assert!(other.is_empty() && locked(lock).len() > 10, "run tools/lock_functions: {other:?}");
+        }
     }
 }
