@@ -548,6 +548,28 @@ stacks: [network, second, third]
     }
 
     #[test]
+    fn what_cannot_be_evaluated_is_a_change_and_has_no_price() {
+        let broken = "
+Parameters:
+  LabName: { Type: String }
+Resources:
+  Vpc: { Type: AWS::EC2::VPC, Properties: { CidrBlock: !Select [2, [a, b]] } }
+  Address: { Type: AWS::EC2::EIP, Properties: { Domain: !Select [2, [a, b]] } }
+Outputs:
+  VpcId: { Value: !Ref Vpc }
+";
+        let mut wanted = wanted("x");
+        let network = wanted.lab.stacks.iter_mut().find(|stack| stack.name == "network").expect("there");
+        network.template = Template::parse(broken).expect("a template");
+        let mut observed = deployed("x");
+        observed.stacks.get_mut("network").expect("there").template = broken.to_owned();
+        let plan = wanted.plan(&observed);
+        let vpc = &plan.stacks[0].resources[0];
+        assert_eq!((vpc.resource.as_str(), vpc.action, vpc.may_replace), ("Vpc", Action::Change, true));
+        assert_eq!(plan.cost.unpriced, ["network/Address"]);
+    }
+
+    #[test]
     fn a_stack_that_the_lab_no_longer_has_is_removed_after_the_others() {
         let mut observed = deployed("x");
         let old = there("old", STORE, &[("VpcId", "vpc-1"), ("Keep", "z")], &[]);
