@@ -112,7 +112,7 @@ pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) 
 async fn turn(directory: &Path) -> Result<std::fs::File, BuildError> {
     let path = directory.with_extension("lock");
     let failed = io_error("lock", &path);
-    let lock = move || {
+    let lock = move || -> io::Result<std::fs::File> {
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
         let file = std::fs::File::create(&path)?;
         file.lock()?;
