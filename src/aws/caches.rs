@@ -12,4 +12,16 @@ impl Aws {
             answer => Ok(answer?.replication_groups().first().and_then(|group| group.status()).map(str::to_owned)),
         }
     }
+
+    /// Replication groups whose identifiers begin with `prefix`.
+    pub async fn caches(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.elasticache().describe_replication_groups().into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of("elasticache:DescribeReplicationGroups"))?;
+            let names = page.replication_groups().iter().filter_map(|group| group.replication_group_id());
+            found.extend(names.filter(|name| name.starts_with(prefix)).map(str::to_owned));
+        }
+        Ok(found)
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::clients::Aws;
 use super::fault::AwsError;
-use aws_sdk_lambda::types::{Architecture, LastUpdateStatus, State};
+use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
 /// How far a function is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +13,6 @@ pub struct FunctionState {
     pub failure: Option<String>,
     /// What it waits for.
     pub waits: String,
-    /// SHA-256 of its package, base64.
-    pub code_sha256: String,
 }
 
 impl Aws {
@@ -34,21 +32,7 @@ impl Aws {
             ready: !failed && !pending,
             failure: failed.then(|| why.clone()),
             waits: if why.is_empty() { format!("function {name} is being set up") } else { why },
-            code_sha256: answer.code_sha256().unwrap_or_default().to_owned(),
         }))
-    }
-
-    /// Gives a function the package under `key`.
-    pub async fn update_function(
-        &self,
-        name: &str,
-        bucket: &str,
-        key: &str,
-        architecture: &str,
-    ) -> Result<(), AwsError> {
-        let request = self.lambda().update_function_code().function_name(name).s3_bucket(bucket).s3_key(key);
-        let request = request.architectures(Architecture::from(architecture));
-        request.send().await.map(drop).map_err(AwsError::of("lambda:UpdateFunctionCode"))
     }
 
     /// Calls a function and waits. The inner error is what the function itself failed with.

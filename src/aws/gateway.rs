@@ -2,6 +2,7 @@
 
 use super::clients::Aws;
 use super::fault::AwsError;
+use std::collections::HashMap;
 use std::fmt;
 
 /// An API key's value. Its debug form shows nothing of it.
@@ -29,4 +30,32 @@ impl Aws {
         let value = answer.value().ok_or(AwsError::Incomplete { operation: OPERATION, missing: "value" })?;
         Ok(ApiKey(value.to_owned()))
     }
+
+    /// The identifiers of REST APIs that carry all of these tags.
+    pub async fn rest_apis(&self, tags: &[(&str, &str)]) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.apigateway().get_rest_apis().into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of("apigateway:GetRestApis"))?;
+            let ours = page.items().iter().filter(|api| has(api.tags(), tags));
+            found.extend(ours.filter_map(|api| api.id().map(str::to_owned)));
+        }
+        Ok(found)
+    }
+
+    /// The identifiers of API keys that carry all of these tags.
+    pub async fn api_keys(&self, tags: &[(&str, &str)]) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.apigateway().get_api_keys().into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of("apigateway:GetApiKeys"))?;
+            let ours = page.items().iter().filter(|key| has(key.tags(), tags));
+            found.extend(ours.filter_map(|key| key.id().map(str::to_owned)));
+        }
+        Ok(found)
+    }
+}
+
+fn has(held: Option<&HashMap<String, String>>, tags: &[(&str, &str)]) -> bool {
+    tags.iter().all(|(tag, value)| held.and_then(|held| held.get(*tag)).map(String::as_str) == Some(*value))
 }

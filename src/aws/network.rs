@@ -45,10 +45,19 @@ impl Aws {
 
     /// VPCs that carry all of these tags.
     pub async fn vpcs(&self, tags: &[(&str, &str)]) -> Result<Vec<String>, AwsError> {
-        let filters =
-            tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(*value).build());
-        let sent = self.ec2().describe_vpcs().set_filters(Some(filters.collect())).send().await;
+        let sent = self.ec2().describe_vpcs().set_filters(Some(with(tags))).send().await;
         let answer = sent.map_err(AwsError::of("ec2:DescribeVpcs"))?;
         Ok(answer.vpcs().iter().filter_map(|vpc| vpc.vpc_id().map(str::to_owned)).collect())
     }
+
+    /// Security groups that carry all of these tags.
+    pub async fn security_groups(&self, tags: &[(&str, &str)]) -> Result<Vec<String>, AwsError> {
+        let sent = self.ec2().describe_security_groups().set_filters(Some(with(tags))).send().await;
+        let answer = sent.map_err(AwsError::of("ec2:DescribeSecurityGroups"))?;
+        Ok(answer.security_groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect())
+    }
+}
+
+fn with(tags: &[(&str, &str)]) -> Vec<Filter> {
+    tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(*value).build()).collect()
 }

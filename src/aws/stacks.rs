@@ -74,8 +74,8 @@ pub enum Template<'a> {
 pub enum ChangeSetState {
     Pending,
     Ready,
-    /// CloudFormation found nothing to change; in its own words.
-    Nothing {
+    /// It failed and has no changes, in CloudFormation's words: there was nothing to change, or something else stopped it.
+    NoChanges {
         reason: String,
     },
     Failed {
@@ -172,14 +172,7 @@ impl Aws {
         let reason = answer.status_reason().unwrap_or_default().to_owned();
         Ok(match answer.status().map(|status| status.as_str().to_owned()).as_deref() {
             Some("CREATE_COMPLETE") => ChangeSetState::Ready,
-            // A change set without changes is a failed one; only the events tell it from one that was refused.
-            Some("FAILED") if answer.changes().is_empty() && self.change_set_refusals(arn).await?.is_empty() => {
-                ChangeSetState::Nothing { reason }
-            }
-            Some("FAILED") => {
-                let refusals = self.change_set_refusals(arn).await?;
-                ChangeSetState::Failed { reason: if refusals.is_empty() { reason } else { refusals.join("; ") } }
-            }
+            Some("FAILED") => failed(reason, !answer.changes().is_empty(), &self.change_set_refusals(arn).await?),
             _ => ChangeSetState::Pending,
         })
     }
@@ -260,6 +253,16 @@ impl Aws {
     }
 }
 
+/// A change set without changes is a failed one, and so is one that could not be made; only what CloudFormation says of the
+/// resources tells the second, and it does not always say something.
+fn failed(reason: String, changes: bool, refusals: &[String]) -> ChangeSetState {
+    match (changes, refusals) {
+        (false, []) => ChangeSetState::NoChanges { reason },
+        (true, []) => ChangeSetState::Failed { reason },
+        (_, refusals) => ChangeSetState::Failed { reason: refusals.join("; ") },
+    }
+}
+
 /// Express mode's own default for rollback is documented both ways: it is always said.
 fn deployment(express: bool) -> DeploymentConfig {
     let mode = if express { DeploymentConfigMode::Express } else { DeploymentConfigMode::Standard };
@@ -276,5 +279,22 @@ fn event_of(event: &aws_sdk_cloudformation::types::StackEvent) -> StackEvent {
         status: event.resource_status().map(|status| status.as_str().to_owned()).unwrap_or_default(),
         reason: event.resource_status_reason().map(str::to_owned),
         at: event.timestamp().map(aws_smithy_types::DateTime::as_secs_f64).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_change_set_has_no_changes_or_a_reason() {
+        let refusals = ["Bucket: the name is taken".to_owned()];
+        let why = |reason: &str| reason.to_owned();
+        assert_eq!(failed(why("no changes"), false, &[]), ChangeSetState::NoChanges { reason: why("no changes") });
+        assert_eq!(failed(why("limit"), true, &[]), ChangeSetState::Failed { reason: why("limit") });
+        for changes in [true, false] {
+            let refused = ChangeSetState::Failed { reason: refusals[0].clone() };
+            assert_eq!(failed(why("validation failed"), changes, &refusals), refused);
+        }
     }
 }

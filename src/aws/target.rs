@@ -3,6 +3,7 @@
 use aws_config::SdkConfig;
 use serde::Serialize;
 use std::fmt;
+use std::process::Stdio;
 
 /// Where a lab runs. Filled by an AWS profile (`config.rs`) or by whoever else offers an AWS endpoint; nothing asks which.
 #[derive(Clone, Debug)]
@@ -151,7 +152,8 @@ impl Glibc {
 
     /// This machine's own, if it has one.
     pub async fn of_host() -> Option<Glibc> {
-        let said = tokio::process::Command::new("getconf").arg("GNU_LIBC_VERSION").output().await.ok()?;
+        let mut command = tokio::process::Command::new("getconf");
+        let said = command.arg("GNU_LIBC_VERSION").stdin(Stdio::null()).output().await.ok()?;
         Glibc::parse(std::str::from_utf8(&said.stdout).ok()?)
     }
 

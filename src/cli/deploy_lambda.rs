@@ -1,8 +1,7 @@
 //! `labctl deploy-lambda`.
 
 use super::context::Context;
-use super::deployed::deployed_values;
-use super::instances;
+use super::deployed::Deployed;
 use super::prepare::{Prepared, Request};
 use super::select::{LabArg, SetArgs};
 use super::up::execute;
@@ -11,7 +10,7 @@ use crate::engine::sources;
 use crate::error::Failure;
 use crate::lab::Lab;
 use crate::package::Source;
-use crate::plan::{Action, Instance, Plan, Wiring, Work};
+use crate::plan::{Plan, Wiring, Work};
 use crate::template::problem::nearest;
 use crate::ui::{Answer, Format, Theme, words};
 use serde::Serialize;
@@ -60,11 +59,12 @@ pub(crate) async fn run(args: DeployLambdaArgs, cx: &Context) -> Result<(), Fail
     }
     let lab = args.lab.load()?;
     let functions = functions(&lab, &args.functions)?;
+    // What is edited while the first one is built is deployed after it.
+    let mut seen = sources_of(&lab, &functions);
     deploy(cx, &args.lab, &functions).await?;
     if !args.watch {
         return Ok(());
     }
-    let mut seen = sources_of(&lab, &functions);
     cx.ui.note("watching the sources; Ctrl-C ends it");
     loop {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -81,11 +81,16 @@ pub(crate) async fn run(args: DeployLambdaArgs, cx: &Context) -> Result<(), Fail
 
 async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>) -> Result<(), Failure> {
     let start = Instant::now();
-    let set = SetArgs { set: deployed_set(cx, lab).await? };
-    let request = Request { lab, set: &set, command: "deploy-lambda", express: true, expires: None };
+    // The parameters stay as they were deployed.
+    let deployed = Deployed::of(cx, lab).await?.wanted.values;
+    let set = SetArgs { set: deployed.into_iter().map(|(name, value)| format!("{name}={value}")).collect() };
+    let named: String = functions.iter().map(|function| format!(" {function}")).collect();
+    // A function can only be named after the lab.
+    let again = format!("deploy-lambda{}{}", lab.typed(), if lab.lab.is_some() { named } else { String::new() });
+    let request = Request { lab, set: &set, again, express: true, expires: None };
     let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
     let mut plan = prepared.plan();
-    keep_the_rest(&mut plan, &prepared.wanted.wiring, functions);
+    keep_to_functions(&mut plan, &prepared.wanted.wiring, functions);
     execute(cx, &prepared, &plan).await?;
     cx.ui.answer(&DeployAnswer {
         lab: prepared.wanted.instance.lab.clone(),
@@ -96,17 +101,6 @@ async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>) -> Res
         took_seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
     });
     Ok(())
-}
-
-/// The parameters as they were deployed, in the form of `--set`.
-async fn deployed_set(cx: &Context, lab: &LabArg) -> Result<Vec<String>, Failure> {
-    let lab = lab.load()?;
-    let wiring = Wiring::of(&lab).map_err(|problems| {
-        Failure::usage(format!("cannot wire lab `{}`", lab.manifest.lab)).with_problems(problems)
-    })?;
-    let aws = cx.aws(Need::Visit).await?;
-    let stacks = instances::there(&aws, &Instance::new(&lab.manifest.lab, &cx.globals.env)).await?;
-    Ok(deployed_values(&lab, &wiring, &stacks).into_iter().map(|(name, value)| format!("{name}={value}")).collect())
 }
 
 fn functions(lab: &Lab, named: &[String]) -> Result<BTreeSet<String>, Failure> {
@@ -130,17 +124,12 @@ fn functions(lab: &Lab, named: &[String]) -> Result<BTreeSet<String>, Failure> {
 }
 
 /// Only the functions and the stacks that take their packages are worked on.
-fn keep_the_rest(plan: &mut Plan, wiring: &Wiring, functions: &BTreeSet<String>) {
-    for step in &mut plan.steps {
-        let wanted = match &step.work {
-            Work::BuildFunction { function } | Work::UploadFunction { function } => functions.contains(function),
-            Work::DeployStack { stack } => wiring.functions(stack).iter().any(|function| functions.contains(function)),
-            Work::DeleteStack { .. } | Work::UploadData { .. } | Work::LoadSql { .. } | Work::RunChecks { .. } => false,
-        };
-        if !wanted {
-            step.action = Action::Keep;
-        }
-    }
+fn keep_to_functions(plan: &mut Plan, wiring: &Wiring, functions: &BTreeSet<String>) {
+    plan.keep_to(|work| match work {
+        Work::BuildFunction { function } | Work::UploadFunction { function } => functions.contains(function),
+        Work::DeployStack { stack } => wiring.functions(stack).iter().any(|function| functions.contains(function)),
+        Work::DeleteStack { .. } | Work::UploadData { .. } | Work::LoadSql { .. } | Work::RunChecks { .. } => false,
+    });
 }
 
 fn sources_of(lab: &Lab, functions: &BTreeSet<String>) -> Vec<Option<Source>> {

@@ -25,7 +25,7 @@ impl Deployed {
             Failure::usage(format!("cannot wire lab `{}`", lab.manifest.lab)).with_problems(problems)
         })?;
         let aws = cx.aws(Need::Visit).await?;
-        let instance = Instance::new(&lab.manifest.lab, &cx.globals.env);
+        let instance = Instance::new(&lab.manifest.lab, cx.globals.env());
         let stacks = instances::there(&aws, &instance).await?;
         let values = deployed_values(&lab, &wiring, &stacks);
         let architecture = aws.target().architecture.lambda_name().to_owned();
@@ -37,11 +37,7 @@ impl Deployed {
 }
 
 /// What the lab's parameters were when it was deployed: the stacks know. A new parameter has its default.
-pub(crate) fn deployed_values(
-    lab: &Lab,
-    wiring: &Wiring,
-    stacks: &BTreeMap<String, ObservedStack>,
-) -> IndexMap<String, String> {
+fn deployed_values(lab: &Lab, wiring: &Wiring, stacks: &BTreeMap<String, ObservedStack>) -> IndexMap<String, String> {
     let deployed = |name: &String| {
         let takers = wiring.stacks.iter().filter(|(_, sources)| sources.get(name) == Some(&Source::Lab));
         takers.filter_map(|(stack, _)| stacks.get(stack)?.parameters.get(name)).next().cloned()

@@ -78,7 +78,8 @@ fn report(cx: &Context, target: String, findings: Vec<Finding>) -> Result<(), Fa
     }
 }
 
-/// Whether the services that labs use answer to these credentials. Reading is tried, nothing is changed.
+/// Whether the services that labs use answer to these credentials. Reading is tried, nothing is changed. The Data API is not
+/// asked: it answers of a cluster only, and here is none.
 async fn permissions(aws: &Aws) -> Vec<Finding> {
     let caller = aws.caller().await;
     let mut findings = vec![match &caller {
@@ -90,7 +91,7 @@ async fn permissions(aws: &Aws) -> Vec<Finding> {
     }
     let nobody = "labctl-doctor";
     let tags = [("labctl:lab", nobody)];
-    let (stacks, buckets, functions, clusters, caches, networks, roles, logs) = tokio::join!(
+    let (stacks, buckets, functions, clusters, caches, networks, roles, logs, apis, secrets) = tokio::join!(
         aws.stacks(),
         aws.buckets(nobody),
         aws.functions(nobody),
@@ -99,6 +100,8 @@ async fn permissions(aws: &Aws) -> Vec<Finding> {
         aws.vpcs(&tags),
         aws.roles(nobody),
         aws.log_groups(nobody),
+        aws.rest_apis(&tags),
+        aws.secrets_with(&tags),
     );
     let answers = [
         ("CloudFormation", stacks.err()),
@@ -109,6 +112,8 @@ async fn permissions(aws: &Aws) -> Vec<Finding> {
         ("EC2", networks.err()),
         ("IAM", roles.err()),
         ("CloudWatch Logs", logs.err()),
+        ("API Gateway", apis.err()),
+        ("Secrets Manager", secrets.err()),
     ];
     findings.extend(answers.into_iter().map(|(service, error)| match error {
         None => Finding::fine(service, "answers"),

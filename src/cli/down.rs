@@ -25,10 +25,10 @@ use time::format_description::well_known::Rfc3339;
 pub(crate) struct DownArgs {
     #[command(flatten)]
     lab: LabArg,
-    /// Take down every lab that labctl deployed here
+    /// Take down every lab that labctl deployed here; with --env, only those of that name
     #[arg(long, conflicts_with = "lab")]
     all: bool,
-    /// Take down the labs whose time is over (see `up --ttl`)
+    /// Take down the labs whose time is over (see `up --ttl`); with --env, only those of that name
     #[arg(long, conflicts_with_all = ["lab", "all"])]
     expired: bool,
     /// Let CloudFormation wait until every resource has settled
@@ -74,11 +74,11 @@ pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
     let wanted = if args.all || args.expired { None } else { Some(args.lab.instance(cx)?) };
     let aws = cx.aws(Need::Visit).await?;
     let mut found = instances::all(&aws).await?;
-    match &wanted {
-        Some(instance) => found.retain(|other, _| other == instance),
-        None if args.expired => found.retain(|_, stacks| is_expired(stacks, OffsetDateTime::now_utc())),
-        None => {}
-    }
+    let now = OffsetDateTime::now_utc();
+    found.retain(|other, stacks| match &wanted {
+        Some(instance) => other == instance,
+        None => is_of(other, cx.globals.env.as_deref()) && (!args.expired || is_expired(stacks, now)),
+    });
     if !found.is_empty() {
         let losses: Vec<String> = found.iter().map(|(instance, stacks)| loss(instance, stacks)).collect();
         confirm(cx, "take down what is listed", &losses)?;
@@ -130,10 +130,16 @@ fn loss(instance: &Instance, stacks: &BTreeMap<String, ObservedStack>) -> String
     format!("- {instance}: {}", names.join(", "))
 }
 
-/// A date that cannot be read does not expire.
+/// Whoever names an environment means no other.
+fn is_of(instance: &Instance, env: Option<&str>) -> bool {
+    env.is_none_or(|env| instance.env == env)
+}
+
+/// With a date that cannot be read nothing expires.
 fn is_expired(stacks: &BTreeMap<String, ObservedStack>, now: OffsetDateTime) -> bool {
     let dates = stacks.values().filter_map(|stack| stack.tag(names::TAG_EXPIRES));
-    dates.filter_map(|date| OffsetDateTime::parse(date, &Rfc3339).ok()).max().is_some_and(|date| date <= now)
+    let dates: Result<Vec<_>, _> = dates.map(|date| OffsetDateTime::parse(date, &Rfc3339)).collect();
+    dates.is_ok_and(|dates| dates.into_iter().max().is_some_and(|date| date <= now))
 }
 
 #[cfg(test)]
@@ -153,6 +159,14 @@ mod tests {
         let at = |text: &str| OffsetDateTime::parse(text, &Rfc3339).unwrap();
         assert!(!is_expired(&stacks, at("2026-01-01T12:00:00Z")));
         assert!(is_expired(&stacks, at("2026-01-02T00:00:00Z")));
-        assert!(!is_expired(&BTreeMap::from([("c".to_owned(), stack("soon"))]), at("2026-01-02T00:00:00Z")));
+        let unreadable = ("c".to_owned(), stack("soon"));
+        assert!(!is_expired(&stacks.into_iter().chain([unreadable]).collect(), at("2026-01-03T00:00:00Z")));
+        assert!(!is_expired(&BTreeMap::from([("d".to_owned(), ObservedStack::default())]), at("2026-01-03T00:00:00Z")));
+    }
+
+    #[test]
+    fn an_environment_that_is_named_is_the_only_one_meant() {
+        let instance = Instance::new("superheroes", "dev");
+        assert!(is_of(&instance, None) && is_of(&instance, Some("dev")) && !is_of(&instance, Some("ci")));
     }
 }

@@ -4,13 +4,16 @@ use super::local::Place;
 use crate::aws::config::Settings;
 use crate::ui::Format;
 
+/// The environment of whoever names none.
+pub(crate) const DEFAULT_ENV: &str = "dev";
+
 /// Flags that every command takes.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Name of the instance: the same lab can be there several times
-    #[arg(long, global = true, default_value = "dev", value_name = "NAME", value_parser = env_name)]
-    pub(crate) env: String,
+    /// Name of the instance, dev if not given: the same lab can be there several times
+    #[arg(long, global = true, value_name = "NAME", value_parser = env_name)]
+    pub(crate) env: Option<String>,
     /// Form of the result on stdout; progress goes to stderr
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: Format,
@@ -34,6 +37,11 @@ pub(crate) struct Globals {
 }
 
 impl Globals {
+    /// The environment that a command on one instance is about.
+    pub(crate) fn env(&self) -> &str {
+        self.env.as_deref().unwrap_or(DEFAULT_ENV)
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         Settings { profile: self.profile.clone(), region: self.region.clone(), endpoint: self.endpoint_url.clone() }
     }

@@ -74,7 +74,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let ui = Printer::new(cli.globals.output, Streams::of_process(), cli.globals.quiet);
     let cx = Context { globals: cli.globals, ui };
-    match start(cli.command, &cx) {
+    match start(cli.command, &cx).and_then(|()| cx.ui.written()) {
         Ok(()) => ExitCode::SUCCESS,
         // Not an error: the answer was printed, the code tells the rest.
         Err(failure) if failure.kind == Kind::Changes => ExitCode::from(failure.kind.exit_code()),
@@ -148,7 +148,7 @@ mod tests {
     fn global_flags_may_stand_before_or_after_the_command() {
         for args in [["labctl", "--env", "ci", "ls"], ["labctl", "ls", "--env", "ci"]] {
             let cli = Cli::try_parse_from(args).expect("parsed");
-            assert_eq!(cli.globals.env, "ci");
+            assert_eq!(cli.globals.env(), "ci");
             assert!(matches!(cli.command, Command::Ls(_)));
         }
     }

@@ -19,7 +19,8 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn run(args: PlanArgs, cx: &Context) -> Result<(), Failure> {
-    let request = Request { lab: &args.lab, set: &args.set, command: "up", express: true, expires: None };
+    let again = format!("up{}{}", args.lab.typed(), args.set.typed());
+    let request = Request { lab: &args.lab, set: &args.set, again, express: true, expires: None };
     let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
     let plan = prepared.plan();
     cx.ui.answer(&plan);

@@ -1,6 +1,7 @@
 //! What has to be known before anything is changed: the lab, its wiring, the target, what is there.
 
 use super::context::Context;
+use super::globals::DEFAULT_ENV;
 use super::select::{LabArg, SetArgs};
 use crate::aws::{Aws, Need};
 use crate::engine::observe;
@@ -25,8 +26,8 @@ pub(crate) struct Prepared {
 pub(crate) struct Request<'a> {
     pub(crate) lab: &'a LabArg,
     pub(crate) set: &'a SetArgs,
-    /// The command, to be typed again after a failure.
-    pub(crate) command: &'a str,
+    /// The command with its arguments, to be typed again after a failure.
+    pub(crate) again: String,
     pub(crate) express: bool,
     pub(crate) expires: Option<String>,
 }
@@ -46,7 +47,7 @@ impl Prepared {
         })?;
         let types = resource_types(&lab);
         let aws = cx.aws(need(types.clone())).await?;
-        let instance = Instance::new(&lab.manifest.lab, &cx.globals.env);
+        let instance = Instance::new(&lab.manifest.lab, cx.globals.env());
         let architecture = aws.target().architecture.lambda_name().to_owned();
         let wanted = Wanted { lab, instance, values, wiring, architecture, expires: request.expires.clone() };
         let refused = wanted.refused_values();
@@ -70,25 +71,24 @@ impl Prepared {
 
 fn options(cx: &Context, request: &Request<'_>, aws: &Aws, wanted: &Wanted, owner: &str, cache: PathBuf) -> Options {
     let flags = flags(cx, aws);
-    let (lab, set) = (request.lab.typed(), request.set.typed());
     Options {
         express: request.express,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         owner: tag_value(owner),
         cache,
-        again: format!("labctl {}{lab}{set}{flags}", request.command),
+        again: format!("labctl {}{flags}", request.again),
         validate: format!("labctl validate {}{flags}", wanted.instance.lab),
     }
 }
 
 /// The flags that reach this instance and target again, each with a space before it.
 pub(crate) fn flags(cx: &Context, aws: &Aws) -> String {
-    flags_of(&cx.globals.env, aws)
+    flags_of(cx.globals.env(), aws)
 }
 
 /// The same for an instance that the flags did not name.
 pub(crate) fn flags_of(env: &str, aws: &Aws) -> String {
-    let env = if env == "dev" { String::new() } else { format!(" --env {env}") };
+    let env = if env == DEFAULT_ENV { String::new() } else { format!(" --env {env}") };
     format!("{env}{}", aws.target().flags)
 }
 

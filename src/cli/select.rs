@@ -4,7 +4,8 @@ use super::context::Context;
 use crate::error::Failure;
 use crate::lab::{self, Lab, LoadError};
 use crate::plan::Instance;
-use std::path::Path;
+use crate::ui::words;
+use std::path::PathBuf;
 
 /// The lab a command is about.
 #[derive(clap::Args, Clone, Debug)]
@@ -25,37 +26,33 @@ pub(crate) struct SetArgs {
 impl LabArg {
     /// The lab with all its files.
     pub(crate) fn load(&self) -> Result<Lab, Failure> {
-        let here = std::env::current_dir().map_err(|error| Failure::usage("cannot read this folder").because(error))?;
-        lab::load(self.lab.as_deref(), &here).map_err(refuse)
+        lab::load(self.lab.as_deref(), &here()?).map_err(refuse)
     }
 
     /// The instance meant. Of a name that is no path, no manifest is needed: tags tell the rest.
     pub(crate) fn instance(&self, cx: &Context) -> Result<Instance, Failure> {
         let name = match &self.lab {
-            Some(name) if !is_path(name) => name.clone(),
+            Some(name) if !lab::is_path(name, &here()?) => name.clone(),
             _ => self.load()?.manifest.lab,
         };
-        Ok(Instance::new(name, &cx.globals.env))
+        Ok(Instance::new(name, cx.globals.env()))
     }
 
     /// The argument as it has to be typed again, with a space before it.
     pub(crate) fn typed(&self) -> String {
-        self.lab.as_ref().map(|lab| format!(" {lab}")).unwrap_or_default()
+        self.lab.as_ref().map(|lab| format!(" {}", words::shell_word(lab))).unwrap_or_default()
     }
 }
 
 impl SetArgs {
     /// The flags as they have to be typed again, each with a space before it.
     pub(crate) fn typed(&self) -> String {
-        self.set.iter().map(|pair| format!(" --set {pair}")).collect()
+        self.set.iter().map(|pair| format!(" --set {}", words::shell_word(pair))).collect()
     }
 }
 
-fn is_path(name: &str) -> bool {
-    name.contains(std::path::MAIN_SEPARATOR)
-        || name.starts_with('.')
-        || name.ends_with(".yaml")
-        || Path::new(name).is_dir()
+fn here() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| Failure::usage("cannot read this folder").because(error))
 }
 
 fn refuse(error: LoadError) -> Failure {

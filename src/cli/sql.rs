@@ -11,12 +11,14 @@ use crate::sql::{self, DataApi, ResultSet, SqlFile};
 use crate::ui::printer::Notes;
 use crate::ui::{Answer, Format, Table, Theme, words};
 use serde::Serialize;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// Run SQL on a lab's database
 ///
 /// Over the Data API: from any machine, without a connection to the database. With a folder, its files are applied in the
-/// order of their names, each statement once: a ledger in the database remembers. Without -e, -f or a folder: a prompt.
+/// order of their names, each statement once: a ledger in the database remembers. Without -e, -f or a folder: a prompt, or the
+/// statements that are piped in.
 #[derive(clap::Args, Debug)]
 pub(crate) struct SqlArgs {
     #[command(flatten)]
@@ -84,15 +86,22 @@ pub(crate) async fn run(args: SqlArgs, cx: &Context) -> Result<(), Failure> {
     }
     let texts = match &args.file {
         Some(file) => vec![read(file)?],
+        None if args.execute.is_empty() && std::io::stdin().is_terminal() => {
+            return prompt(cx, &database, format).await;
+        }
+        None if args.execute.is_empty() => vec![read_input().await?],
         None => args.execute.clone(),
     };
-    if texts.is_empty() {
-        return prompt(cx, &database, format).await;
-    }
+    let results = run_all(&database, &texts).await?;
+    show(cx, &results, format);
+    Ok(())
+}
+
+/// Runs every statement of `texts`. The first that fails ends it, and the last needs no semicolon.
+async fn run_all(database: &dyn Execute, texts: &[String]) -> Result<Vec<ResultSet>, Failure> {
     let mut results = Vec::new();
-    for text in &texts {
-        let statements = sql::split(text).map_err(|error| Failure::usage("cannot read the SQL").because(error))?;
-        for statement in statements {
+    for text in texts {
+        for statement in split(text)? {
             let ran = database.execute(&statement.text, &[], None).await;
             results.push(ran.map_err(|error| failed(&statement, results.len(), error))?);
         }
@@ -100,8 +109,11 @@ pub(crate) async fn run(args: SqlArgs, cx: &Context) -> Result<(), Failure> {
     if results.is_empty() {
         return Err(Failure::usage("there is no statement to run"));
     }
-    show(cx, &results, format);
-    Ok(())
+    Ok(results)
+}
+
+fn split(text: &str) -> Result<Vec<sql::Statement>, Failure> {
+    sql::split(text).map_err(|error| Failure::usage("cannot read the SQL").because(error))
 }
 
 /// A failed statement, and what came before it and is committed.
@@ -145,13 +157,18 @@ fn read(file: &Path) -> Result<String, Failure> {
         .map_err(|error| Failure::usage(format!("cannot read `{}`", file.display())).because(error))
 }
 
+/// What is piped in, as a whole: it is to end in one result, and its reader must not block an interruption.
+async fn read_input() -> Result<String, Failure> {
+    let read = tokio::task::spawn_blocking(|| std::io::read_to_string(std::io::stdin())).await;
+    let read = read.unwrap_or_else(|gone| Err(gone.into()));
+    read.map_err(|error| Failure::usage("cannot read statements from stdin").because(error))
+}
+
 fn read_folder(folder: &Path) -> Result<Vec<SqlFile>, Failure> {
-    let entries = std::fs::read_dir(folder)
-        .map_err(|error| Failure::usage(format!("cannot read `{}`", folder.display())).because(error))?;
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|end| end == "sql"))
-        .collect();
+    let unreadable = |error| Failure::usage(format!("cannot read `{}`", folder.display())).because(error);
+    let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+    let paths = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "sql")).collect();
     paths.sort();
     if paths.is_empty() {
         return Err(Failure::usage(format!("`{}` has no files that end in .sql", folder.display())));
@@ -215,19 +232,60 @@ async fn prompt(cx: &Context, database: &DataApi, format: RowFormat) -> Result<(
         }
         // Memory of what was typed is a comfort: without it the prompt still works.
         let _ = editor.add_history_entry(text.trim());
-        run_typed(cx, database, &std::mem::take(&mut text), format).await;
+        // A refused statement ends nothing here: the next one can be typed.
+        if let Err(failure) = run_typed(cx, database, &std::mem::take(&mut text), format).await {
+            cx.ui.failure(&failure);
+        }
     }
 }
 
-async fn run_typed(cx: &Context, database: &DataApi, text: &str, format: RowFormat) {
-    let statements = match sql::split(text) {
-        Ok(statements) => statements,
-        Err(error) => return cx.ui.note(&error.to_string()),
-    };
-    for statement in statements {
-        match database.execute(&statement.text, &[], None).await {
-            Ok(result) => show(cx, &[result], format),
-            Err(error) => return cx.ui.note(&error.to_string()),
+async fn run_typed(cx: &Context, database: &DataApi, text: &str, format: RowFormat) -> Result<(), Failure> {
+    for statement in split(text)? {
+        let ran = database.execute(&statement.text, &[], None).await;
+        show(cx, &[ran.map_err(|error| failed(&statement, 0, error))?], format);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::SqlError;
+    use std::sync::Mutex;
+
+    /// Remembers what ran and refuses what has `BAD` in it.
+    #[derive(Default)]
+    struct Fake(Mutex<Vec<String>>);
+
+    #[async_trait::async_trait]
+    impl Execute for Fake {
+        async fn execute(&self, text: &str, _: &[(&str, &str)], _: Option<&str>) -> Result<ResultSet, SqlError> {
+            if text.contains("BAD") {
+                return Err(SqlError::Refused { message: "You have an error in your SQL syntax".to_owned() });
+            }
+            self.0.lock().unwrap().push(text.to_owned());
+            Ok(ResultSet::default())
         }
+        async fn begin(&self) -> Result<String, SqlError> {
+            Ok("t".to_owned())
+        }
+        async fn commit(&self, _: &str) -> Result<(), SqlError> {
+            Ok(())
+        }
+        async fn rollback(&self, _: &str) -> Result<(), SqlError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_statement_needs_no_semicolon_and_a_refused_one_is_a_failure() {
+        let database = Fake::default();
+        let run = async |text: &str| run_all(&database, &[text.to_owned()]).await;
+        assert_eq!(run("SELECT 1;\nDELETE FROM t").await.unwrap().len(), 2);
+        assert_eq!(*database.0.lock().unwrap(), ["SELECT 1", "DELETE FROM t"]);
+        let failure = run("SELECT 2; BAD 1; SELECT 3").await.unwrap_err();
+        assert!(failure.summary.contains("BAD 1") && failure.hints == ["the statement before it is committed"]);
+        assert!(!database.0.lock().unwrap().contains(&"SELECT 3".to_owned()));
+        assert_eq!(run(" -- nothing\n").await.unwrap_err().summary, "there is no statement to run");
     }
 }

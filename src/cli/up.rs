@@ -66,7 +66,10 @@ impl Answer for UpAnswer {
 pub(crate) async fn run(args: UpArgs, cx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
     let expires = args.ttl.map(expiry).transpose()?;
-    let request = Request { lab: &args.lab, set: &args.set, command: "up", express: !args.standard, expires };
+    let mut again = format!("up{}{}", args.lab.typed(), args.set.typed());
+    again.extend(args.ttl.map(|ttl| format!(" --ttl {}s", ttl.as_secs())));
+    again.extend(args.standard.then_some(" --standard"));
+    let request = Request { lab: &args.lab, set: &args.set, again, express: !args.standard, expires };
     let prepared = Prepared::of(cx, &request, |types| Need::Deploy { types }).await?;
     let plan = prepared.plan();
     let losses = plan.losses();
@@ -102,7 +105,9 @@ pub(crate) async fn execute(
     watched(cx, async |events| {
         let run = Run::new(aws, wanted, observed, options, events);
         walk(&plan.steps, &run, events).await.into_result()?;
-        run.remember_checked().await?;
+        if !plan.partial {
+            run.remember_checked().await?;
+        }
         Ok(run.known().outputs)
     })
     .await

@@ -108,7 +108,7 @@ fn membership(record: &StackRecord) -> Option<(Instance, String)> {
     Some((instance, stack))
 }
 
-fn observed(record: StackRecord, stack: &str) -> ObservedStack {
+pub(super) fn observed(record: StackRecord, stack: &str) -> ObservedStack {
     ObservedStack {
         stack: stack.to_owned(),
         name: record.name,

@@ -17,8 +17,22 @@ impl Pace {
     pub const OPERATION: Pace =
         Pace { first: Duration::from_millis(40), most: Duration::from_secs(4), deadline: Duration::from_secs(3600) };
 
-    fn after(&self, pause: Duration) -> Duration {
-        pause.mul_f64(1.6).min(self.most)
+    fn pauses(self) -> Pauses {
+        Pauses { pace: self, next: self.first }
+    }
+}
+
+/// The pauses of one wait: each longer than the one before, until something moves.
+struct Pauses {
+    pace: Pace,
+    next: Duration,
+}
+
+impl Pauses {
+    fn take(&mut self, moved: bool) -> Duration {
+        let pause = if moved { self.pace.first } else { self.next };
+        self.next = pause.mul_f64(1.6).min(self.pace.most);
+        pause
     }
 }
 
@@ -68,13 +82,13 @@ pub async fn until<T, E>(
     mut waiting: impl FnMut(&str),
 ) -> Result<T, WaitError<E>> {
     let start = Instant::now();
-    let mut pause = pace.first;
+    let mut pauses = pace.pauses();
     let mut last = String::new();
     loop {
-        let (why, next) = match look().await.map_err(WaitError::Failed)? {
+        let (why, pause) = match look().await.map_err(WaitError::Failed)? {
             Look::Done(done) => return Ok(done),
-            Look::Waiting(why) => (why, pace.after(pause)),
-            Look::Moving(why) => (why, pace.first),
+            Look::Waiting(why) => (why, pauses.take(false)),
+            Look::Moving(why) => (why, pauses.take(true)),
         };
         if why != last {
             waiting(&why);
@@ -84,7 +98,6 @@ pub async fn until<T, E>(
             return Err(WaitError::TimedOut { after: start.elapsed(), last });
         }
         tokio::time::sleep(pause).await;
-        pause = next;
     }
 }
 
@@ -115,12 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_to_their_limit() {
+    fn pauses_grow_to_their_limit_and_are_short_again_at_once_when_something_moves() {
         let pace = Pace::OPERATION;
-        let mut pause = pace.first;
-        for _ in 0..12 {
-            pause = pace.after(pause);
-        }
-        assert_eq!(pause, pace.most);
+        let mut pauses = pace.pauses();
+        let grown: Vec<Duration> = (0..13).map(|_| pauses.take(false)).collect();
+        assert!(grown.is_sorted() && grown.first() == Some(&pace.first) && grown.last() == Some(&pace.most));
+        assert_eq!(pauses.take(true), pace.first);
+        assert!(pauses.take(false) < pace.first * 2);
     }
 }

@@ -54,7 +54,13 @@ fn collect(dir: &'static Dir<'static>, top: &str, found: &mut Vec<(String, &'sta
 
 #[cfg(test)]
 mod tests {
-    use super::{file, folder, labs};
+    use std::collections::BTreeSet;
+
+    use sha2::{Digest, Sha256};
+
+    use crate::template::yaml;
+
+    use super::{file, folder, folders, labs};
 
     #[test]
     fn the_labs_and_their_files_are_there() {
@@ -67,5 +73,46 @@ mod tests {
         );
         assert!(folder("lambdas/superheroes").iter().any(|(path, _)| path == "lambdas/superheroes/Cargo.toml"));
         assert!(folder("nothing").is_empty() && folder("sql/nothing").is_empty());
+    }
+
+    /// What the method's snapshot is taken of, and the number of the deployment that took it.
+    const DEPLOYED: (&str, &str) = ("Deployment1", "DIGEST");
+
+    #[test]
+    fn a_change_to_the_api_needs_a_new_deployment() {
+        let text = std::str::from_utf8(file("templates/superheroes-api.yaml").unwrap()).unwrap();
+        let document = yaml::parse(text).unwrap();
+        let resources = document.get("Resources").unwrap();
+        let parts = ["Api", "Post"].map(|name| resources.get(name).unwrap().to_json().to_string());
+        let digest = hex::encode(&Sha256::digest(parts.concat())[..8]);
+        let (name, known) = DEPLOYED;
+        assert_eq!(
+            digest, known,
+            "Api or Post differ: raise the number in the names of the Deployments in the template, and here"
+        );
+        let names = resources.as_map().unwrap().keys().filter(|name| name.starts_with("Deployment"));
+        assert!(names.clone().count() == 2 && names.into_iter().all(|found| found.starts_with(name)));
+    }
+
+    /// The packages of a lock file: name, version, checksum.
+    fn locked(text: &str) -> BTreeSet<[&str; 3]> {
+        let packages = text.split("[[package]]").skip(1).map(|package| {
+            ["name", "version", "checksum"].map(|key| {
+                let line = package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+                line.unwrap_or_default().trim_matches('"')
+            })
+        });
+        packages.collect()
+    }
+
+    #[test]
+    fn every_functions_dependencies_are_locked_at_the_versions_of_the_workspace() {
+        let workspace = include_str!("../../Cargo.lock");
+        for crate_name in folders("lambdas").filter_map(|dir| dir.path().to_str()) {
+            let lock = file(&format!("lambdas/{crate_name}/Cargo.lock")).expect("a lock file");
+            let lock = std::str::from_utf8(lock).unwrap();
+            let other: Vec<_> = locked(lock).difference(&locked(workspace)).copied().collect();
+            assert!(other.is_empty() && locked(lock).len() > 10, "run tools/lock_functions: {other:?}");
+        }
     }
 }

@@ -40,6 +40,17 @@ pub(super) fn variant(reader: &mut Reader, path: &str, node: &Node) -> Option<Va
         return None;
     };
     let http = http(reader, path, node, request);
+    let expect = node.get("expect");
+    let unused = [
+        (Some(request), "http", "body", "a load sends `json`"),
+        (Some(request), "http", "repeat", "how many are sent is said by `labctl load --requests`"),
+        (expect, "expect", "headers", "a load looks at status and body only"),
+    ];
+    for (holder, part, key, why) in unused {
+        if let Some(value) = holder.and_then(|holder| holder.get(key)) {
+            reader.problem(value.at, &join(&join(path, part), key), format!("has no use in a load: {why}"));
+        }
+    }
     Some(Variant { name: name?, http: http? })
 }
 

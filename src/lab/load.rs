@@ -94,17 +94,26 @@ impl Source for Folder {
     }
 }
 
+/// Whether a lab is named by a path. A folder with a manifest wins over the built-in lab of its name: it is the copy that
+/// somebody edits.
+pub fn is_path(lab: &str, here: &Path) -> bool {
+    lab.contains(std::path::MAIN_SEPARATOR)
+        || lab.starts_with('.')
+        || [".yaml", ".yml"].iter().any(|end| lab.ends_with(end))
+        || here.join(lab).join(MANIFEST).is_file()
+}
+
 /// Loads a lab: a built-in name, a path to a manifest or its folder, or, with `None`, `lab.yaml` in `here`.
 pub fn load(lab: Option<&str>, here: &Path) -> Result<Lab, LoadError> {
     let name = lab.unwrap_or(MANIFEST);
-    if let Some(text) = lab.and_then(|lab| builtin::file(&format!("examples/{lab}/{MANIFEST}"))) {
+    let named = lab.filter(|lab| !is_path(lab, here));
+    if let Some(text) = named.and_then(|lab| builtin::file(&format!("examples/{lab}/{MANIFEST}"))) {
         let file = format!("examples/{name}/{MANIFEST}");
         return assemble(&file, &text_of(&file, text)?, &Embedded { lab: name }, Origin::Builtin);
     }
     let path = here.join(name);
     let path = if path.is_dir() { path.join(MANIFEST) } else { path };
-    if !path.exists() && lab.is_some_and(|lab| !lab.contains('/') && !lab.ends_with(".yaml") && !lab.ends_with(".yml"))
-    {
+    if named.is_some() && !path.exists() && !here.join(name).is_dir() {
         let known = builtin::labs();
         let near = nearest(name, known.iter().copied()).map(str::to_owned);
         return Err(LoadError::UnknownLab {
@@ -245,7 +254,7 @@ mod tests {
 
     use std::path::Path;
 
-    use super::{LoadError, load};
+    use super::{LoadError, is_path, load};
     use crate::lab::builtin;
     use crate::lab::model::Origin;
 
@@ -285,6 +294,18 @@ mod tests {
             assert_eq!(lab.stacks[0].file, "templates/network.yaml");
             assert_eq!(lab.sql.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["001_a.sql", "002_b.sql"]);
         }
+    }
+
+    #[test]
+    fn a_folder_with_a_manifest_wins_over_the_built_in_lab_of_its_name() {
+        let here = tempfile::tempdir().unwrap();
+        let copy = here.path().join("superheroes");
+        std::fs::create_dir_all(&copy).unwrap();
+        assert!(!is_path("superheroes", here.path()) && is_path("lab.yml", here.path()));
+        assert_eq!(load(Some("superheroes"), here.path()).map_err(problems).unwrap().origin, Origin::Builtin);
+        std::fs::write(copy.join("lab.yaml"), "lab: mine\ndescription: my own\nstacks: [network]\n").unwrap();
+        let lab = load(Some("superheroes"), here.path()).map_err(problems).unwrap();
+        assert_eq!((lab.manifest.lab.as_str(), lab.origin), ("mine", Origin::Folder(copy)));
     }
 
     #[test]

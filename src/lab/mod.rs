@@ -7,5 +7,5 @@ pub mod model;
 pub mod parameters;
 pub mod validate;
 
-pub use load::{LoadError, load};
+pub use load::{LoadError, is_path, load};
 pub use model::{Lab, Manifest};

@@ -15,7 +15,7 @@ use super::parameters::canonical;
 const KEYS: &[&str] = &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks", "load"];
 const TYPES: &[&str] = &["string", "integer", "number", "boolean", "choice"];
 /// A lab's name is part of every name that labctl gives, and some of those are short.
-const MAX_NAME: usize = 32;
+const MAX_NAME: usize = 30;
 
 /// Reads `lab.yaml`.
 pub fn manifest(text: &str) -> Result<Manifest, Vec<Problem>> {
@@ -30,7 +30,7 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
     reader.known_keys(document, "", "key", KEYS);
     let lab = required(reader, document, "", "lab").unwrap_or_default();
     if !lab.is_empty() && !is_name(&lab) {
-        reader.problem(at(document, "lab"), "lab", format!("`{lab}` is no lab name: {NAME_RULE}"));
+        reader.problem(at(document, "lab"), "lab", format!("`{lab}` is no lab name: {}", name_rule()));
     }
     let description = required(reader, document, "", "description").unwrap_or_default();
     let stacks = stacks(reader, document);
@@ -47,7 +47,9 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
     }
 }
 
-const NAME_RULE: &str = "small letters, digits and hyphens, a letter first, at most 32 characters";
+fn name_rule() -> String {
+    format!("small letters, digits and hyphens, a letter first, at most {MAX_NAME} characters")
+}
 
 fn is_name(name: &str) -> bool {
     let signs = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -111,7 +113,7 @@ fn stacks(reader: &mut Reader, document: &Node) -> Vec<Named> {
     }
     for (index, stack) in names.iter().enumerate() {
         if !is_name(&stack.name) {
-            reader.problem(stack.at, "stacks", format!("`{}` is no stack name: {NAME_RULE}", stack.name));
+            reader.problem(stack.at, "stacks", format!("`{}` is no stack name: {}", stack.name, name_rule()));
         }
         if names[..index].iter().any(|earlier| earlier.name == stack.name) {
             reader.problem(stack.at, "stacks", format!("the stack `{}` is there twice", stack.name));
@@ -277,9 +279,12 @@ fn load(reader: &mut Reader, node: &Node) -> Option<Load> {
 #[cfg(test)]
 mod tests {
 
-    use super::manifest;
+    use regex::Regex;
+
+    use super::{MAX_NAME, manifest};
     use crate::lab::builtin;
     use crate::lab::model::{Action, ParameterKind};
+    use crate::template::{Template, parameters};
 
     #[test]
     fn the_built_in_manifests_are_read() {
@@ -289,6 +294,58 @@ mod tests {
             assert_eq!(manifest.lab, lab);
             assert!(!manifest.checks.is_empty());
         }
+    }
+
+    #[test]
+    fn what_is_a_lab_name_is_one_for_every_template() {
+        let longest = "a".repeat(MAX_NAME);
+        for (file, text) in builtin::folder("templates") {
+            let template = Template::parse(std::str::from_utf8(text).unwrap()).unwrap();
+            let Some(parameter) = template.parameters.get("LabName") else { continue };
+            assert_eq!(parameters::check("LabName", parameter, &longest), None, "{file}");
+            if file.ends_with("/network.yaml") {
+                assert!(parameters::check("LabName", parameter, &format!("{longest}a")).is_some(), "{file}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_load_refuses_what_it_would_not_send_or_look_at() {
+        let text = "
+lab: demo
+description: a demo
+stacks: [network]
+load:
+  variants:
+    - name: one
+      http: { body: text, repeat: 3 }
+      expect: { status: 200, headers: { X-A: b } }
+";
+        let problems = manifest(text).unwrap_err();
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "8:21: load.variants.0.http.body: has no use in a load: a load sends `json`",
+                "8:35: load.variants.0.http.repeat: has no use in a load: how many are sent is said by `labctl load --requests`",
+                "9:39: load.variants.0.expect.headers: has no use in a load: a load looks at status and body only",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_guide_has_every_key() {
+        let guide = include_str!("../../docs/guide/manifest.md");
+        let lists = Regex::new(r#"&\[("[a-z_]+"(?:, "[a-z_]+")*)\]"#).unwrap();
+        let mut missing = Vec::new();
+        for source in [include_str!("validate.rs"), include_str!("checks.rs")] {
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            let keys = lists.captures_iter(code).flat_map(|list| list.extract::<1>().1[0].split(", "));
+            let keys = keys.map(|key| key.trim_matches('"'));
+            let named = |key: &str| guide.contains(&format!("`{key}`")) || guide.contains(&format!("{key}:"));
+            missing.extend(keys.filter(|key| !named(key)));
+        }
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]
@@ -340,7 +397,7 @@ checks:
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let expected = [
             "2:1: `description` is missing",
-            "2:6: lab: `Demo` is no lab name: small letters, digits and hyphens, a letter first, at most 32 characters",
+            "2:6: lab: `Demo` is no lab name: small letters, digits and hyphens, a letter first, at most 30 characters",
             "3:1: unknown key `descripton` (did you mean `description`?)",
             "5:16: parameters.Ttl.type: unknown type `integr` (did you mean `integer`?)",
             "6:39: parameters.Size.max: is less than `min`",

@@ -93,7 +93,7 @@ async fn exchange(cloud: &Arc<Cloud>, request: Request<Incoming>, log: &mut Log)
     let claim = sigv4::claim(&head.headers, head.uri.query());
     let route = match &claim {
         Ok(claim) => route::route(&head, claim.as_ref()),
-        // S3's own form of presigned URLs and signatures may differ; every other service refuses what it cannot read.
+        // What cannot be read as a signature is refused in the form of the service that is probably meant.
         Err(refused) => {
             let model = route::guess(&head).and_then(model);
             let fault = refusal(model, refused);

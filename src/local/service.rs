@@ -93,7 +93,7 @@ pub fn support<S: ?Sized>(table: &[Operation<S>]) -> Vec<Support> {
 /// Reads the operation's input. An unknown member is refused by name: input structs say `deny_unknown_fields`.
 ///
 /// # Errors
-/// `ValidationException` (JSON protocols) or `ValidationError` (query) naming the member.
+/// `ValidationException` with what is wrong. (The codec has checked names and types against the model before.)
 pub fn input<T: DeserializeOwned>(call: &Call) -> Result<T, Fault> {
     T::deserialize(&call.input).map_err(|error| {
         let message = error.to_string();

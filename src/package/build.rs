@@ -68,6 +68,9 @@ impl BuildError {
             BuildError::OtherArchitecture { .. } | BuildError::TooNewGlibc { .. } => {
                 Some("pip install cargo-zigbuild   (it brings zig, which links an older glibc)".to_owned())
             }
+            BuildError::Compile { crate_name, output } if output.contains("--locked") => Some(format!(
+                "its Cargo.lock is old: cargo update --workspace --manifest-path lambdas/{crate_name}/Cargo.toml"
+            )),
             BuildError::Compile { .. } | BuildError::NotElf { .. } | BuildError::Io { .. } => None,
         }
     }
@@ -91,6 +94,11 @@ pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) 
         return Ok(built(zip, &bytes, true));
     }
     let directory = options.cache.join("build").join(&source.crate_name);
+    // Labs may have crates of one name: from the sources to the binary the folder is one build's alone.
+    let _turn = turn(&directory).await?;
+    if let Ok(bytes) = std::fs::read(&zip) {
+        return Ok(built(zip, &bytes, true));
+    }
     source.write_to(&directory).map_err(io_error("write", &directory))?;
     let binary = compile(source, &toolchain, &directory, (&builder, target.as_deref()), progress).await?;
     let binary = std::fs::read(&binary).map_err(io_error("read", &binary))?;
@@ -98,6 +106,19 @@ pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) 
     let bytes = super::zip::bootstrap(&binary).map_err(io_error("pack", &zip))?;
     write_whole(&zip, &bytes).map_err(io_error("write", &zip))?;
     Ok(built(zip, &bytes, false))
+}
+
+/// Waits until no other build, of any process, works in `directory`. It is ours until the file is dropped.
+async fn turn(directory: &Path) -> Result<std::fs::File, BuildError> {
+    let path = directory.with_extension("lock");
+    let failed = io_error("lock", &path);
+    let lock = move || -> io::Result<std::fs::File> {
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+        let file = std::fs::File::create(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    tokio::task::spawn_blocking(lock).await.unwrap_or_else(|gone| Err(gone.into())).map_err(failed)
 }
 
 /// The zip of the very same sources, compiler and target, if it was built before.
@@ -147,6 +168,9 @@ async fn compile(
     let mut command = Command::new(&toolchain.cargo);
     command.arg(if *builder == Builder::Zig { "zigbuild" } else { "build" });
     command.args(["--release", "--bin", &source.crate_name, "--color", "never"]).current_dir(directory);
+    if source.is_locked() {
+        command.arg("--locked");
+    }
     command.env("CARGO_TARGET_DIR", &output).envs(PROFILE.iter().copied());
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     if let Some(target) = target {
@@ -245,6 +269,32 @@ mod tests {
         let error = build(&source("fn main() {}"), &options(dir.path(), old), |_| ()).await.unwrap_err();
         let BuildError::TooNewGlibc { needs, .. } = &error else { panic!("{error}") };
         assert!(error.to_string().contains(&format!("`{}`", needs.symbol)) && error.remedy().unwrap().contains("zig"));
+    }
+
+    #[tokio::test]
+    async fn crates_of_one_name_that_are_built_at_once_get_each_its_own_binary() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = options(dir.path(), ANY);
+        let (one, two) =
+            (source("fn main() { println!(\"the first\") }"), source("fn main() { println!(\"the 2nd\") }"));
+        let (first, second) = tokio::join!(build(&one, &options, |_| ()), build(&two, &options, |_| ()));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        assert_ne!(first.sha256, second.sha256);
+        for (built, text) in [(first, "the first"), (second, "the 2nd")] {
+            let mut zip = ::zip::ZipArchive::new(std::fs::File::open(built.zip).unwrap()).unwrap();
+            let mut binary = Vec::new();
+            io::Read::read_to_end(&mut zip.by_index(0).unwrap(), &mut binary).unwrap();
+            assert!(binary.windows(text.len()).any(|part| part == text.as_bytes()), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lock_file_that_does_not_fit_is_refused_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut source = source("fn main() {}");
+        source.files.insert("Cargo.lock".to_owned(), b"version = 4\n".to_vec());
+        let error = build(&source, &options(dir.path(), ANY), |_| ()).await.unwrap_err();
+        assert!(error.remedy().unwrap().contains("cargo update --workspace"), "{error}");
     }
 
     #[tokio::test]

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+/// The versions of a crate's dependencies.
+const LOCK: &str = "Cargo.lock";
+
 /// A crate that stands alone: `Cargo.toml`, `src/…`, by path. With a lock file its dependencies are pinned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -32,12 +35,17 @@ impl Source {
         hex::encode(hash.finalize())
     }
 
-    /// Makes `directory` hold these files. A file that is right already is not touched: cargo goes by modification times.
+    /// Whether the versions of the dependencies are those of a lock file.
+    pub fn is_locked(&self) -> bool {
+        self.files.contains_key(LOCK)
+    }
+
+    /// Makes `directory` hold these files and no others. A file that is right already is not touched: cargo goes by modification times.
     ///
     /// # Errors
     /// The directory cannot be written.
     pub fn write_to(&self, directory: &Path) -> io::Result<()> {
-        for stale in stale_sources(directory, &self.files)? {
+        for stale in stale(directory, &self.files)? {
             std::fs::remove_file(stale)?;
         }
         for (path, bytes) in &self.files {
@@ -54,10 +62,11 @@ impl Source {
     }
 }
 
-/// Files under `src/` of an earlier version that this one does not have.
-fn stale_sources(directory: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
+/// Files of an earlier version that this one does not have: a build script or a cargo configuration would go into the binary
+/// of sources without it. A lock file that cargo wrote for sources that have none stays, and their dependencies with it.
+fn stale(directory: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
     let mut stale = Vec::new();
-    let mut folders = vec![directory.join("src")];
+    let mut folders = vec![directory.to_owned()];
     while let Some(folder) = folders.pop() {
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
@@ -66,8 +75,11 @@ fn stale_sources(directory: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Res
         };
         for entry in entries {
             let path = entry?.path();
-            let known = path.strip_prefix(directory).is_ok_and(|path| files.contains_key(&*path.to_string_lossy()));
-            if path.is_dir() {
+            let known = path
+                .strip_prefix(directory)
+                .is_ok_and(|path| path == Path::new(LOCK) || files.contains_key(&*path.to_string_lossy()));
+            // A link to a folder is no folder of ours.
+            if path.is_dir() && !path.is_symlink() {
                 folders.push(path);
             } else if !known {
                 stale.push(path);
@@ -102,11 +114,13 @@ mod tests {
     #[test]
     fn writing_again_removes_what_is_gone_and_leaves_the_rest_untouched() {
         let dir = tempfile::tempdir().unwrap();
-        source(&[("Cargo.toml", "1"), ("src/main.rs", "m"), ("src/old.rs", "o")]).write_to(dir.path()).unwrap();
+        let old = [("src/old.rs", "o"), ("build.rs", "b"), (".cargo/config.toml", "c")];
+        let old: Vec<_> = [("Cargo.toml", "1"), ("src/main.rs", "m")].into_iter().chain(old).collect();
+        source(&old).write_to(dir.path()).unwrap();
         let modified = || std::fs::metadata(dir.path().join("src/main.rs")).unwrap().modified().unwrap();
         let before = modified();
         source(&[("Cargo.toml", "2"), ("src/main.rs", "m")]).write_to(dir.path()).unwrap();
-        assert!(!dir.path().join("src/old.rs").exists());
+        assert!(old[2..].iter().all(|(path, _)| !dir.path().join(path).exists()));
         assert_eq!(before, modified());
         assert_eq!(std::fs::read(dir.path().join("Cargo.toml")).unwrap(), b"2");
     }

@@ -1,7 +1,7 @@
 //! From a lab, its parameters and what is there to a plan.
 
 use super::cost::Cost;
-use super::diff::{self, Side, StackChange};
+use super::diff::{self, ResourceChange, Side, StackChange};
 use super::graph;
 use super::names::{self, Instance};
 use super::observed::{Condition, Observed, ObservedStack};
@@ -39,9 +39,20 @@ pub struct Plan {
     /// Each after all that it needs.
     pub steps: Vec<Step>,
     pub cost: Cost,
+    /// Steps were left out that there was reason for: carried out, it does not bring the lab to what is wanted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 impl Plan {
+    /// Leaves out what `wanted` does not want to be worked on.
+    pub fn keep_to(&mut self, wanted: impl Fn(&Work) -> bool) {
+        for step in self.steps.iter_mut().filter(|step| step.action != Action::Keep && !wanted(&step.work)) {
+            step.action = Action::Keep;
+            self.partial = true;
+        }
+    }
+
     /// Something would be done.
     pub fn has_changes(&self) -> bool {
         self.steps.iter().any(|step| step.action != Action::Keep)
@@ -117,11 +128,6 @@ impl Wanted {
         }
     }
 
-    /// Every CloudFormation type that the lab's templates name.
-    pub fn resource_types(&self) -> Vec<String> {
-        resource_types(&self.lab)
-    }
-
     /// A digest of all inputs and of the stacks they went to: the same digest, the same lab, checked.
     /// `None` while a stack is missing or a package is not built.
     pub fn digest(&self, observed: &Observed) -> Option<String> {
@@ -163,7 +169,7 @@ impl Wanted {
         }
         stacks.extend(self.strangers(observed));
         let steps = self.steps(observed, &stacks);
-        Plan { instance: self.instance.clone(), stacks, steps, cost }
+        Plan { instance: self.instance.clone(), stacks, steps, cost, partial: false }
     }
 
     fn stack_change(
@@ -197,6 +203,19 @@ impl Wanted {
             StackChange { stack: stack.name.clone(), name, action, first, resources: outcome.resources },
             outcome.new_outputs,
         )
+    }
+
+    /// Resources of a stack as it is in `observed` that an update would have to touch. Attributes that CloudFormation does not
+    /// count as a change (a deletion policy) are left out, values that are known only later count as equal.
+    pub fn unmet(&self, stack: &str, observed: &Observed, known: &Known) -> Vec<String> {
+        let Some(stack) = self.lab.stacks.iter().find(|wanted| wanted.name == stack) else { return Vec::new() };
+        let (change, _) = self.stack_change(stack, observed, known, &mut Cost::new());
+        let touched = |resource: &&ResourceChange| match resource.action {
+            Action::Keep => false,
+            Action::Change => !resource.properties.is_empty(),
+            Action::Add | Action::Replace | Action::Remove => true,
+        };
+        change.resources.iter().filter(touched).map(|resource| resource.resource.clone()).collect()
     }
 
     /// Stacks of the instance that the lab no longer has.
@@ -263,12 +282,11 @@ impl Wanted {
         let action = if settled { Action::Keep } else { Action::Change };
         if let Some(sql) = &self.lab.manifest.sql {
             before_sql.insert(Work::DeployStack { stack: sql.cluster.name.clone() }.id());
+            // What the Data API does not run, this function does.
             before_sql.extend(self.givers(&format!("${{{}}}", names::LOADER_OUTPUT)));
             for file in &self.lab.sql {
                 before_sql.extend(self.givers(&String::from_utf8_lossy(&file.bytes)));
             }
-            // What the Data API does not run, this function does.
-            before_sql.extend(self.givers("${LoaderFunctionName}"));
             let work = Work::LoadSql { path: sql.path.clone(), cluster: sql.cluster.name.clone() };
             steps.push(step(work, before_sql, action));
         }
@@ -530,6 +548,28 @@ stacks: [network, second, third]
     }
 
     #[test]
+    fn what_cannot_be_evaluated_is_a_change_and_has_no_price() {
+        let broken = "
+Parameters:
+  LabName: { Type: String }
+Resources:
+  Vpc: { Type: AWS::EC2::VPC, Properties: { CidrBlock: !Select [2, [a, b]] } }
+  Address: { Type: AWS::EC2::EIP, Properties: { Domain: !Select [2, [a, b]] } }
+Outputs:
+  VpcId: { Value: !Ref Vpc }
+";
+        let mut wanted = wanted("x");
+        let network = wanted.lab.stacks.iter_mut().find(|stack| stack.name == "network").expect("there");
+        network.template = Template::parse(broken).expect("a template");
+        let mut observed = deployed("x");
+        observed.stacks.get_mut("network").expect("there").template = broken.to_owned();
+        let plan = wanted.plan(&observed);
+        let vpc = &plan.stacks[0].resources[0];
+        assert_eq!((vpc.resource.as_str(), vpc.action, vpc.may_replace), ("Vpc", Action::Change, true));
+        assert_eq!(plan.cost.unpriced, ["network/Address"]);
+    }
+
+    #[test]
     fn a_stack_that_the_lab_no_longer_has_is_removed_after_the_others() {
         let mut observed = deployed("x");
         let old = there("old", STORE, &[("VpcId", "vpc-1"), ("Keep", "z")], &[]);
@@ -546,6 +586,23 @@ stacks: [network, second, third]
         let plan = wanted("x").plan(&observed);
         assert_eq!(plan.stacks[1].first.as_deref(), Some("it is in ROLLBACK_COMPLETE and is removed first"));
         assert_eq!(plan.stacks[1].action, Action::Add);
+    }
+
+    #[test]
+    fn a_plan_of_which_steps_were_left_out_is_partial() {
+        let mut plan = wanted("other").plan(&deployed("x"));
+        plan.keep_to(|work| matches!(work, Work::DeployStack { .. }));
+        assert!(plan.has_changes() && !plan.partial, "nothing was left out");
+        plan.keep_to(|work| *work != Work::DeployStack { stack: "store".into() });
+        assert!(!plan.has_changes() && plan.partial);
+    }
+
+    #[test]
+    fn what_an_update_has_to_touch_is_told_by_resource() {
+        let (wanted, observed) = (wanted("other"), deployed("x"));
+        let known = wanted.known(&observed);
+        assert_eq!(wanted.unmet("store", &observed, &known), ["Bucket"]);
+        assert!(wanted.unmet("network", &observed, &known).is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::template::intrinsics::Evaluator;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-/// Where and when the prices hold (USD, on demand; sources in `docs/design/`).
+/// Where and when the prices hold (USD, on demand; AWS's public price pages).
 pub const PRICED: &str = "us-east-1, on demand, October 2026";
 
 const HOURS_PER_MONTH: f64 = 730.0;
@@ -49,13 +49,18 @@ impl Cost {
     /// Adds what a stack's resources cost.
     pub(super) fn add(&mut self, stack: &str, side: &Side<'_>) {
         let world = World { side };
-        let Ok(evaluator) = Evaluator::new(side.template, &world) else { return };
+        let evaluator = Evaluator::new(side.template, &world);
         for (name, resource) in &side.template.resources {
-            if !evaluator.includes(name) {
+            if evaluator.as_ref().is_ok_and(|evaluator| !evaluator.includes(name)) {
                 continue;
             }
-            let value = evaluator.properties(name).ok().and_then(|evaluated| evaluated.value).unwrap_or(Json::Null);
-            match price(&resource.kind, &value) {
+            let evaluated = evaluator.as_ref().ok().and_then(|evaluator| evaluator.properties(name).ok());
+            let priced = match evaluated {
+                Some(evaluated) => price(&resource.kind, &evaluated.value.unwrap_or(Json::Null)),
+                None if may_cost(&resource.kind) => Price::Unknown,
+                None => Price::Free,
+            };
+            match priced {
                 Price::Free => {}
                 Price::Unknown => self.unpriced.push(format!("{stack}/{name}")),
                 Price::Hourly { idle, busy } => {
@@ -80,6 +85,11 @@ impl Price {
     fn flat(price: f64) -> Self {
         Price::Hourly { idle: price, busy: price }
     }
+}
+
+/// Whether there are properties with which a resource of this type costs money by the hour.
+fn may_cost(kind: &str) -> bool {
+    kind == "AWS::EC2::VPCEndpoint" || price(kind, &Json::Null) != Price::Free
 }
 
 fn price(kind: &str, properties: &Json) -> Price {

@@ -145,8 +145,10 @@ fn resource_change(
     if before.kind != after.kind {
         return ResourceChange { properties: vec!["Type".to_owned()], ..plain(name, &after.kind, Action::Replace) };
     }
-    let was = properties(old, name, &BTreeSet::new());
-    let will = properties(new, name, fresh);
+    // What cannot be worked out here is not the same: CloudFormation has to say.
+    let (Some(was), Some(will)) = (properties(old, name, &BTreeSet::new()), properties(new, name, fresh)) else {
+        return ResourceChange { may_replace: true, ..plain(name, &after.kind, Action::Change) };
+    };
     if was == will {
         let same = before.metadata.as_ref().map(|node| node.to_json())
             == after.metadata.as_ref().map(|node| node.to_json())
@@ -171,10 +173,11 @@ fn differing(was: &Json, will: &Json) -> Vec<String> {
     names.into_iter().filter(|name| was.get(*name) != will.get(*name)).cloned().collect()
 }
 
-fn properties(side: &Side<'_>, name: &str, fresh: &BTreeSet<String>) -> Json {
+/// `None`: the template cannot be evaluated there.
+fn properties(side: &Side<'_>, name: &str, fresh: &BTreeSet<String>) -> Option<Json> {
     let world = World { side };
     let evaluated = Evaluator::new(side.template, &world).and_then(|evaluator| evaluator.properties(name));
-    evaluated.map_or(Json::Null, |evaluated| marked(evaluated, fresh))
+    evaluated.ok().map(|evaluated| marked(evaluated, fresh))
 }
 
 /// Unknown places say what they wait for, and whether that will be a new thing: then they differ from before.
@@ -195,16 +198,17 @@ fn marked(evaluated: Evaluated, fresh: &BTreeSet<String>) -> Json {
 
 /// The outputs with new values, and whether the section differs at all.
 fn outputs(old: &Side<'_>, new: &Side<'_>, fresh: &BTreeSet<String>) -> (BTreeSet<String>, bool) {
-    let was = output_values(old, &BTreeSet::new());
-    let will = output_values(new, fresh);
+    let (Some(was), Some(will)) = (output_values(old, &BTreeSet::new()), output_values(new, fresh)) else {
+        return (new.template.outputs.keys().cloned().collect(), true);
+    };
     let changed = will.iter().filter(|(name, value)| was.get(*name) != Some(value)).map(|(name, _)| name.clone());
     (changed.collect(), was != will)
 }
 
-fn output_values(side: &Side<'_>, fresh: &BTreeSet<String>) -> BTreeMap<String, Json> {
+fn output_values(side: &Side<'_>, fresh: &BTreeSet<String>) -> Option<BTreeMap<String, Json>> {
     let world = World { side };
-    let outputs = Evaluator::new(side.template, &world).and_then(|evaluator| evaluator.outputs()).unwrap_or_default();
-    outputs.into_iter().map(|(name, output)| (name, marked(output.value, fresh))).collect()
+    let outputs = Evaluator::new(side.template, &world).and_then(|evaluator| evaluator.outputs()).ok()?;
+    Some(outputs.into_iter().map(|(name, output)| (name, marked(output.value, fresh))).collect())
 }
 
 /// A template's surroundings as far as they are known before anything is made.

@@ -37,6 +37,15 @@ impl Instance {
         format!("{}-{}-", self.lab, self.env)
     }
 
+    /// A name may be that of something this instance made. Of two instances whose prefixes fit (`a` in `b-c`, and `a-b` in `c`
+    /// or in `c-d`) the longer prefix has it, and of two that are the same neither.
+    pub fn may_have_made<'a>(&self, name: &str, others: impl IntoIterator<Item = &'a Instance>) -> bool {
+        let ours = self.prefix();
+        let theirs = others.into_iter().filter(|other| *other != self).map(Instance::prefix);
+        name.starts_with(&ours)
+            && theirs.filter(|theirs| theirs.len() >= ours.len()).all(|theirs| !name.starts_with(&theirs))
+    }
+
     /// An empty object of this key says that these exact inputs were brought up and checked.
     pub fn checked_key(&self, digest: &str) -> String {
         format!("checked/{}/{}/{digest}", self.lab, self.env)
@@ -75,6 +84,18 @@ mod tests {
         let instance = Instance::new("superheroes", "dev");
         assert_eq!(instance.stack_name("network"), "superheroes-dev-network");
         assert_eq!(artifact_bucket("000000000000", "us-east-1"), "labctl-artifacts-000000000000-us-east-1");
+    }
+
+    #[test]
+    fn what_another_instance_may_have_made_is_not_ours() {
+        let (ours, longer) = (Instance::new("a", "b"), Instance::new("a-b", "c"));
+        let others = [ours.clone(), longer.clone(), Instance::new("x", "y")];
+        assert!(ours.may_have_made("a-b-function", &others));
+        assert!(!ours.may_have_made("a-b-c-function", &others) && longer.may_have_made("a-b-c-function", &others));
+        assert!(!ours.may_have_made("a-bc-function", &others));
+        let same = Instance::new("a", "b-c");
+        assert!(!longer.may_have_made("a-b-c-function", &[longer.clone(), same.clone()]));
+        assert!(!same.may_have_made("a-b-c-function", &[longer.clone(), same.clone()]));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! begun before it runs and as applied after: when an interruption fell between, it is run again, and that what it makes is
 //! there already counts as done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::data_api::{Execute, SqlError};
 use super::split::{SplitError, Statement, split};
@@ -99,29 +99,18 @@ pub async fn apply(files: &[SqlFile], job: &Job<'_>) -> Result<Applied, ApplyErr
                 continue;
             }
             (job.progress)(&format!("{}:{} {}", file.name, statement.line, statement.head(4)));
-            let entry = Entry { file: &file.name, number, statement, text, begun: row.is_some() };
+            let entry = Entry {
+                file: &file.name,
+                number,
+                statement,
+                text,
+                begun: row.is_some_and(|row| row.checksum == statement.checksum()),
+            };
             entry.run(job).await.map_err(|source| entry.failed(source))?;
             done.statements += 1;
         }
     }
     Ok(done)
-}
-
-/// How many statements `apply` would run.
-///
-/// # Errors
-/// As `apply`, before anything runs.
-pub async fn pending(
-    database: &dyn Execute,
-    files: &[SqlFile],
-    values: &BTreeMap<String, String>,
-) -> Result<usize, ApplyError> {
-    let files = prepare(files, values)?;
-    let ledger = read_ledger(database).await?;
-    compare(&files, &ledger)?;
-    let all: usize = files.iter().map(|file| file.statements.len()).sum();
-    let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    Ok(all - ledger.iter().filter(|((file, _), row)| row.applied && names.contains(file.as_str())).count())
 }
 
 struct Prepared {
@@ -189,7 +178,7 @@ struct Entry<'a> {
     number: usize,
     statement: &'a Statement,
     text: &'a str,
-    /// The ledger has it as begun: an earlier run was interrupted in it.
+    /// The ledger has this very statement as begun: an earlier run was interrupted in it.
     begun: bool,
 }
 
@@ -212,8 +201,11 @@ impl Entry<'_> {
         if let Err(error) = database.execute(self.text, &[], None).await
             && !(self.begun && is_there_already(&error))
         {
-            // Refused is not interrupted: the next run must not take what it finds for its own.
-            self.forget(database).await?;
+            // Refused is not interrupted: the next run must not take what it finds for its own. Without an answer the statement
+            // may have taken effect, and stays begun.
+            if matches!(error, SqlError::Refused { .. } | SqlError::NotRunHere { .. }) {
+                self.forget(database).await?;
+            }
             return Err(error);
         }
         self.record(database, "CURRENT_TIMESTAMP(6)", None).await
@@ -271,6 +263,7 @@ mod tests {
 
     use super::super::result::ResultSet;
     use super::*;
+    use crate::aws::AwsError;
 
     /// Remembers what ran; refuses what is told; keeps the ledger's rows.
     #[derive(Default)]
@@ -306,9 +299,12 @@ mod tests {
                     && statement.contains(text.as_str())
                 {
                     let message = message.clone();
-                    return Err(match message.contains("not supported") {
-                        true => SqlError::NotRunHere { message },
-                        false => SqlError::Refused { message },
+                    return Err(match message.as_str() {
+                        "no answer" => {
+                            AwsError::NoAnswer { operation: "ExecuteStatement", source: message.into() }.into()
+                        }
+                        unsupported if unsupported.contains("not supported") => SqlError::NotRunHere { message },
+                        _ => SqlError::Refused { message },
                     });
                 }
                 self.ran.lock().unwrap().push(statement.to_owned());
@@ -405,5 +401,17 @@ mod tests {
         }
         fake.ledger.lock().unwrap().insert(("001.sql".to_owned(), 1), (sum, false));
         assert_eq!(fake.apply("CREATE TABLE a (b INT)").await.unwrap().statements, 1);
+    }
+
+    #[tokio::test]
+    async fn a_ddl_whose_answer_was_lost_counts_as_begun_and_a_repaired_one_does_not() {
+        let (one, two) = ("CREATE TABLE a (b INT)", "CREATE TABLE a (b BIGINT)");
+        for (text, done) in [(one, true), (two, false)] {
+            let fake = Fake::default();
+            fake.refuse("CREATE TABLE a", "no answer");
+            assert!(fake.apply(one).await.is_err());
+            fake.refuse("CREATE TABLE a", "Table 'a' already exists");
+            assert_eq!(fake.apply(text).await.is_ok(), done, "{text}");
+        }
     }
 }

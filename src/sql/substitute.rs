@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::template::problem::nearest;
+
 /// Why a `${…}` cannot be filled in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubstituteError {
@@ -33,7 +35,7 @@ pub fn substitute(text: &str, values: &BTreeMap<String, String>) -> Result<Strin
         match values.get(&name) {
             Some(value) if value.chars().all(is_harmless) => out.push_str(value),
             Some(value) => errors.push(SubstituteError::Unsafe { name, line, value: value.clone() }),
-            None => errors.push(SubstituteError::Unknown { near: nearest(&name, values), name, line }),
+            None => errors.push(SubstituteError::Unknown { near: near(&name, values), name, line }),
         }
         rest = &rest[start + length + 1..];
     }
@@ -45,9 +47,8 @@ fn is_harmless(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "_-.:/@+=".contains(letter)
 }
 
-fn nearest(name: &str, values: &BTreeMap<String, String>) -> Option<String> {
-    let distances = values.keys().map(|key| (strsim::damerau_levenshtein(name, key), key));
-    distances.filter(|(distance, _)| *distance < 3).min().map(|(_, key)| key.clone())
+fn near(name: &str, values: &BTreeMap<String, String>) -> Option<String> {
+    nearest(name, values.keys().map(String::as_str)).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::model::Template;
 use super::problem::{Problem, sorted};
 use super::refs::{Graph, ReferenceKind, all};
 use super::schema::{self, Known};
-use super::yaml::{Node, Value};
+use super::yaml::{Entry, Map, Node, Value};
 
 /// All problems of references, functions, types, properties and attributes.
 pub fn template(template: &Template) -> Vec<Problem> {
@@ -49,6 +49,11 @@ fn attributes(template: &Template) -> Vec<Problem> {
     problems
 }
 
+/// A function that is not the only key of its mapping.
+fn in_company(map: &Map) -> Option<(&String, &Entry)> {
+    map.iter().find(|(key, _)| map.len() > 1 && key.starts_with("Fn::"))
+}
+
 /// Names of functions that do not exist, and functions with company in their mapping.
 fn functions(node: &Node, path: &mut String, problems: &mut Vec<Problem>) {
     if let Some((name, entry)) = function(node)
@@ -56,6 +61,10 @@ fn functions(node: &Node, path: &mut String, problems: &mut Vec<Problem>) {
         && !super::yaml::SHORT_FUNCTIONS.contains(&name.trim_start_matches("Fn::"))
     {
         problems.push(Problem::new(entry.at, path.clone(), super::evaluate::unknown_function(name)));
+    }
+    if let Some((function, entry)) = node.as_map().and_then(in_company) {
+        let what = format!("`{function}` must be the only key of its mapping");
+        problems.push(Problem::new(entry.at, path.clone(), what));
     }
     let length = path.len();
     let mut visit = |step: &str, node: &Node, problems: &mut Vec<Problem>| {
@@ -70,15 +79,25 @@ fn functions(node: &Node, path: &mut String, problems: &mut Vec<Problem>) {
         Value::List(list) => {
             list.iter().enumerate().for_each(|(index, item)| visit(&index.to_string(), item, problems))
         }
-        Value::Map(map) => {
-            let company = map.iter().find(|(key, _)| map.len() > 1 && key.starts_with("Fn::"));
-            for (key, entry) in map {
-                if company.is_some_and(|(function, _)| function == key) {
-                    problems.push(Problem::new(entry.at, "", format!("`{key}` must be the only key of its mapping")));
-                }
-                visit(key, &entry.node, problems);
-            }
-        }
+        Value::Map(map) => map.iter().for_each(|(key, entry)| visit(key, &entry.node, problems)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_in_company_is_told_with_its_place_and_path() {
+        let text = "Resources:\n  B: {Type: AWS::S3::Bucket, Properties: {BucketName: {'Fn::Sub': x, Other: 1}}}\n";
+        let problems = template(&Template::parse(text).unwrap());
+        let told: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.what)).collect();
+        assert!(
+            told.contains(
+                &"Resources.B.Properties.BucketName: `Fn::Sub` must be the only key of its mapping".to_owned()
+            ),
+            "{told:?}"
+        );
     }
 }

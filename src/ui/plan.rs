@@ -111,6 +111,7 @@ mod tests {
             }],
             steps: vec![Step { id: work.id(), work, after: BTreeSet::new(), action: Action::Change }],
             cost: Cost { idle_per_hour: 0.0133, busy_per_hour: 0.49, priced: "here, now", ..Cost::default() },
+            partial: false,
         };
         insta::assert_snapshot!(plan.text(Theme::PLAIN), @r"
         ~ stack storage

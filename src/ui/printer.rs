@@ -5,6 +5,7 @@ use crate::error::Failure;
 use serde::Serialize;
 use std::error::Error;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The form of what goes to stdout.
@@ -50,11 +51,13 @@ pub struct Printer {
     streams: Streams,
     quiet: bool,
     answered: AtomicBool,
+    /// Why a result could not be written.
+    unwritten: OnceLock<io::Error>,
 }
 
 impl Printer {
     pub fn new(format: Format, streams: Streams, quiet: bool) -> Self {
-        Printer { format, streams, quiet, answered: AtomicBool::new(false) }
+        Printer { format, streams, quiet, answered: AtomicBool::new(false), unwritten: OnceLock::new() }
     }
 
     pub fn format(&self) -> Format {
@@ -99,11 +102,29 @@ impl Printer {
         self.raw(&(text + "\n"));
     }
 
-    /// Text or bytes of a result on stdout, as they are. A reader that went away is not an error.
+    /// Text of a result on stdout, as it is. What cannot be written is told by [`Printer::written`].
     pub fn raw(&self, text: &str) {
         self.answered.store(true, Ordering::Relaxed);
         let mut out = io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        self.keep(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+    }
+
+    /// A reader that went away is not an error.
+    fn keep(&self, written: io::Result<()>) {
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            // The first error is the one to tell.
+            let _ = self.unwritten.set(error);
+        }
+    }
+
+    /// Whether all results went to where stdout leads; a full disk must not pass for success.
+    pub fn written(&self) -> Result<(), Failure> {
+        match self.unwritten.get() {
+            None => Ok(()),
+            Some(error) => Err(Failure::failed("cannot write the result").because(error.to_string())),
+        }
     }
 
     /// A line for people on stderr; `--quiet` silences it.
@@ -113,8 +134,9 @@ impl Printer {
         }
     }
 
+    /// A warning on stderr; `--quiet` does not silence it.
     pub fn warning(&self, text: &str) {
-        self.note(&format!("{} {text}", self.err_theme().paint(Label::Warning, "warning:")));
+        let _ = writeln!(io::stderr().lock(), "{} {text}", self.err_theme().paint(Label::Warning, "warning:"));
     }
 
     /// Asks on stderr and reads the answer. Only to be called when `interactive()`.
@@ -211,6 +233,16 @@ impl<'a> FailureDocument<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_result_that_cannot_be_written_is_a_failure_unless_its_reader_went_away() {
+        let streams = Streams { out_terminal: false, err_terminal: false, interactive: false };
+        let printer = Printer::new(Format::Human, streams, true);
+        printer.keep(Err(io::ErrorKind::BrokenPipe.into()));
+        assert!(printer.written().is_ok());
+        printer.keep(Err(io::ErrorKind::StorageFull.into()));
+        assert_eq!(printer.written().unwrap_err().kind, crate::error::Kind::Failed);
+    }
 
     #[test]
     fn a_failure_reads_error_problems_causes_hints() {

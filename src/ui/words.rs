@@ -1,5 +1,6 @@
 //! Counts, durations, sizes and money as people write them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// `1 stack`, `3 stacks`. Irregular plurals are given with a slash: `entry/entries`.
@@ -81,9 +82,25 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A word as a POSIX shell has to be given it: quoted, if it holds anything that means something to a shell.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/@%+".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(format!("'{}'", text.replace('\'', "'\\''"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_for_a_shell_are_quoted_when_they_have_to_be() {
+        assert_eq!(shell_word("Keep=s3://b/k"), "Keep=s3://b/k");
+        assert_eq!(shell_word("Title=it's mine"), "'Title=it'\\''s mine'");
+        assert_eq!(shell_word(""), "''");
+    }
 
     #[test]
     fn counts_have_right_plurals() {

@@ -18,6 +18,8 @@ const RDS_AUTHORITIES: &[u8] = include_bytes!("../certs/rds-ca.pem");
 /// A paused Aurora needs about 15 s to wake; the function itself is given 28.
 const CONNECT_WITHIN: Duration = Duration::from_secs(25);
 const QUERY_WITHIN: Duration = Duration::from_secs(20);
+/// The function that loads is given 120 s.
+const LOAD_WITHIN: Duration = Duration::from_secs(90);
 /// A connection that rested longer is asked whether it still lives, so that a write is not its first test.
 const RESTED: Duration = Duration::from_millis(500);
 
@@ -26,6 +28,9 @@ pub enum DatabaseError {
     Token(String),
     Mysql(mysql_async::Error),
     NoAnswer(Duration),
+    /// The table is not as the function knows it.
+    Row(mysql_async::FromRowError),
+    NoId,
 }
 
 impl fmt::Display for DatabaseError {
@@ -34,6 +39,8 @@ impl fmt::Display for DatabaseError {
             DatabaseError::Token(why) => write!(f, "no authentication token: {why}"),
             DatabaseError::Mysql(error) => error.fmt(f),
             DatabaseError::NoAnswer(within) => write!(f, "no answer within {} s", within.as_secs()),
+            DatabaseError::Row(error) => write!(f, "a row of `heroes` is no hero: {error}"),
+            DatabaseError::NoId => f.write_str("the heroes were stored without an id"),
         }
     }
 }
@@ -74,7 +81,7 @@ impl Database {
         let mut connection = self.connection().await?;
         let rows: Vec<Row> = within(connection.exec(statement, Params::Positional(ids))).await?;
         self.rest(connection);
-        Ok(rows.into_iter().filter_map(hero).collect())
+        rows.into_iter().map(hero).collect()
     }
 
     /// Inserts the heroes in their order, in one statement, which is one transaction; gives them with their new ids.
@@ -96,7 +103,7 @@ impl Database {
         let mut connection = self.connection().await?;
         within(connection.exec_drop(statement, values)).await?;
         // InnoDB gives the rows of one simple INSERT consecutive ids, the first of which is the statement's insert id.
-        let first = connection.last_insert_id().unwrap_or_default();
+        let first = connection.last_insert_id().ok_or(DatabaseError::NoId)?;
         self.rest(connection);
         let numbered = (first..).zip(heroes);
         Ok(numbered
@@ -114,7 +121,10 @@ impl Database {
     /// Runs one statement without parameters; gives the number of rows it touched.
     pub async fn run(&mut self, statement: &str) -> Result<u64, DatabaseError> {
         let mut connection = self.connection().await?;
-        connection.query_drop(statement).await?;
+        match tokio::time::timeout(LOAD_WITHIN, connection.query_drop(statement)).await {
+            Ok(done) => done?,
+            Err(_) => return Err(DatabaseError::NoAnswer(LOAD_WITHIN)),
+        }
         let rows = connection.affected_rows();
         self.rest(connection);
         Ok(rows)
@@ -204,9 +214,9 @@ fn places(ids: usize) -> usize {
     ids.next_power_of_two()
 }
 
-fn hero(row: Row) -> Option<Hero> {
-    let (id, hero, power, name, xp, color) = mysql_async::from_row_opt(row).ok()?;
-    Some(Hero { id, hero, power, name, xp, color })
+fn hero(row: Row) -> Result<Hero, DatabaseError> {
+    let (id, hero, power, name, xp, color) = mysql_async::from_row_opt(row).map_err(DatabaseError::Row)?;
+    Ok(Hero { id, hero, power, name, xp, color })
 }
 
 async fn within<T>(work: impl Future<Output = Result<T, mysql_async::Error>>) -> Result<T, DatabaseError> {

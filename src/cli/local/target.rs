@@ -1,7 +1,5 @@
 //! The local cloud as a target: what the orchestrator is told of it.
 
-use std::process::Stdio;
-
 use aws_credential_types::Credentials;
 
 use super::{Wish, admin, start};
@@ -50,7 +48,8 @@ pub(super) async fn fill(wish: &Wish, settings: &Settings, need: &Need, ui: &Pri
         api_url: format!("{endpoint}/_aws/execute-api/{{api}}/{{stage}}"),
         console: None,
         architecture: Architecture::HOST,
-        glibc: glibc().await,
+        // Functions meet this machine's own C library. Without glibc (musl), they may need none.
+        glibc: Glibc::of_host().await.unwrap_or(Glibc { major: 0, minor: 0 }),
         findings,
         answers,
         flags: " --local".into(),
@@ -112,29 +111,5 @@ fn room(wish: &Wish) -> Finding {
             error.to_string(),
             format!("make room, or name a directory on another disk: export {}=/path/to/a/directory", env::LABCTL_HOME),
         ),
-    }
-}
-
-/// The C library that functions meet on this machine: its own. Without glibc (musl), functions may need none.
-async fn glibc() -> Glibc {
-    let mut command = tokio::process::Command::new("getconf");
-    let ran = command.arg("GNU_LIBC_VERSION").stdin(Stdio::null()).output().await;
-    let said = ran.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    understand(&said).unwrap_or(Glibc { major: 0, minor: 0 })
-}
-
-fn understand(said: &str) -> Option<Glibc> {
-    let (major, minor) = said.trim().strip_prefix("glibc ")?.split_once('.')?;
-    Some(Glibc { major: major.parse().ok()?, minor: minor.split('.').next()?.parse().ok()? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hosts_glibc_is_read() {
-        assert_eq!(understand("glibc 2.36\n"), Some(Glibc { major: 2, minor: 36 }));
-        assert_eq!(understand(""), None);
     }
 }

@@ -51,11 +51,12 @@ fn request(endpoint: &Endpoint<'_>, check: &HttpCheck) -> Result<Request, CheckE
     Ok(Request { method: parts.method, uri: parts.uri, headers: parts.headers, body })
 }
 
-/// An answer that is not as the variant expects is an error of the kind of its status.
+/// An answer that is not as the variant expects is an error of the kind of its status, if that is what is wrong.
 fn judge(check: &HttpCheck) -> Judge {
     let expect = check.expect.clone();
     Arc::new(move |status, body| match compare::http(&expect, status, &http::HeaderMap::new(), body).is_empty() {
         true => Ok(()),
+        false if expect.status.map_or(status < 400, |wanted| wanted == status) => Err("not as expected".to_owned()),
         false => Err(status.to_string()),
     })
 }
@@ -72,5 +73,30 @@ fn number(result: &ResultSet) -> Option<i64> {
         Value::Number(number) => number.as_i64(),
         Value::String(text) => text.parse().ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::model::HttpExpectation;
+    use bytes::Bytes;
+    use indexmap::IndexMap;
+
+    #[test]
+    fn an_error_is_of_the_kind_of_its_status_only_if_the_status_is_wrong() {
+        let expect = HttpExpectation { status: Some(200), text: Some("ok".to_owned()), ..HttpExpectation::default() };
+        let check = HttpCheck {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            headers: IndexMap::new(),
+            body: RequestBody::Empty,
+            repeat: 1,
+            expect,
+        };
+        let judge = judge(&check);
+        assert_eq!(judge(200, &Bytes::from("ok")), Ok(()));
+        assert_eq!(judge(200, &Bytes::from("no")), Err("not as expected".to_owned()));
+        assert_eq!(judge(503, &Bytes::from("ok")), Err("503".to_owned()));
     }
 }

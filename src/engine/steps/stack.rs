@@ -4,6 +4,7 @@ use super::readiness;
 use crate::aws::AwsError;
 use crate::aws::stacks::{ChangeSetRequest, ChangeSetState, StackRecord, Template};
 use crate::engine::follow::{follow, waited};
+use crate::engine::observe;
 use crate::engine::remove;
 use crate::engine::run::Run;
 use crate::engine::sources::sha256;
@@ -36,13 +37,17 @@ pub async fn remove(run: &Run<'_>, step: &Step, stack: &str) -> Result<Done, Fai
     let there = run.observed.stacks.get(stack);
     let name = there.map_or_else(|| run.wanted.instance.stack_name(stack), |there| there.id.clone());
     let removed = remove::stack(run.aws, &name, run.options.express, &step.id, run.events).await;
-    removed.map_err(|error| failure(run, stack, error))?;
+    removed.map_err(|error| failure_to(run, "remove", stack, error))?;
     Ok(Done::did("removed"))
 }
 
 fn failure(run: &Run<'_>, stack: &str, error: Trouble) -> Failure {
+    failure_to(run, "deploy", stack, error)
+}
+
+fn failure_to(run: &Run<'_>, doing: &str, stack: &str, error: Trouble) -> Failure {
     let link = error.stack_id().and_then(|id| run.aws.target().console_link(id));
-    let failure = run.failure(format!("cannot deploy stack `{stack}`"));
+    let failure = run.failure(format!("cannot {doing} stack `{stack}`"));
     match link {
         Some(link) => failure.hint(format!("see it happen: {link}")).because(error),
         None => failure.because(error),
@@ -106,15 +111,20 @@ async fn change(
     };
     let arn = run.aws.create_change_set(&request).await?;
     match settled(run, step, &name, &arn).await? {
-        ChangeSetState::Nothing { .. } if there.is_some() => {
+        ChangeSetState::NoChanges { reason } | ChangeSetState::Failed { reason } if there.is_none() => {
             run.aws.delete_change_set(&arn).await?;
-            return Ok(None);
+            remove::stack(run.aws, &name, run.options.express, &step.id, run.events).await?;
+            return Err(Trouble::Refused { reason });
         }
-        ChangeSetState::Nothing { reason } | ChangeSetState::Failed { reason } => {
+        ChangeSetState::NoChanges { reason } => {
             run.aws.delete_change_set(&arn).await?;
-            if there.is_none() {
-                remove::stack(run.aws, &name, run.options.express, &step.id, run.events).await?;
-            }
+            return match is_as_wanted(run, stack, &name, &request.tags).await? {
+                true => Ok(None),
+                false => Err(Trouble::Refused { reason }),
+            };
+        }
+        ChangeSetState::Failed { reason } => {
+            run.aws.delete_change_set(&arn).await?;
             return Err(Trouble::Refused { reason });
         }
         ChangeSetState::Pending | ChangeSetState::Ready => {}
@@ -127,6 +137,24 @@ async fn change(
     let id = run.aws.stack(&name).await?.map_or_else(|| name.clone(), |record| record.id);
     let ended = follow(run.aws, &id, before, &step.id, run.events).await?;
     ended.must_end_in(&id, &["CREATE_COMPLETE", "UPDATE_COMPLETE"]).map(Some)
+}
+
+/// Whether there was nothing to change because all is as wanted. A change set fails without changes for other reasons too
+/// (a macro, a missing permission), and those must not pass for success.
+async fn is_as_wanted(
+    run: &Run<'_>,
+    stack: &str,
+    name: &str,
+    tags: &BTreeMap<String, String>,
+) -> Result<bool, Trouble> {
+    let Some(record) = run.aws.stack(name).await? else { return Ok(false) };
+    // The version alone is no reason for an update.
+    let tagged = tags.iter().all(|(tag, value)| *tag == names::TAG_VERSION || record.tags.get(tag) == Some(value));
+    let mut there = observe::observed(record, stack);
+    there.template = run.aws.stack_template(&there.id).await?;
+    let mut observed = run.observed.clone();
+    observed.stacks.insert(stack.to_owned(), there);
+    Ok(tagged && run.wanted.unmet(stack, &observed, &run.known()).is_empty())
 }
 
 async fn settled(run: &Run<'_>, step: &Step, name: &str, arn: &str) -> Result<ChangeSetState, Trouble> {

@@ -12,7 +12,6 @@ const COLLATIONS: &[(&str, &str)] = &[
 
 /// `SET ROLE ALL`.
 pub(super) fn sets_all_roles(tokens: &[Token<'_>]) -> bool {
-    let tokens = tokens.strip_suffix(&[]).unwrap_or(tokens);
     let tokens = match tokens {
         [rest @ .., end] if end.is_mark(b';') => rest,
         all => all,
