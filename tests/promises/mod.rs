@@ -2,6 +2,8 @@
 
 mod dependencies;
 mod functions;
+mod input;
 mod local_lifecycle;
+mod preflight;
 mod reference;
 mod survival;
