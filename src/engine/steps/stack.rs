@@ -24,7 +24,11 @@ pub async fn deploy(run: &Run<'_>, step: &Step, stack: &str) -> Result<Done, Fai
     let failed = |error: Trouble| failure(run, stack, error);
     let there = clear_the_way(run, step, &name).await.map_err(failed)?;
     let (done, record) = match change(run, step, stack, there.as_ref()).await.map_err(failed)? {
-        Some(record) => (Done::did(readiness::wait(run, step, &record).await.map_err(failed)?), record),
+        Some(record) => {
+            let did = readiness::wait(run, step, &record).await.map_err(failed)?;
+            run.learn_ready(stack);
+            (Done::did(did), record)
+        }
         None => (Done::nothing(), there.unwrap_or_default()),
     };
     run.learn_outputs(stack, record.outputs);
