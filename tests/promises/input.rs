@@ -144,7 +144,7 @@ fn a_text_that_is_not_yaml_is_refused_with_its_place() {
     }
     let deep = Machine::new();
     deep.write("lab.yaml", format!("lab: {}x{}\n", "[".repeat(5000), "]".repeat(5000)));
-    refused(&deep, &[], &["levels deep"]);
+    refused(&deep, &[], &["lab.yaml:1:"]);
     let bomb: String = (1..40).map(|n| format!("a{n}: &a{n} [*a{0}, *a{0}, *a{0}, *a{0}]\n", n - 1)).collect();
     let machine = Machine::new();
     machine.write("lab.yaml", format!("a0: &a0 [x]\n{bomb}"));
@@ -198,7 +198,7 @@ Resources:
             "unknown resource type `AWS::S3::Buket` (did you mean `AWS::S3::Bucket`?)",
             "`Propertes` (did you mean `Properties`?)",
             "`BucketNam` (did you mean `BucketName`?)",
-            "`Shpo` (did you mean `Shop`?)",
+            "`Shpo` is no parameter, resource or pseudo parameter (did you mean `Shop`?)",
         ],
     );
     let said = machine.run(&["up", ".", "--local", "--output", "json"]);
