@@ -3,7 +3,10 @@
 mod dependencies;
 mod functions;
 mod input;
+mod interrupted;
+mod ledger;
 mod local_lifecycle;
 mod preflight;
 mod reference;
+mod secrets;
 mod survival;
