@@ -34,7 +34,7 @@ fn sql_goes_on_at_the_statement_that_failed_or_was_interrupted_and_never_runs_on
     let up = ["up", ".", "--local"];
 
     let said = machine.run(&up).ended(1);
-    let told = "001_books.sql:3: statement 3 (INSERT INTO boks VALUES …) failed; statements 1 to 2 are committed";
+    let told = "001_books.sql:3: statement 3 (INSERT INTO BOKS VALUES …) failed; statements 1 to 2 are committed";
     assert!(said.contains(told) && said.contains("boks"), "{said}");
     assert_eq!(query(&machine, "SELECT title FROM books"), serde_json::json!([{"title": "one"}]));
 
@@ -51,7 +51,7 @@ fn sql_goes_on_at_the_statement_that_failed_or_was_interrupted_and_never_runs_on
     for (changed, told) in [
         (
             format!("{begin}INSERT INTO books VALUES ('2');\n"),
-            "001_books.sql:3: statement 3 (INSERT INTO books VALUES …) was applied already and has been changed since",
+            "001_books.sql:3: statement 3 (INSERT INTO BOOKS VALUES …) was applied already and has been changed since",
         ),
         (begin.to_owned(), "001_books.sql has 2 statements and 4 were applied already"),
     ] {

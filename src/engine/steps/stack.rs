@@ -115,9 +115,10 @@ async fn change(
             return Ok(None);
         }
         ChangeSetState::Nothing { reason } | ChangeSetState::Failed { reason } => {
-            run.aws.delete_change_set(&arn).await?;
-            if there.is_none() {
-                remove::stack(run.aws, &name, run.options.express, &step.id, run.events).await?;
+            match there {
+                Some(_) => run.aws.delete_change_set(&arn).await?,
+                // With its change set first, the empty stack would be nobody's if we were interrupted now.
+                None => drop(remove::stack(run.aws, &name, run.options.express, &step.id, run.events).await?),
             }
             return Err(Trouble::Refused { reason });
         }
