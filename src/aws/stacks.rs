@@ -119,14 +119,51 @@ impl Aws {
             let page = page.map_err(AwsError::of("cloudformation:DescribeStacks"))?;
             found.extend(page.stacks().iter().map(StackRecord::of));
         }
+        for record in &mut found {
+            self.tag_in_review(record).await?;
+        }
         Ok(found)
+    }
+
+    /// A stack that a change set made and nobody executed has no tags yet: they are in the change set.
+    async fn tag_in_review(&self, record: &mut StackRecord) -> Result<(), AwsError> {
+        if record.status != "REVIEW_IN_PROGRESS" || !record.tags.is_empty() {
+            return Ok(());
+        }
+        let gone = |error: &AwsError| error.is("ValidationError") || error.is("ChangeSetNotFound");
+        let listed = self.cloudformation().list_change_sets().stack_name(&record.id).send().await;
+        let listed = match listed.map_err(AwsError::of("cloudformation:ListChangeSets")) {
+            Err(error) if gone(&error) => return Ok(()),
+            listed => listed?,
+        };
+        for set in listed.summaries().iter().filter_map(|set| set.change_set_id()) {
+            let described = self.cloudformation().describe_change_set().change_set_name(set).send().await;
+            match described.map_err(AwsError::of("cloudformation:DescribeChangeSet")) {
+                Err(error) if gone(&error) => {}
+                described => {
+                    let tags = described?
+                        .tags()
+                        .iter()
+                        .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
+                        .collect();
+                    record.tags = tags;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A stack by its name (then a deleted one is not found) or its ARN.
     pub async fn stack(&self, name: &str) -> Result<Option<StackRecord>, AwsError> {
         let sent = self.cloudformation().describe_stacks().stack_name(name).send().await;
         match sent.map_err(AwsError::of("cloudformation:DescribeStacks")) {
-            Ok(answer) => Ok(answer.stacks().first().map(StackRecord::of)),
+            Ok(answer) => match answer.stacks().first().map(StackRecord::of) {
+                Some(mut record) => {
+                    self.tag_in_review(&mut record).await?;
+                    Ok(Some(record))
+                }
+                None => Ok(None),
+            },
             // The one thing that can be invalid about a well-formed name is that nothing has it.
             Err(error) if error.is("ValidationError") => Ok(None),
             Err(error) => Err(error),

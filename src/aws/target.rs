@@ -49,7 +49,7 @@ impl Target {
 
     /// The findings that stand in the way of resources of `types`.
     pub fn problems<'a>(&'a self, types: &'a [String]) -> impl Iterator<Item = &'a Finding> {
-        self.findings.iter().filter(|finding| finding.problem.is_some() && finding.concerns(types))
+        self.findings.iter().filter(|finding| finding.stands_in_the_way(types))
     }
 }
 
@@ -102,6 +102,11 @@ impl Finding {
     pub fn needed_by(mut self, types: &[&str]) -> Self {
         self.types = types.iter().map(|name| (*name).to_owned()).collect();
         self
+    }
+
+    /// It is a problem for resources of `types`.
+    pub fn stands_in_the_way(&self, types: &[String]) -> bool {
+        self.problem.is_some() && self.concerns(types)
     }
 
     fn concerns(&self, types: &[String]) -> bool {

@@ -2,9 +2,10 @@
 
 use super::context::Context;
 use crate::error::{Failure, Kind};
+use crate::ui::Printer;
 
 /// Goes on with `--yes` or a yes; without a terminal it refuses, and nothing was changed.
-pub(crate) fn confirm(cx: &Context, what: &str, losses: &[String]) -> Result<(), Failure> {
+pub(crate) async fn confirm(cx: &Context, what: &str, losses: &[String]) -> Result<(), Failure> {
     if cx.globals.yes {
         return Ok(());
     }
@@ -16,7 +17,14 @@ pub(crate) fn confirm(cx: &Context, what: &str, losses: &[String]) -> Result<(),
     for loss in losses {
         cx.ui.note(&format!("  {loss}"));
     }
-    match cx.ui.confirm(&format!("{}{}?", what[..1].to_uppercase(), &what[1..])) {
+    let asked = cx.ui.ask(&format!("{}{}?", what[..1].to_uppercase(), &what[1..]));
+    let answered = match asked {
+        Ok(()) => {
+            tokio::task::spawn_blocking(Printer::answer_to_question).await.unwrap_or_else(|gone| Err(gone.into()))
+        }
+        Err(error) => Err(error),
+    };
+    match answered {
         Ok(true) => Ok(()),
         Ok(false) => Err(Failure::new(Kind::Usage, "nothing was changed")),
         Err(error) => Err(Failure::usage("cannot ask").because(error).hint("add --yes")),

@@ -9,7 +9,9 @@ use crate::aws::{Aws, Need};
 use crate::engine::leftovers::{self, Leftover};
 use crate::engine::teardown::{self, Down};
 use crate::error::Failure;
+use crate::lab::builtin;
 use crate::plan::{Instance, ObservedStack, names};
+use crate::template::problem::nearest;
 use crate::ui::{Answer, Label, Theme, words};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -74,6 +76,7 @@ pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
     let wanted = if args.all || args.expired { None } else { Some(args.lab.instance(cx)?) };
     let aws = cx.aws(Need::Visit).await?;
     let mut found = instances::all(&aws).await?;
+    let found_labs: Vec<String> = found.keys().map(|instance| instance.lab.clone()).collect();
     let now = OffsetDateTime::now_utc();
     found.retain(|other, stacks| match &wanted {
         Some(instance) => other == instance,
@@ -81,12 +84,15 @@ pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
     });
     if !found.is_empty() {
         let losses: Vec<String> = found.iter().map(|(instance, stacks)| loss(instance, stacks)).collect();
-        confirm(cx, "take down what is listed", &losses)?;
+        confirm(cx, "take down what is listed", &losses).await?;
     }
     let (mut rows, mut failure) = take_down(cx, &aws, &found, !args.standard).await?;
     if let Some(instance) = wanted.filter(|instance| !found.contains_key(instance)) {
         // No stack has its tags; something may still have its name.
         let left = look_again(&aws, &instance).await?;
+        if left.is_empty() {
+            known(&instance, &found_labs)?;
+        }
         rows.push(Row { lab: instance.lab, env: instance.env, removed: Vec::new(), left });
     }
     let gone: Vec<Instance> = found.into_keys().collect();
@@ -97,6 +103,17 @@ pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
     let took_seconds = (start.elapsed().as_secs_f64() * 10.0).round() / 10.0;
     cx.ui.answer(&DownAnswer { target: aws.target().name.clone(), instances: rows, took_seconds });
     failure.map_or(Ok(()), Err)
+}
+
+/// Of a lab that is not there nothing has to be done. A name that is nearly that of a lab is a slip, and the lab still there.
+fn known(instance: &Instance, found: &[String]) -> Result<(), Failure> {
+    let labs: Vec<&str> = builtin::labs().into_iter().chain(found.iter().map(String::as_str)).collect();
+    match nearest(&instance.lab, labs.iter().copied()) {
+        Some(near) if !labs.contains(&instance.lab.as_str()) => {
+            Err(Failure::usage(format!("no lab is called `{}` (did you mean `{near}`?)", instance.lab)))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn look_again(aws: &Aws, instance: &Instance) -> Result<Vec<Leftover>, Failure> {

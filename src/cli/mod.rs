@@ -26,13 +26,14 @@ mod up;
 mod validate;
 
 use crate::error::{Failure, Kind};
-use crate::ui::Printer;
 use crate::ui::printer::Streams;
+use crate::ui::{Format, Printer};
 use clap::Parser;
 use context::Context;
 use globals::Globals;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// AWS data labs from nothing to a checked endpoint, and back to nothing
 #[derive(Parser, Debug)]
@@ -65,12 +66,10 @@ enum Command {
 
 /// Runs labctl with `args` (the program's name first) and gives the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Kind::Usage.exit_code() } else { 0 });
-        }
+        Err(error) => return refused(&error, &args),
     };
     let ui = Printer::new(cli.globals.output, Streams::of_process(), cli.globals.quiet);
     let cx = Context { globals: cli.globals, ui };
@@ -85,6 +84,24 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Help and version are answers. Bad usage is told in clap's own words, and as a document to whoever asked for one.
+fn refused(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    let asked = |pair: &[OsString]| pair[0] == "--output" && pair[1] == "json";
+    if args.iter().any(|arg| arg == "--output=json") || args.windows(2).any(asked) {
+        let text = error.to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let first = lines.next().unwrap_or_default();
+        let failure = Failure::usage(first.strip_prefix("error: ").unwrap_or(first));
+        let tips = lines.filter_map(|line| line.strip_prefix("tip: ")).map(str::to_owned);
+        Printer::new(Format::Json, Streams::of_process(), false).failure_document(&tips.fold(failure, Failure::hint));
+    }
+    ExitCode::from(Kind::Usage.exit_code())
+}
+
 fn start(command: Command, cx: &Context) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -96,13 +113,29 @@ fn start(command: Command, cx: &Context) -> Result<(), Failure> {
             Command::Local(args) => local::run(args, cx).await,
             command => tokio::select! {
                 done = dispatch(command, cx) => done,
-                _ = tokio::signal::ctrl_c() => Err(interrupted()),
+                () = asked_to_end() => Err(interrupted()),
             },
         }
     });
     // What still runs in the background (a connection that closes, a blocking read) is not waited for.
     runtime.shutdown_background();
     done
+}
+
+/// Ctrl-C, a shutdown, a terminal that is closed: all end a command the same way.
+async fn asked_to_end() {
+    let heard = |kind| async move {
+        match signal(kind) {
+            Ok(mut signals) => drop(signals.recv().await),
+            // Without a handler the signal ends the process by itself.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = heard(SignalKind::interrupt()) => {}
+        () = heard(SignalKind::terminate()) => {}
+        () = heard(SignalKind::hangup()) => {}
+    }
 }
 
 /// Nothing is undone: what AWS was asked to do goes on there, and the next run waits for it.

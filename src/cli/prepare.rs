@@ -3,16 +3,15 @@
 use super::context::Context;
 use super::globals::DEFAULT_ENV;
 use super::select::{LabArg, SetArgs};
-use crate::aws::{Aws, Need};
-use crate::engine::observe;
+use crate::aws::{Architecture, Aws, Need};
 use crate::engine::run::Options;
+use crate::engine::{observe, references};
 use crate::error::Failure;
 use crate::lab::Lab;
-use crate::lab::parameters;
-use crate::package::toolchain::Toolchain;
+use crate::package::{self, BuildError};
 use crate::plan::build::resource_types;
 use crate::plan::{Instance, Observed, Plan, Wanted, Wiring};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything a plan is made of.
 pub(crate) struct Prepared {
@@ -39,27 +38,19 @@ impl Prepared {
         request: &Request<'_>,
         need: fn(Vec<String>) -> Need,
     ) -> Result<Prepared, Failure> {
-        let lab = request.lab.load()?;
-        let values = parameters::resolve(&lab.manifest, &request.set.set)
-            .map_err(|problems| Failure::usage("cannot use these parameters").with_problems(problems))?;
-        let wiring = Wiring::of(&lab).map_err(|problems| {
-            Failure::usage(format!("cannot wire lab `{}`", lab.manifest.lab)).with_problems(problems)
-        })?;
-        let types = resource_types(&lab);
-        let aws = cx.aws(need(types.clone())).await?;
-        let instance = Instance::new(&lab.manifest.lab, cx.globals.env());
-        let architecture = aws.target().architecture.lambda_name().to_owned();
-        let wanted = Wanted { lab, instance, values, wiring, architecture, expires: request.expires.clone() };
-        let refused = wanted.refused_values();
-        if !refused.is_empty() {
-            return Err(Failure::usage("the templates refuse these parameters").with_problems(refused));
-        }
-        stand_in_the_way(&aws, &types)?;
+        let mut wanted = wanted(cx, request)?;
         let cache = cache_folder()?;
+        can_build(&wanted.lab, &cache).await?;
+        let types = resource_types(&wanted.lab);
+        let aws = cx.aws(need(types.clone())).await?;
+        wanted.architecture = aws.target().architecture.lambda_name().to_owned();
+        accepted(&wanted)?;
+        stand_in_the_way(&aws, &types)?;
         let sight = observe::lab(&aws, &wanted, &cache)
             .await
             .map_err(|error| Failure::failed("cannot see what is there").because(error))?;
-        needs_toolchain(&wanted.lab, &sight.observed).await?;
+        let unbuilt = wanted.lab.manifest.functions.keys().find(|name| !sight.observed.code_keys.contains_key(*name));
+        unbuilt.map_or(Ok(()), |function| package::has_room(&cache).map_err(|error| unbuildable(function, error)))?;
         let options = options(cx, request, &aws, &wanted, sight.caller.name(), cache);
         Ok(Prepared { aws, wanted, observed: sight.observed, options })
     }
@@ -109,15 +100,51 @@ fn stand_in_the_way(aws: &Aws, types: &[String]) -> Result<(), Failure> {
     Err(problems.iter().filter_map(|finding| finding.remedy.clone()).fold(failure, Failure::hint))
 }
 
-/// A function that was not built before needs a compiler, and that is better said before a database is made.
-async fn needs_toolchain(lab: &Lab, observed: &Observed) -> Result<(), Failure> {
-    let unbuilt = lab.manifest.functions.keys().find(|name| !observed.code_keys.contains_key(*name));
-    let Some(function) = unbuilt else { return Ok(()) };
-    match Toolchain::find(std::env::consts::ARCH).await {
-        Some(_) => Ok(()),
-        None => Err(Failure::usage(format!("cannot build function `{function}`: cargo and rustc are not on PATH"))
-            .hint("install Rust from https://rustup.rs and open a new shell")),
+/// The lab as it is asked for: manifest, templates, wiring, names and values, with everything that is wrong with them.
+fn wanted(cx: &Context, request: &Request<'_>) -> Result<Wanted, Failure> {
+    let (lab, values) = request.lab.load_with(request.set)?;
+    let known = values.as_ref().ok().into_iter().flatten();
+    let references = references::refused(&lab, known);
+    let name = lab.manifest.lab.clone();
+    match (values, Wiring::of(&lab)) {
+        (Ok(values), Ok(wiring)) if references.is_empty() => {
+            let instance = Instance::new(&name, cx.globals.env());
+            let architecture = Architecture::HOST.lambda_name().to_owned();
+            let wanted = Wanted { lab, instance, values, wiring, architecture, expires: request.expires.clone() };
+            accepted(&wanted)?;
+            Ok(wanted)
+        }
+        (Err(problems), Ok(_)) if references.is_empty() => {
+            Err(Failure::usage("cannot use these parameters").with_problems(problems))
+        }
+        (values, wiring) => {
+            let problems = wiring.err().into_iter().chain([references]).chain(values.err()).flatten();
+            Err(Failure::usage(format!("cannot wire lab `{name}`")).with_problems(problems))
+        }
     }
+}
+
+/// What the templates say of the values, before AWS is asked.
+fn accepted(wanted: &Wanted) -> Result<(), Failure> {
+    let refused = wanted.refused_values();
+    match refused.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::usage("the templates refuse these parameters").with_problems(refused)),
+    }
+}
+
+/// Functions need a compiler and a place to build in, and that is better said before a database is made.
+async fn can_build(lab: &Lab, cache: &Path) -> Result<(), Failure> {
+    match lab.manifest.functions.keys().next() {
+        Some(function) => package::can_build(cache).await.map_err(|error| unbuildable(function, error)),
+        None => Ok(()),
+    }
+}
+
+fn unbuildable(function: &str, error: BuildError) -> Failure {
+    let remedy = error.remedy();
+    let failure = Failure::usage(format!("cannot build function `{function}`")).because(error);
+    remedy.into_iter().fold(failure, Failure::hint)
 }
 
 /// Where functions are built and packages kept, shared by all labs of the user.

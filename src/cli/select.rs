@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use crate::error::Failure;
+use crate::lab::parameters::{self, Values};
 use crate::lab::{self, Lab, LoadError};
 use crate::plan::Instance;
 use crate::ui::words;
@@ -27,6 +28,26 @@ impl LabArg {
     /// The lab with all its files.
     pub(crate) fn load(&self) -> Result<Lab, Failure> {
         lab::load(self.lab.as_deref(), &here()?).map_err(refuse)
+    }
+
+    /// The lab and the values of its parameters. What is wrong with one does not hide what is wrong with the other.
+    pub(crate) fn load_with(&self, set: &SetArgs) -> Result<(Lab, Result<Values, Vec<String>>), Failure> {
+        let here = std::env::current_dir().map_err(|error| Failure::usage("cannot read this folder").because(error))?;
+        match lab::load(self.lab.as_deref(), &here) {
+            Ok(lab) => {
+                let values = parameters::resolve(&lab.manifest, &set.set);
+                Ok((lab, values))
+            }
+            Err(LoadError::Problems { problems, manifest }) => {
+                let parameters = manifest.as_ref().and_then(|manifest| parameters::resolve(manifest, &set.set).err());
+                let failure = refuse(LoadError::Problems { problems, manifest });
+                // A parameter that is written wrongly is not known: what was set is told once it is.
+                let sure =
+                    parameters.filter(|_| !failure.problems.iter().any(|problem| problem.contains(" parameters")));
+                Err(failure.with_problems(sure.into_iter().flatten()))
+            }
+            Err(error) => Err(refuse(error)),
+        }
     }
 
     /// The instance meant. Of a name that is no path, no manifest is needed: tags tell the rest.
@@ -64,7 +85,7 @@ fn refuse(error: LoadError) -> Failure {
         LoadError::Unreadable { .. } => {
             Failure::usage(summary).hint("name a lab (see `labctl labs`), or write one with `labctl init`")
         }
-        LoadError::Problems { problems } => {
+        LoadError::Problems { problems, .. } => {
             Failure::usage(summary).with_problems(problems.iter().map(ToString::to_string))
         }
     }

@@ -8,6 +8,7 @@ pub mod leftovers;
 pub mod load;
 pub mod observe;
 pub mod outputs;
+pub mod references;
 pub mod remove;
 pub mod run;
 pub mod sources;

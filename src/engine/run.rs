@@ -11,7 +11,7 @@ use crate::plan::build::{Known, Wanted};
 use crate::plan::names;
 use crate::plan::{Observed, Step, Work};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use tokio::sync::OnceCell;
 
@@ -42,6 +42,8 @@ pub struct Run<'a> {
     pub events: &'a Events,
     known: RefCell<Known>,
     packages: RefCell<BTreeMap<String, package::Built>>,
+    /// Stacks whose resources were seen to work.
+    ready: RefCell<BTreeSet<String>>,
     bucket: OnceCell<()>,
 }
 
@@ -54,7 +56,8 @@ impl<'a> Run<'a> {
         events: &'a Events,
     ) -> Self {
         let known = RefCell::new(wanted.known(observed));
-        Run { aws, wanted, observed, options, events, known, packages: RefCell::default(), bucket: OnceCell::new() }
+        let (packages, ready, bucket) = (RefCell::default(), RefCell::default(), OnceCell::new());
+        Run { aws, wanted, observed, options, events, known, packages, ready, bucket }
     }
 
     /// What has become known so far.
@@ -64,6 +67,14 @@ impl<'a> Run<'a> {
 
     pub fn learn_outputs(&self, stack: &str, outputs: BTreeMap<String, String>) {
         self.known.borrow_mut().outputs.insert(stack.to_owned(), outputs);
+    }
+
+    pub fn learn_ready(&self, stack: &str) {
+        self.ready.borrow_mut().insert(stack.to_owned());
+    }
+
+    pub fn is_ready(&self, stack: &str) -> bool {
+        self.ready.borrow().contains(stack)
     }
 
     pub fn learn_package(&self, function: &str, built: package::Built) {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::template::problem::nearest;
-use crate::template::{Position, Problem, Template, check};
+use crate::template::{Position, Problem, Template};
 
 use super::model::{File, Lab, MANIFEST, Manifest, Origin, Stack};
 use super::{builtin, validate};
@@ -18,7 +18,11 @@ pub enum LoadError {
     #[error("cannot read {file}: {why}")]
     Unreadable { file: String, why: String },
     #[error("the lab cannot be loaded as it is written: {}", problems.first().map(ToString::to_string).unwrap_or_default())]
-    Problems { problems: Vec<FileProblem> },
+    Problems {
+        problems: Vec<FileProblem>,
+        /// What the manifest says, if so much of it can be read that `--set` can be held to it.
+        manifest: Option<Box<Manifest>>,
+    },
 }
 
 /// A problem and the file that has it. Shown as `file:line:column: what`.
@@ -130,21 +134,40 @@ pub fn load(lab: Option<&str>, here: &Path) -> Result<Lab, LoadError> {
 }
 
 fn text_of(file: &str, bytes: &[u8]) -> Result<String, LoadError> {
-    let text = std::str::from_utf8(bytes);
-    text.map(str::to_owned).map_err(|error| LoadError::Unreadable { file: file.to_owned(), why: error.to_string() })
+    text(bytes).map_err(|problem| LoadError::Problems {
+        problems: vec![FileProblem { file: file.to_owned(), problem }],
+        manifest: None,
+    })
+}
+
+/// Bytes as text; the problem says where they stop to be UTF-8.
+fn text(bytes: &[u8]) -> Result<String, Problem> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let (line, column) =
+            good.lines().enumerate().last().map_or((1, 1), |(index, last)| match good.ends_with('\n') {
+                true => (index + 2, 1),
+                false => (index + 1, last.chars().count() + 1),
+            });
+        let byte = bytes[error.valid_up_to()];
+        Problem::new(Position { line, column }, "", format!("the byte 0x{byte:02x} is not UTF-8 text"))
+    })
 }
 
 /// Reads everything that a manifest names. A function of its arguments: the files come from `source` alone.
 pub fn assemble(file: &str, text: &str, source: &dyn Source, origin: Origin) -> Result<Lab, LoadError> {
     let mut gather = Gather { manifest_file: file, source, problems: Vec::new() };
-    let manifest = validate::manifest(text).map_err(|problems| gather.problems_of(file, problems));
-    let Ok(manifest) = manifest else { return Err(LoadError::Problems { problems: gather.problems }) };
+    let (manifest, problems) = validate::read(text);
+    gather.problems_of(file, problems);
+    let Some(manifest) = manifest else {
+        return Err(LoadError::Problems { problems: gather.problems, manifest: None });
+    };
     let stacks = gather.stacks(&manifest);
     let sql = gather.sql(&manifest);
     let data = gather.data(&manifest);
     gather.functions(&manifest);
     if !gather.problems.is_empty() {
-        return Err(LoadError::Problems { problems: gather.problems });
+        return Err(LoadError::Problems { problems: gather.problems, manifest: Some(Box::new(manifest)) });
     }
     Ok(Lab { manifest, file: file.to_owned(), text: text.to_owned(), stacks, sql, data, origin })
 }
@@ -193,15 +216,14 @@ impl Gather<'_> {
                 continue;
             }
             let Some((file, bytes)) = self.read(named.at, "stacks", &path) else { continue };
-            let Ok(text) = String::from_utf8(bytes.into_owned()) else {
-                self.problem(named.at, "stacks", format!("{file} is not UTF-8 text"));
-                continue;
+            let text = match text(&bytes) {
+                Ok(text) => text,
+                Err(problem) => {
+                    self.problems_of(&file, vec![problem]);
+                    continue;
+                }
             };
-            let parsed = Template::parse(&text).and_then(|template| match check::template(&template) {
-                problems if problems.is_empty() => Ok(template),
-                problems => Err(problems),
-            });
-            match parsed {
+            match Template::check(&text) {
                 Ok(template) => stacks.push(Stack { name: named.name.clone(), file, text, template }),
                 Err(problems) => self.problems_of(&file, problems),
             }
@@ -224,7 +246,10 @@ impl Gather<'_> {
             self.problem(sql.at, "sql.path", format!("there are no .sql files in {}", sql.path));
         }
         let read = names.into_iter().filter_map(|name| {
-            let (_, bytes) = self.read(sql.at, "sql.path", &format!("{}/{name}", sql.path))?;
+            let (file, bytes) = self.read(sql.at, "sql.path", &format!("{}/{name}", sql.path))?;
+            if let Err(problem) = text(&bytes) {
+                self.problems_of(&file, vec![problem]);
+            }
             Some(File { name, bytes: bytes.into_owned() })
         });
         read.collect()
@@ -260,7 +285,7 @@ mod tests {
 
     fn problems(error: LoadError) -> Vec<String> {
         match error {
-            LoadError::Problems { problems } => problems.iter().map(ToString::to_string).collect(),
+            LoadError::Problems { problems, .. } => problems.iter().map(ToString::to_string).collect(),
             other => panic!("{other}"),
         }
     }

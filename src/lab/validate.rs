@@ -19,10 +19,21 @@ const MAX_NAME: usize = 30;
 
 /// Reads `lab.yaml`.
 pub fn manifest(text: &str) -> Result<Manifest, Vec<Problem>> {
-    let document = yaml::parse(text)?;
+    match read(text) {
+        (Some(manifest), problems) if problems.is_empty() => Ok(manifest),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// Reads as much of `lab.yaml` as can be read: with problems, what they are about is left out of the manifest. None of a
+/// text that is not YAML.
+pub(super) fn read(text: &str) -> (Option<Manifest>, Vec<Problem>) {
+    let (document, mut problems) = yaml::read(text);
+    let Some(document) = document else { return (None, problems) };
     let mut reader = Reader::default();
     let manifest = whole(&mut reader, &document);
-    if reader.problems.is_empty() { Ok(manifest) } else { Err(sorted(reader.problems)) }
+    problems.append(&mut reader.problems);
+    (Some(manifest), sorted(problems))
 }
 
 fn whole(reader: &mut Reader, document: &Node) -> Manifest {
@@ -119,7 +130,8 @@ fn stacks(reader: &mut Reader, document: &Node) -> Vec<Named> {
             reader.problem(stack.at, "stacks", format!("the stack `{}` is there twice", stack.name));
         }
     }
-    names
+    // Only a name makes a file name that stays in its folder.
+    names.into_iter().filter(|stack| is_name(&stack.name)).collect()
 }
 
 fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Option<Parameter> {
@@ -209,6 +221,7 @@ fn function(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Optio
     let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !crate_name.chars().all(good) || crate_name.is_empty() {
         reader.problem(at(node, "crate"), &join(path, "crate"), format!("`{crate_name}` is no crate name"));
+        return None;
     }
     Some(Function {
         at: entry.at,

@@ -4,13 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use rustix::fs::Access;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::glibc::{self, Requirement, Version};
 use super::source::Source;
-use super::toolchain::{Builder, Toolchain};
+use super::toolchain::{Builder, Toolchain, on_path};
+use crate::env::LABCTL_CACHE;
 
 /// Where and for what to build.
 #[derive(Clone, Debug)]
@@ -48,6 +50,12 @@ impl Built {
 pub enum BuildError {
     #[error("no Rust toolchain: cargo and rustc are not on PATH")]
     NoToolchain,
+    #[error("no linker: cc is not on PATH, nor are musl-gcc and zig with their targets")]
+    NoLinker,
+    #[error("cannot write to the cache folder: {}", path.display())]
+    Cache { path: PathBuf, source: io::Error },
+    #[error("no disk space to build in: {} MiB free of the {} MiB needed in {}", free >> 20, needed >> 20, path.display())]
+    NoRoom { path: PathBuf, free: u64, needed: u64 },
     #[error("cannot build for {wanted} on {host}")]
     OtherArchitecture { wanted: String, host: String },
     #[error("cargo could not build `{crate_name}`:\n{output}")]
@@ -71,8 +79,53 @@ impl BuildError {
             BuildError::Compile { crate_name, output } if output.contains("--locked") => Some(format!(
                 "its Cargo.lock is old: cargo update --workspace --manifest-path lambdas/{crate_name}/Cargo.toml"
             )),
+            BuildError::NoLinker => Some("sudo apt-get install gcc   (any C compiler will do)".to_owned()),
+            BuildError::Cache { .. } => {
+                Some(format!("name a folder that you can write to: export {LABCTL_CACHE}=/path/to/a/folder"))
+            }
+            BuildError::NoRoom { .. } => {
+                Some(format!("make room, or name a folder on another disk: export {LABCTL_CACHE}=/path/to/a/folder"))
+            }
             BuildError::Compile { .. } | BuildError::NotElf { .. } | BuildError::Io { .. } => None,
         }
+    }
+}
+
+/// The dependencies of a function and its optimised objects.
+const ROOM: u64 = 512 << 20;
+
+/// Whether functions could be built here, before it is known for what: a toolchain (without a compiler not even what was
+/// built before is recognised), a linker and, where nothing was built yet, a cache folder with room. Nothing is made.
+///
+/// # Errors
+/// The first that is missing.
+pub async fn can_build(cache: &Path) -> Result<(), BuildError> {
+    let toolchain = Toolchain::find(std::env::consts::ARCH).await.ok_or(BuildError::NoToolchain)?;
+    if !(toolchain.zig || toolchain.musl || on_path("cc").is_some()) {
+        return Err(BuildError::NoLinker);
+    }
+    match cache.join("packages").is_dir() {
+        true => Ok(()),
+        false => has_room(cache),
+    }
+}
+
+/// Whether the cache folder can be written and has room for a build.
+///
+/// # Errors
+/// The first that is missing.
+pub fn has_room(cache: &Path) -> Result<(), BuildError> {
+    let refused = |source: rustix::io::Errno| BuildError::Cache { path: cache.to_owned(), source: source.into() };
+    let there = cache.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
+    if !there.is_dir() {
+        return Err(refused(rustix::io::Errno::NOTDIR));
+    }
+    rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).map_err(refused)?;
+    let disk = rustix::fs::statvfs(there).map_err(refused)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    match free >= ROOM {
+        true => Ok(()),
+        false => Err(BuildError::NoRoom { path: cache.to_owned(), free, needed: ROOM }),
     }
 }
 
@@ -156,6 +209,17 @@ fn target(builder: &Builder, options: &Options) -> Option<String> {
     }
 }
 
+/// Runs the command that it is given, with a guard beside it that ends the whole process group when stdin does: however
+/// labctl ends, no compiler goes on without it (cargo leaves the compilers it started running when it is killed).
+const GUARDED: &str = r#"
+exec 3<&0 </dev/null
+(read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
+exec 3<&-
+"$@"
+status=$?
+kill -KILL $! && wait $! 2>/dev/null
+exit $status"#;
+
 async fn compile(
     source: &Source,
     toolchain: &Toolchain,
@@ -165,7 +229,8 @@ async fn compile(
 ) -> Result<PathBuf, BuildError> {
     // One target directory for all functions: their dependencies are compiled once.
     let output = directory.parent().unwrap_or(directory).join("target");
-    let mut command = Command::new(&toolchain.cargo);
+    let mut command = Command::new("sh");
+    command.args(["-c", GUARDED, "sh"]).arg(&toolchain.cargo);
     command.arg(if *builder == Builder::Zig { "zigbuild" } else { "build" });
     command.args(["--release", "--bin", &source.crate_name, "--color", "never"]).current_dir(directory);
     if source.is_locked() {
@@ -180,9 +245,11 @@ async fn compile(
         let (musl, cc) = (target.unwrap_or_default().replace('-', "_"), "musl-gcc");
         command.env(format!("CC_{musl}"), cc).env(format!("CARGO_TARGET_{}_LINKER", musl.to_uppercase()), cc);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.process_group(0).kill_on_drop(true);
     let started = io_error("start", &toolchain.cargo);
     let mut child = command.spawn().map_err(started)?;
+    let guard = child.stdin.take();
     let mut said = Vec::new();
     if let Some(stderr) = child.stderr.take() {
         let mut lines = BufReader::new(stderr).lines();
@@ -192,6 +259,7 @@ async fn compile(
         }
     }
     let status = child.wait().await.map_err(io_error("wait for", &toolchain.cargo))?;
+    drop(guard);
     if !status.success() {
         return Err(BuildError::Compile { crate_name: source.crate_name.clone(), output: tail(&said) });
     }

@@ -113,6 +113,26 @@ pub async fn apply(files: &[SqlFile], job: &Job<'_>) -> Result<Applied, ApplyErr
     Ok(done)
 }
 
+/// Everything that would keep `apply` from running the first statement, of all files at once.
+pub fn refused(files: &[SqlFile], values: &BTreeMap<String, String>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for file in files {
+        let statements = match split(&file.text) {
+            Ok(statements) => statements,
+            Err(error) => {
+                problems.push(format!("{}: {error}", file.name));
+                continue;
+            }
+        };
+        for statement in statements {
+            let errors = substitute(&statement.text, values).err().unwrap_or_default();
+            problems
+                .extend(errors.into_iter().map(|error| format!("{}: {}", file.name, error.from_line(statement.line))));
+        }
+    }
+    problems
+}
+
 struct Prepared {
     name: String,
     /// The statement as written (its checksum is the ledger's) and as filled in.
@@ -125,7 +145,13 @@ fn prepare(files: &[SqlFile], values: &BTreeMap<String, String>) -> Result<Vec<P
         let statements = split(&file.text).map_err(|source| ApplyError::Split { file: name.clone(), source })?;
         let fill = |statement: Statement| {
             let text = substitute(&statement.text, values);
-            text.map(|text| (statement, text)).map_err(|errors| ApplyError::Substitute { file: name.clone(), errors })
+            let in_file = |errors: Vec<SubstituteError>| {
+                errors.into_iter().map(|error| error.from_line(statement.line)).collect::<Vec<_>>()
+            };
+            match text.map_err(in_file) {
+                Ok(text) => Ok((statement, text)),
+                Err(errors) => Err(ApplyError::Substitute { file: name.clone(), errors }),
+            }
         };
         let statements = statements.into_iter().map(fill).collect::<Result<_, _>>()?;
         Ok(Prepared { name: name.clone(), statements })

@@ -7,6 +7,6 @@ pub mod split;
 pub mod substitute;
 
 pub use data_api::{Address, DataApi, SqlError};
-pub use ledger::{Applied, ApplyError, Job, Loader, SqlFile, apply};
+pub use ledger::{Applied, ApplyError, Job, Loader, SqlFile, apply, refused};
 pub use result::ResultSet;
 pub use split::{SplitError, Statement, split};

@@ -15,6 +15,19 @@ pub enum SubstituteError {
     Open { line: usize },
 }
 
+impl SubstituteError {
+    /// The same with the line counted in the file, where the text begins on line `first`.
+    #[must_use]
+    pub fn from_line(mut self, first: usize) -> Self {
+        match &mut self {
+            SubstituteError::Unknown { line, .. }
+            | SubstituteError::Unsafe { line, .. }
+            | SubstituteError::Open { line } => *line += first - 1,
+        }
+        self
+    }
+}
+
 /// Replaces every `${Name}` by its value. A value may hold only what can end neither a string nor an identifier: letters,
 /// digits and `_ - . : / @ + =`.
 ///

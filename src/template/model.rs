@@ -193,6 +193,21 @@ impl Template {
         Template::from_node(super::yaml::parse(text)?)
     }
 
+    /// All problems of a text: of its YAML, its shape and, if nothing had to be left out, its references, types and properties.
+    pub fn check(text: &str) -> Result<Template, Vec<Problem>> {
+        let (document, mut problems) = super::yaml::read(text);
+        let Some(document) = document else { return Err(problems) };
+        let entries = |section| document.get(section).and_then(Node::as_map).map_or(0, |map| map.len());
+        let written = ["Parameters", "Conditions", "Resources"].map(entries);
+        let mut reader = Reader::default();
+        let template = reader.template(document);
+        problems.append(&mut reader.problems);
+        if written == [template.parameters.len(), template.conditions.len(), template.resources.len()] {
+            problems.extend(super::check::template(&template));
+        }
+        if problems.is_empty() { Ok(template) } else { Err(super::problem::sorted(problems)) }
+    }
+
     pub fn from_node(document: Node) -> Result<Template, Vec<Problem>> {
         let mut reader = Reader::default();
         let template = reader.template(document);

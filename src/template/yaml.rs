@@ -158,10 +158,25 @@ impl Node {
 
 /// Reads one YAML or JSON document. Syntax errors end the reading; duplicate keys, unknown tags and the like are all reported.
 pub fn parse(text: &str) -> Result<Node, Vec<Problem>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if !text.trim_start().starts_with('{') {
-        return parse_yaml(text);
+    match read(text) {
+        (Some(node), problems) if problems.is_empty() => Ok(node),
+        (_, problems) => Err(problems),
     }
+}
+
+/// As [`parse`], and gives the document too when it can be read despite its problems: what is in it can then be told as well.
+pub fn read(text: &str) -> (Option<Node>, Vec<Problem>) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim_start().starts_with('{') {
+        return match parse_flow(text) {
+            Ok(node) => (Some(node), Vec::new()),
+            Err(problems) => (None, problems),
+        };
+    }
+    read_yaml(text)
+}
+
+fn parse_flow(text: &str) -> Result<Node, Vec<Problem>> {
     // Flow YAML begins like JSON: whichever reader gets further knows better what is wrong.
     super::json::parse(text).or_else(|as_json| {
         let end = |problems: &[Problem]| problems.iter().map(|problem| problem.at).max();
@@ -170,21 +185,38 @@ pub fn parse(text: &str) -> Result<Node, Vec<Problem>> {
 }
 
 fn parse_yaml(text: &str) -> Result<Node, Vec<Problem>> {
+    match read_yaml(text) {
+        (Some(node), problems) if problems.is_empty() => Ok(node),
+        (_, problems) => Err(problems),
+    }
+}
+
+fn read_yaml(text: &str) -> (Option<Node>, Vec<Problem>) {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text) {
         let step = match event {
             Ok((event, span)) => builder.event(event, position(&span.start)),
-            Err(error) => Err(Problem::new(position(error.marker()), "", format!("not valid YAML: {}", error.info()))),
+            Err(error) => Err(syntax(text, position(error.marker()), error.info())),
         };
         if let Err(fatal) = step {
             builder.problems.push(fatal);
-            return Err(builder.problems);
+            return (None, builder.problems);
         }
     }
-    match builder.root {
-        _ if !builder.problems.is_empty() => Err(builder.problems),
-        Some(root) => Ok(root),
-        None => Err(vec![Problem::new(Position { line: 1, column: 1 }, "", "the document is empty")]),
+    if builder.root.is_none() && builder.problems.is_empty() {
+        builder.problems.push(Problem::new(Position { line: 1, column: 1 }, "", "the document is empty"));
+    }
+    (builder.root, builder.problems)
+}
+
+/// What the scanner refused. It blames the value before a tab, which looks like blanks and so is worth its own place.
+fn syntax(text: &str, at: Position, info: &str) -> Problem {
+    let lines = text.lines().enumerate().skip(at.line - 1);
+    let mut indents = lines.map(|(index, line)| (index + 1, &line[..line.len() - line.trim_start().len()]));
+    let tab = indents.find_map(|(line, indent)| Some(Position { line, column: indent.find('\t')? + 1 }));
+    match tab.filter(|_| info.contains("tab")) {
+        Some(tab) => Problem::new(tab, "", "not valid YAML: a tab cannot indent: use blanks"),
+        None => Problem::new(at, "", format!("not valid YAML: {info}")),
     }
 }
 

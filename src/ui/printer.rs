@@ -141,9 +141,19 @@ impl Printer {
 
     /// Asks on stderr and reads the answer. Only to be called when `interactive()`.
     pub fn confirm(&self, question: &str) -> io::Result<bool> {
+        self.ask(question)?;
+        Printer::answer_to_question()
+    }
+
+    /// Asks on stderr. Only to be called when `interactive()`; then comes [`Printer::answer_to_question`].
+    pub fn ask(&self, question: &str) -> io::Result<()> {
         let mut err = io::stderr().lock();
         write!(err, "{question} [y/N] ")?;
-        err.flush()?;
+        err.flush()
+    }
+
+    /// Reads the answer to a question: a thread of its own waits for it, so that an interruption is heard meanwhile.
+    pub fn answer_to_question() -> io::Result<bool> {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line)?;
         Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
@@ -153,8 +163,13 @@ impl Printer {
     pub fn failure(&self, failure: &Failure) {
         let _ = io::stderr().lock().write_all(failure_text(failure, self.err_theme()).as_bytes());
         if self.format == Format::Json && !self.answered.load(Ordering::Relaxed) {
-            self.document(&FailureDocument::of(failure));
+            self.failure_document(failure);
         }
+    }
+
+    /// An error as the JSON document alone: people were told already.
+    pub fn failure_document(&self, failure: &Failure) {
+        self.document(&FailureDocument::of(failure));
     }
 }
 
@@ -177,17 +192,23 @@ impl Notes {
     }
 }
 
+/// What comes from elsewhere (a name that was typed, a message of AWS) may hold characters that steer the terminal.
+fn tame(text: &str) -> String {
+    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
 /// `error:`, the problems, `caused by:`, `hint:`.
 pub fn failure_text(failure: &Failure, theme: Theme) -> String {
-    let mut text = format!("{} {}\n", theme.paint(Label::Bad, "error:"), failure.summary);
+    let mut text = format!("{} {}\n", theme.paint(Label::Bad, "error:"), tame(&failure.summary));
     for problem in &failure.problems {
-        text.push_str(&format!("  {problem}\n"));
+        text.push_str(&format!("  {}\n", tame(problem)));
     }
     for cause in causes(failure) {
-        text.push_str(&format!("{} {cause}\n", theme.paint(Label::Bad, "caused by:")));
+        text.push_str(&format!("{} {}\n", theme.paint(Label::Bad, "caused by:"), tame(&cause)));
     }
     for hint in &failure.hints {
-        text.push_str(&format!("{} {hint}\n", theme.paint(Label::Hint, "hint:")));
+        text.push_str(&format!("{} {}\n", theme.paint(Label::Hint, "hint:"), tame(hint)));
     }
     text
 }
@@ -242,6 +263,12 @@ mod tests {
         assert!(printer.written().is_ok());
         printer.keep(Err(io::ErrorKind::StorageFull.into()));
         assert_eq!(printer.written().unwrap_err().kind, crate::error::Kind::Failed);
+    }
+
+    #[test]
+    fn what_is_told_cannot_steer_the_terminal() {
+        let text = failure_text(&Failure::usage("no lab is called `\u{1b}[31mx\r`"), Theme::PLAIN);
+        assert_eq!(text, "error: no lab is called `\\u{1b}[31mx\\r`\n");
     }
 
     #[test]

@@ -2,6 +2,11 @@
 
 mod dependencies;
 mod functions;
+mod input;
+mod interrupted;
+mod ledger;
 mod local_lifecycle;
+mod preflight;
 mod reference;
+mod secrets;
 mod survival;

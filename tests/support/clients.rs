@@ -34,6 +34,11 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
+    /// Clients of the cloud at `endpoint`, in a folder of their own.
+    pub(crate) fn of(endpoint: String, home: &Path) -> Self {
+        Clients::new(endpoint, home)
+    }
+
     pub(super) fn new(endpoint: String, home: &Path) -> Self {
         Clients { endpoint, home: home.to_owned() }
     }

@@ -4,5 +4,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod cloud;
+pub(crate) mod machine;
 
 pub(crate) use cloud::{LocalCloud, LocalProgram};
+pub(crate) use machine::{Machine, Said, until};

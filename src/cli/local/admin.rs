@@ -62,9 +62,9 @@ pub(super) fn find(home: &Path) -> Result<Option<Found>, Failure> {
         Ok(found) => Ok(found),
         // A home below a file, or none: nothing can run there.
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
-        Err(error) => {
-            Err(Failure::usage(format!("cannot read the local cloud's directory {}", home.display())).because(error))
-        }
+        Err(error) => Err(Failure::usage(format!("cannot read the local cloud's directory {}", home.display()))
+            .because(error)
+            .hint(format!("name a directory of your own: export {}=/path/to/a/directory", crate::env::LABCTL_HOME))),
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) async fn engines(wish: &Wish, ui: &Printer) -> Result<Engines, Failur
     if missing.is_empty() || !wish.install_engines {
         return Ok(found);
     }
-    open_home(&wish.home)?;
     room(&wish.home)?;
+    open_home(&wish.home)?;
     let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
     ui.note(&format!("installing: {}", names.join(", ")));
     let found = install::install(&wish.home, &missing, &mut |command| ui.note(&format!("  {command}"))).await;
@@ -48,8 +48,14 @@ pub(super) async fn ensure(wish: &Wish, engines: &Engines, ui: &Printer) -> Resu
     if let Some(found) = running(wish, engines, ui).await? {
         return Ok(Up { found, started: false });
     }
-    open_home(&wish.home)?;
     room(&wish.home)?;
+    // Where nothing is yet, nothing is made for a start that cannot be. (Another one that is starting has made its home first.)
+    if let Err(taken) = check_port(wish.port)
+        && !wish.home.exists()
+    {
+        return Err(taken);
+    }
+    open_home(&wish.home)?;
     // Two commands that start at once: the second waits here and then finds what the first started.
     let _turn = turn(&wish.home).await?;
     if let Some(found) = running(wish, engines, ui).await? {

@@ -27,23 +27,25 @@ pub(super) fn region(settings: &Settings) -> String {
 pub(super) async fn fill(wish: &Wish, settings: &Settings, need: &Need, ui: &Printer) -> Result<Target, Failure> {
     let (endpoint, answers, findings) = match need {
         Need::Inspect => inspect(wish).await?,
-        Need::Deploy { .. } | Need::Visit => {
+        Need::Deploy { types } => {
             let engines = start::engines(wish, ui).await?;
-            let up = start::ensure(wish, &engines, ui).await?;
-            let findings = vec![
-                Finding::fine("local cloud", up.found.endpoint.clone()),
-                sql(engines.sql()),
-                cache(engines.cache()),
-                room(wish),
-            ];
-            (up.found.endpoint, true, findings)
+            let findings = vec![sql(engines.sql()), cache(engines.cache()), room(wish)];
+            match findings.iter().any(|finding| finding.stands_in_the_way(types)) {
+                // Whoever deploys looks at the findings first; until then there is nothing to start.
+                true => (format!("http://127.0.0.1:{}", wish.port), false, findings),
+                false => (start::ensure(wish, &engines, ui).await?.found.endpoint, true, findings),
+            }
+        }
+        Need::Visit => {
+            let engines = start::engines(wish, ui).await?;
+            (start::ensure(wish, &engines, ui).await?.found.endpoint, true, Vec::new())
         }
     };
     let region = region(settings);
     let credentials = Credentials::from_keys(KEY, KEY, None);
     Ok(Target {
         name: "local".into(),
-        title: format!("this machine ({endpoint})"),
+        title: if answers { format!("this machine ({endpoint})") } else { "this machine".to_owned() },
         config: config::fixed(&region, &endpoint, credentials),
         api_url: format!("{endpoint}/_aws/execute-api/{{api}}/{{stage}}"),
         console: None,

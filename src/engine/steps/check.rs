@@ -1,6 +1,6 @@
 //! Runs the lab's checks against its endpoint and database.
 
-use super::sql;
+use super::{readiness, sql};
 use crate::aws::gateway::ApiKey;
 use crate::aws::{Aws, AwsError};
 use crate::engine::compare;
@@ -163,6 +163,8 @@ impl<'a> Endpoint<'a> {
 
 pub async fn run(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
     let failed = || run.failure("cannot run the lab's checks");
+    let stacks = run.wanted.lab.stacks.iter().map(|stack| stack.name.as_str());
+    readiness::rest(run, step, stacks).await.map_err(|error| failed().because(error))?;
     let endpoint = Endpoint::of(run.aws, run.wanted, run.known()).await.map_err(|error| failed().because(error))?;
     let outcomes = endpoint.run_all(|check| run.waiting(step, &check.name)).await;
     let outcomes = outcomes.map_err(|error| failed().because(error))?;

@@ -29,6 +29,18 @@ pub async fn wait(run: &Run<'_>, step: &Step, record: &StackRecord) -> Result<St
     })
 }
 
+/// Waits for the stacks among `stacks` that this run did not see at work: one that was interrupted may have left them between
+/// made and usable.
+pub async fn rest(run: &Run<'_>, step: &Step, stacks: impl IntoIterator<Item = &str>) -> Result<(), Trouble> {
+    for stack in stacks.into_iter().filter(|stack| !run.is_ready(stack)) {
+        if let Some(record) = run.aws.stack(&run.wanted.instance.stack_name(stack)).await? {
+            wait(run, step, &record).await?;
+            run.learn_ready(stack);
+        }
+    }
+    Ok(())
+}
+
 /// One word for what takes time to become usable; `None` for everything else.
 pub async fn health(aws: &Aws, resource: &StackResource) -> Result<Option<String>, AwsError> {
     if !takes_time(resource) {

@@ -1,5 +1,6 @@
 //! Applies the lab's SQL files to its cluster.
 
+use super::readiness;
 use crate::aws::Aws;
 use crate::engine::run::Run;
 use crate::engine::walk::Done;
@@ -53,6 +54,8 @@ pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
     let failed = || run.failure("cannot apply the lab's SQL");
     let files = files(&run.wanted.lab).map_err(|problem| failed().because(problem))?;
     let known = run.known();
+    let stacks = run.wanted.lab.manifest.sql.iter().map(|sql| sql.cluster.name.as_str());
+    readiness::rest(run, step, stacks).await.map_err(|error| failed().because(error))?;
     let cluster = run.wanted.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.as_str()).unwrap_or_default();
     let outputs = known.outputs.get(cluster).cloned().unwrap_or_default();
     let missing = |output| failed().because(format!("stack `{cluster}` has no output `{output}`"));

@@ -25,7 +25,11 @@ pub async fn deploy(run: &Run<'_>, step: &Step, stack: &str) -> Result<Done, Fai
     let failed = |error: Trouble| failure(run, stack, error);
     let there = clear_the_way(run, step, &name).await.map_err(failed)?;
     let (done, record) = match change(run, step, stack, there.as_ref()).await.map_err(failed)? {
-        Some(record) => (Done::did(readiness::wait(run, step, &record).await.map_err(failed)?), record),
+        Some(record) => {
+            let did = readiness::wait(run, step, &record).await.map_err(failed)?;
+            run.learn_ready(stack);
+            (Done::did(did), record)
+        }
         None => (Done::nothing(), there.unwrap_or_default()),
     };
     run.learn_outputs(stack, record.outputs);
@@ -112,7 +116,7 @@ async fn change(
     let arn = run.aws.create_change_set(&request).await?;
     match settled(run, step, &name, &arn).await? {
         ChangeSetState::NoChanges { reason } | ChangeSetState::Failed { reason } if there.is_none() => {
-            run.aws.delete_change_set(&arn).await?;
+            // With its change set first, the empty stack would be nobody's if we were interrupted now.
             remove::stack(run.aws, &name, run.options.express, &step.id, run.events).await?;
             return Err(Trouble::Refused { reason });
         }

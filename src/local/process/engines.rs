@@ -274,7 +274,8 @@ async fn one(family: Family, search: &Search) -> Result<Option<Engine>, EngineEr
         for program in search.directories.iter().map(|directory| directory.join(name)) {
             // One file under two names (`mysqld` → `mariadbd`, /bin → /usr/bin) is asked once.
             let Ok(real) = program.canonicalize() else { continue };
-            if seen.contains(&real) {
+            // What is no file is no program, as a shell sees it.
+            if seen.contains(&real) || !real.is_file() {
                 continue;
             }
             seen.push(real);
