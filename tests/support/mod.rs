@@ -4,5 +4,11 @@
 
 pub(crate) mod clients;
 pub(crate) mod cloud;
+pub(crate) mod cluster;
+pub(crate) mod functions;
+pub(crate) mod labctl;
+pub(crate) mod processes;
+pub(crate) mod signature;
 
+pub(crate) use clients::Answer;
 pub(crate) use cloud::{LocalCloud, LocalProgram};
