@@ -7,9 +7,9 @@ use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use serde_json::json;
 
+use super::arriving::{Arriving, Interrupted};
 use super::call::Call;
 use super::cloud::Cloud;
 use super::fault::Fault;
@@ -33,8 +33,8 @@ const fn longest_body(service: &str) -> usize {
 
 /// Answers one request. A panic below becomes a 500, and a client that goes away does not interrupt what it asked for:
 /// the work runs in a task of its own.
-pub(super) async fn answer(supervisor: Arc<Supervisor>, request: Request<Incoming>) -> Response<Body> {
-    if let Err(refusal) = guard::check(request.headers()) {
+pub(super) async fn answer(supervisor: Arc<Supervisor>, request: Request<Arriving>) -> Response<Body> {
+    if let Err(refusal) = guard::check(request.uri(), request.headers()) {
         let body = json!({"__type": "AccessDeniedException", "message": refusal.to_string()});
         return listener::json(refusal.status(), &body);
     }
@@ -88,14 +88,19 @@ impl Log {
     }
 }
 
-async fn exchange(cloud: &Arc<Cloud>, request: Request<Incoming>, log: &mut Log) -> Response<Body> {
+async fn exchange(cloud: &Arc<Cloud>, request: Request<Arriving>, log: &mut Log) -> Response<Body> {
     let (head, body) = request.into_parts();
     let claim = sigv4::claim(&head.headers, head.uri.query());
-    let route = match &claim {
-        Ok(claim) => route::route(&head, claim.as_ref()),
+    // S3's crate passes over a header that is signed and was not sent.
+    let checked = claim.as_ref().map_err(Clone::clone).and_then(|claim| match claim {
+        Some(claim) => claim.check_headers(&head.headers),
+        None => Ok(()),
+    });
+    let route = match (&claim, &checked) {
+        (Ok(claim), Ok(())) => route::route(&head, claim.as_ref()),
         // What cannot be read as a signature is refused in the form of the service that is probably meant.
-        Err(refused) => {
-            let model = route::guess(&head).and_then(model);
+        (_, Err(refused)) | (Err(refused), _) => {
+            let model = route::guess(&head).or_else(|| route::scoped(&head)).and_then(model);
             let fault = refusal(model, refused);
             return log.fault(model, &fault);
         }
@@ -110,7 +115,7 @@ async fn exchange(cloud: &Arc<Cloud>, request: Request<Incoming>, log: &mut Log)
 }
 
 /// Hands a request to a service that reads HTTP itself.
-async fn raw(cloud: &Arc<Cloud>, name: &'static str, request: Request<Incoming>, log: &mut Log) -> Response<Body> {
+async fn raw(cloud: &Arc<Cloud>, name: &'static str, request: Request<Arriving>, log: &mut Log) -> Response<Body> {
     log.service = name;
     log.operation = "http";
     let absent =
@@ -132,7 +137,7 @@ fn crashed(error: &tokio::task::JoinError) -> Fault {
 struct Api {
     service: &'static str,
     head: Parts,
-    body: Incoming,
+    body: Arriving,
     claim: Option<Claim>,
 }
 
@@ -173,17 +178,21 @@ async fn operate(cloud: &Arc<Cloud>, model: &'static Model, api: Api, log: &mut 
 
 /// Reads a body. One that is too long is read on and thrown away for a while: a client that is still sending when the
 /// connection closes would see a reset in place of the answer.
-async fn collect(mut body: Incoming, longest: usize) -> Result<Bytes, Fault> {
+async fn collect(mut body: Arriving, longest: usize) -> Result<Bytes, Fault> {
     let too_long = || {
         let message = format!("Request must be smaller than {longest} bytes");
         Fault::new("RequestEntityTooLargeException", message).status(413)
     };
-    let ended_early = |_| Fault::new("IncompleteBody", "The request body ended early.").status(400);
+    let late = || Fault::new("RequestTimeout", "The request body did not arrive in time.").status(408);
+    let interrupted = |why| match why {
+        Interrupted::Late(_) => late(),
+        Interrupted::Broken(_) => Fault::new("IncompleteBody", "The request body ended early.").status(400),
+    };
     let reading = async {
         let mut held = BytesMut::new();
         let mut thrown_away = 0;
         while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(ended_early)?.into_data() else { continue };
+            let Ok(data) = frame.map_err(interrupted)?.into_data() else { continue };
             if thrown_away == 0 && held.len() + data.len() <= longest {
                 held.extend_from_slice(&data);
             } else {
@@ -196,8 +205,7 @@ async fn collect(mut body: Incoming, longest: usize) -> Result<Bytes, Fault> {
         }
         if thrown_away > 0 { Err(too_long()) } else { Ok(held.freeze()) }
     };
-    let late = |_| Fault::new("RequestTimeout", "The request body did not arrive in time.").status(408);
-    tokio::time::timeout(BODY_WITHIN, reading).await.map_err(late)?
+    tokio::time::timeout(BODY_WITHIN, reading).await.map_err(|_| late())?
 }
 
 fn authenticate(cloud: &Cloud, model: &Model, claim: Option<&Claim>, message: &Message<'_>) -> Result<Scope, Fault> {
@@ -224,6 +232,7 @@ fn refusal(model: Option<&Model>, refused: &Refused) -> Fault {
         (Some(Protocol::Ec2), Refused::Key(Rejected::Expired) | Refused::Expired(_)) => ("RequestExpired", 400),
         (Some(Protocol::Json), _) => (json, 400),
         (Some(Protocol::RestJson) | None, _) => (json, 403),
+        (Some(Protocol::RestXml), Refused::Incomplete(_) | Refused::Scope(_)) => ("AuthorizationHeaderMalformed", 400),
         (_, Refused::Incomplete(_)) => (query, 400),
         (_, _) => (query, 403),
     };

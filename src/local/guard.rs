@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 
 use http::header::{HOST, ORIGIN};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
 
 /// AWS allows 8 to 16 KB of headers; a session token fits.
 const LONGEST_HEAD: usize = 32 * 1024;
@@ -37,11 +37,11 @@ impl Refusal {
     }
 }
 
-/// Checks the headers of one request.
+/// Checks the address and the headers of one request. An address with a host of its own counts as much as `Host`.
 ///
 /// # Errors
 /// The request does not come from a client that means this endpoint.
-pub(super) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let length: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if length > LONGEST_HEAD {
         return Err(Refusal::TooLong);
@@ -50,6 +50,9 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Refusal> {
     let host = hosts.next().ok_or(Refusal::NoHost)?.to_str().unwrap_or("(not text)");
     if !is_loopback(host) || hosts.next().is_some() {
         return Err(Refusal::ForeignHost(host.chars().take(100).collect()));
+    }
+    if let Some(authority) = uri.authority().filter(|authority| !is_loopback(authority.as_str())) {
+        return Err(Refusal::ForeignHost(authority.as_str().chars().take(100).collect()));
     }
     if let Some(origin) = headers.get(ORIGIN) {
         let authority =
@@ -120,6 +123,18 @@ fn hexadecimal(address: SocketAddr) -> String {
 mod tests {
 
     use super::*;
+
+    fn check(headers: &HeaderMap) -> Result<(), Refusal> {
+        super::check(&Uri::from_static("/"), headers)
+    }
+
+    #[test]
+    fn an_address_with_a_foreign_host_is_refused_whatever_host_says() {
+        let headers = headers(&[("host", "localhost:4566")]);
+        assert_eq!(super::check(&Uri::from_static("http://localhost:4566/x"), &headers), Ok(()));
+        let foreign = Uri::from_static("http://example.com/x");
+        assert_eq!(super::check(&foreign, &headers), Err(Refusal::ForeignHost("example.com".into())));
+    }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>()

@@ -18,15 +18,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::arriving::Arriving;
 use super::guard::{self, Refusal};
 use super::service::Body;
 
-/// How long the rest of a request's head, or the next request of a connection, may keep us waiting.
-const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// How much of a request's head is read before hyper gives up; [`guard`] is stricter.
 const HEAD_BUFFER: usize = 256 * 1024;
 /// How long requests under way may take to finish when the cloud stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long a client may keep the listener waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For the rest of a request's head, and for the next request of a connection; then the connection is closed.
+    pub head: Duration,
+    /// For the next piece of a request's body; then the request fails.
+    pub piece: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience { head: Duration::from_secs(30), piece: Duration::from_secs(20) }
+    }
+}
 
 /// The other end of the connection; an extension of every request.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +60,9 @@ pub fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
 }
 
 /// Answers requests on `listener` with `handle` until `stop` turns true; then lets those under way finish.
-pub async fn run<H, F>(listener: TcpListener, mut stop: watch::Receiver<bool>, handle: H)
+pub async fn run<H, F>(listener: TcpListener, patience: Patience, mut stop: watch::Receiver<bool>, handle: H)
 where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    H: Fn(Request<Arriving>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
@@ -57,7 +71,7 @@ where
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer, closing, handle.clone()));
+                    connections.spawn(connection((stream, peer), patience, closing, handle.clone()));
                 }
                 Err(error) => {
                     // Out of file descriptors: others must close theirs first, and a tight loop would not help them.
@@ -83,9 +97,13 @@ async fn asked(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-async fn connection<H, F>(mut stream: TcpStream, peer: SocketAddr, mut stop: watch::Receiver<bool>, handle: H)
-where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+async fn connection<H, F>(
+    (mut stream, peer): (TcpStream, SocketAddr),
+    patience: Patience,
+    mut stop: watch::Receiver<bool>,
+    handle: H,
+) where
+    H: Fn(Request<Arriving>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let _ = stream.set_nodelay(true);
@@ -101,12 +119,12 @@ where
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        let answer = handle(request);
+        let answer = handle(request.map(|incoming| Arriving::new(incoming, patience.piece)));
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(patience.head)
         .max_buf_size(HEAD_BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     let mut serving = pin!(serving);

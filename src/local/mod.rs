@@ -8,6 +8,7 @@
 //! The face to the rest of labctl is [`serve()`] with [`Options`], the engine finder and the admin API over HTTP.
 
 mod admin;
+pub mod arriving;
 pub mod call;
 pub mod clock;
 pub mod cloud;
@@ -31,5 +32,6 @@ pub mod store;
 pub mod tls;
 pub mod wire;
 
+pub use http::Patience;
 pub use log::log_to;
 pub use serve::{Found, Options, Running, ServeError, serve, wipe};

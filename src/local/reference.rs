@@ -19,6 +19,9 @@ Generated from the operation tables and the service models; `UPDATE_DOCS=1 tests
 A parameter that AWS's model does not have is refused by name with the service's validation error; one that AWS has and the
 local cloud does not is refused by name with `NotImplemented`. Signatures are verified and trust policies decide who may
 assume a role; permissions in policies are checked for form and are not enforced.
+
+A connection is closed when the rest of a request's head, or its next request, does not come within 30 s. A request fails when no
+more of its body comes within 20 s or, but for uploads to S3, the whole of it within 60 s. A login to a cluster may take 10 s.
 ";
 
 /// The page for the services that `cloud` has.

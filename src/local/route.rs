@@ -113,6 +113,14 @@ pub(super) fn guess(head: &Parts) -> Option<&'static str> {
     head.headers.get("content-type").is_some_and(form).then_some("sts")
 }
 
+/// The service of a signature that cannot be read as a whole.
+pub(super) fn scoped(head: &Parts) -> Option<&'static str> {
+    let header = head.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let text = percent_decode_str(header.or(head.uri.query())?).decode_utf8_lossy();
+    let mut services = SIGNS.iter().map(|sign| sign.service).chain(["s3"]);
+    services.find(|service| text.contains(&format!("/{service}/aws")))
+}
+
 #[cfg(test)]
 mod tests {
 

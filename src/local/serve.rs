@@ -19,7 +19,7 @@ use super::cloud::{Cloud, Parts};
 use super::endpoint;
 use super::fault::Fault;
 use super::home::Home;
-use super::http;
+use super::http::{self, Patience};
 use super::ids::Ids;
 use super::process::engines::Engines;
 use super::process::{Processes, reap};
@@ -38,12 +38,21 @@ pub struct Options {
     pub engines: Engines,
     pub clock: Clock,
     pub ids: Ids,
+    /// How long clients are waited for.
+    pub patience: Patience,
 }
 
 impl Options {
     /// A free port, no engines, the system's clock.
     pub fn new(home: impl Into<PathBuf>) -> Self {
-        Options { home: home.into(), port: 0, engines: Engines::default(), clock: Clock::System, ids: Ids::Random }
+        Options {
+            home: home.into(),
+            port: 0,
+            engines: Engines::default(),
+            clock: Clock::System,
+            ids: Ids::Random,
+            patience: Patience::default(),
+        }
     }
 }
 
@@ -125,6 +134,7 @@ pub async fn serve(options: Options) -> Result<Running, ServeError> {
     let home = Home::open(&options.home).map_err(unwritable)?;
     let lock = lock(&home)?;
     clear(&home).map_err(unwritable)?;
+    allow_many_files();
     let listener = bind(options.port).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { port: options.port, source })?;
     let supervisor = Arc::new(Supervisor {
@@ -143,7 +153,8 @@ pub async fn serve(options: Options) -> Result<Running, ServeError> {
     let cloud = supervisor.open()?;
     supervisor.set_cloud(Some(cloud.clone()));
     let answering = supervisor.clone();
-    let listening = tokio::spawn(http::run(listener, supervisor.stop.subscribe(), move |request| {
+    let stop = supervisor.stop.subscribe();
+    let listening = tokio::spawn(http::run(listener, options.patience, stop, move |request| {
         endpoint::answer(answering.clone(), request)
     }));
     let running = Running { supervisor: supervisor.clone(), listening, _lock: lock };
@@ -250,6 +261,15 @@ fn lock(home: &Home) -> Result<File, ServeError> {
         }
     }
     Err(ServeError::Locked { home: home.root().to_owned(), by: note(home.root()).ok().flatten() })
+}
+
+/// A client of a database costs three files: as many as this process may open, in place of the 1024 that it starts with.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "cannot raise the number of open files");
+    }
 }
 
 async fn bind(port: u16) -> Result<TcpListener, ServeError> {

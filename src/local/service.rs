@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::arriving::Arriving;
 use super::call::{Call, Reply};
 use super::fault::Fault;
 use super::resource::ResourceType;
@@ -58,7 +58,7 @@ pub trait Service: Send + Sync + 'static {
     }
 
     /// HTTP that is not an AWS API call: S3's own protocol, API Gateway's data plane. `None`: the service has none.
-    async fn http(self: Arc<Self>, request: Request<Incoming>) -> Option<Response<Body>> {
+    async fn http(self: Arc<Self>, request: Request<Arriving>) -> Option<Response<Body>> {
         let _ = request;
         None
     }

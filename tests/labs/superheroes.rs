@@ -1,52 +1,11 @@
 //! The superheroes lab, whole: up, used, up again, down, nothing left.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-/// The built program in a home of its own.
-struct Labctl {
-    home: tempfile::TempDir,
-}
-
-impl Labctl {
-    fn new() -> Self {
-        Labctl { home: tempfile::tempdir().unwrap() }
-    }
-
-    fn try_run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_labctl"));
-        // An empty directory: everything the lab needs is in the program.
-        let empty = self.home.path().join("empty");
-        std::fs::create_dir_all(&empty).unwrap();
-        command
-            .args(args)
-            .current_dir(empty)
-            .env("LABCTL_HOME", self.home.path().join("home"))
-            .env("LABCTL_LOCAL_PORT", "0");
-        command.output().unwrap()
-    }
-
-    /// stdout and stderr of a run that ends well.
-    fn run(&self, args: &[&str]) -> (String, String) {
-        let output = self.try_run(args);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "labctl {args:?}\n{out}{err}");
-        (out, err)
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        serde_json::from_str(&self.run(args).0).unwrap()
-    }
-}
-
-impl Drop for Labctl {
-    fn drop(&mut self) {
-        self.try_run(&["local", "stop"]);
-    }
-}
+use crate::support::labctl::Labctl;
 
 fn post(url: &str, body: &Value) -> (u16, Value) {
     let output = Command::new("curl")
@@ -80,7 +39,7 @@ fn superheroes_comes_up_answers_as_the_guide_says_and_goes_without_a_trace() {
     let labctl = Labctl::new();
     let up = ["up", "superheroes", "--local", "--set", "ApiAccess=public"];
     labctl.run(&up);
-    let outputs = labctl.json(&["outputs", "superheroes", "--local", "--output", "json"]);
+    let outputs = labctl.json(&["outputs", "superheroes", "--local"]);
     let url = outputs["outputs"]["ApiUrl"].as_str().unwrap();
 
     for cache in ["True", "False", "True"] {
@@ -104,18 +63,17 @@ fn superheroes_comes_up_answers_as_the_guide_says_and_goes_without_a_trace() {
     let (_, refused) = post(url, &json!({"USE_CACHE": "True", "REQUEST": "write", "SQLS": [hero, long]}));
     assert_eq!(refused["statusCode"], 400);
     assert!(refused["body"].as_str().unwrap().contains("SQLS[1].name"), "{refused}");
-    let count =
-        labctl.json(&["sql", "superheroes", "--local", "--output", "json", "-e", "SELECT COUNT(*) AS n FROM heroes"]);
+    let count = labctl.json(&["sql", "superheroes", "--local", "-e", "SELECT COUNT(*) AS n FROM heroes"]);
     assert_eq!(count["rows"][0]["n"], 30, "nothing of a refused request is written");
 
-    let (said, _) = labctl.run(&up);
+    let said = labctl.run(&up);
     assert!(said.contains("nothing to do"), "{said}");
     labctl.run(&["validate", "superheroes", "--local"]);
 
     labctl.run(&["down", "superheroes", "--local", "--yes"]);
     labctl.run(&["down", "superheroes", "--local", "--yes"]);
-    let left = labctl.json(&["ls", "--local", "--output", "json"]);
+    let left = labctl.json(&["ls", "--local"]);
     assert!(left["instances"].as_array().is_some_and(Vec::is_empty), "{left}");
     labctl.run(&["local", "stop"]);
-    assert_eq!(processes_of(labctl.home.path()), Vec::<String>::new());
+    assert_eq!(processes_of(labctl.home()), Vec::<String>::new());
 }

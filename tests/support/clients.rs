@@ -27,6 +27,29 @@ impl Key {
     }
 }
 
+/// An HTTP answer, read from a raw connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// Reads an answer that ends with its connection.
+    pub(crate) fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("not an HTTP answer: {text:?}"));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("not an HTTP answer: {text:?}"));
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+}
+
 /// Where a local cloud is; every client is a method of it.
 pub(crate) struct Clients {
     endpoint: String,
@@ -35,17 +58,18 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Clients of the cloud at `endpoint`, in a folder of their own.
-    pub(crate) fn of(endpoint: String, home: &Path) -> Self {
-        Clients::new(endpoint, home)
-    }
-
-    pub(super) fn new(endpoint: String, home: &Path) -> Self {
+    pub(crate) fn new(endpoint: String, home: &Path) -> Self {
         Clients { endpoint, home: home.to_owned() }
     }
 
     /// `http://127.0.0.1:40123`.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// `127.0.0.1:40123`.
+    pub(crate) fn host(&self) -> &str {
+        self.endpoint().trim_start_matches("http://")
     }
 
     pub(crate) fn home(&self) -> &Path {
@@ -115,7 +139,7 @@ impl Clients {
 
     /// A `POST` (without a body a `GET`) with a good signature of the root user, as bytes: to send what no client would.
     pub(crate) fn signed(&self, service: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-        let host = self.endpoint().trim_start_matches("http://");
+        let host = self.host();
         let at = Clock::System.now().iso8601().split('.').next().unwrap().replace(['-', ':'], "") + "Z";
         let method = if body.is_empty() { "GET" } else { "POST" };
         let scope = format!("{}/us-east-1/{service}/aws4_request", &at[..8]);
@@ -135,6 +159,16 @@ impl Clients {
         [head.as_bytes(), body].concat()
     }
 
+    /// An unsigned `POST` of JSON, as a client of an API sends it.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        let host = self.endpoint().trim_start_matches("http://");
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nConnection: close");
+        Answer::parse(
+            &self.send_raw(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()).await,
+        )
+    }
+
     /// Sends bytes as they are and reads the answer until the server closes; for requests that no client would send.
     /// The request should say `Connection: close`.
     pub(crate) async fn send_raw(&self, request: Vec<u8>) -> String {
@@ -152,7 +186,7 @@ impl Clients {
     }
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
+pub(super) fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
     mac.update(message);
     mac.finalize().into_bytes().to_vec()

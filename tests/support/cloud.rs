@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use labctl::local::cloud::Cloud;
 use labctl::local::process::engines::{Engines, Search};
-use labctl::local::{Found, Options, Running, serve};
+use labctl::local::{Found, Options, Patience, Running, serve};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::clients::Clients;
@@ -43,8 +43,25 @@ impl LocalCloud {
         Self::start_in(home, engines).await
     }
 
+    /// Without engines, with less patience for slow clients.
+    pub(crate) async fn start_with_patience(patience: Patience) -> Self {
+        let home = home();
+        let options = Options { patience, ..Options::new(home.path()) };
+        Self::serving(home, options).await
+    }
+
+    /// Without engines, on a home that is there already.
+    pub(crate) async fn start_on(home: tempfile::TempDir) -> Self {
+        Self::start_in(home, Engines::default()).await
+    }
+
     async fn start_in(home: tempfile::TempDir, engines: Engines) -> Self {
-        let running = serve(Options { engines, ..Options::new(home.path()) }).await.unwrap();
+        let options = Options { engines, ..Options::new(home.path()) };
+        Self::serving(home, options).await
+    }
+
+    async fn serving(home: tempfile::TempDir, options: Options) -> Self {
+        let running = serve(options).await.unwrap();
         LocalCloud { clients: Clients::new(running.endpoint(), home.path()), running: Some(running), home }
     }
 
@@ -97,7 +114,8 @@ impl LocalProgram {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin");
         command.env("HOME", home).env("LABCTL_HOME", home).current_dir(home).kill_on_drop(true);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let said = std::fs::File::options().create(true).append(true).open(home.join("stderr")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         let mut process = command.spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
@@ -113,6 +131,22 @@ impl LocalProgram {
 
     pub(crate) fn pid(&self) -> u32 {
         self.process.id().unwrap()
+    }
+
+    /// Fails the test if something in it has panicked.
+    pub(crate) fn is_calm(&self) {
+        for name in ["stderr", "logs/local.log"] {
+            let text = std::fs::read_to_string(self.home().join(name)).unwrap_or_default();
+            let bad = text.lines().find(|line| line.contains("panicked") || line.contains("a request crashed"));
+            assert_eq!(bad, None, "{name}");
+        }
+    }
+
+    /// Its resident memory, in megabytes.
+    pub(crate) fn megabytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
     /// `kill -9`.

@@ -132,7 +132,7 @@ impl Machine {
 
     /// Real clients of that cloud.
     pub(crate) fn clients(&self) -> Option<Clients> {
-        Some(Clients::of(self.cloud()?.endpoint, self.root()))
+        Some(Clients::new(self.cloud()?.endpoint, self.root()))
     }
 
     /// Processes that name this machine's folder in their command line or environment, with their command lines. Those

@@ -5,6 +5,12 @@
 pub(crate) mod clients;
 pub(crate) mod cloud;
 pub(crate) mod machine;
+pub(crate) mod cluster;
+pub(crate) mod functions;
+pub(crate) mod labctl;
+pub(crate) mod processes;
+pub(crate) mod signature;
 
+pub(crate) use clients::Answer;
 pub(crate) use cloud::{LocalCloud, LocalProgram};
 pub(crate) use machine::{Machine, Said, until};

@@ -90,6 +90,17 @@ fn end(note: &Note) -> bool {
     any
 }
 
+/// Ends every process that has `mark` (`NAME=value`, a value that nobody else has) in its environment: what a child has
+/// started inherits it, whatever its group and session. Gives the processes that were ended.
+pub fn end_marked(mark: &str) -> Vec<i32> {
+    let has_mark = |pid: &i32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+    };
+    let end = |pid: &i32| Pid::from_raw(*pid).is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok());
+    processes().into_iter().filter(has_mark).filter(end).collect()
+}
+
 fn processes() -> Vec<i32> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()

@@ -233,6 +233,20 @@ impl Claim {
         Ok(Verified { caller: identity.caller, region: self.region.clone() })
     }
 
+    /// Whether every header that the signature names is in the request.
+    ///
+    /// # Errors
+    /// One is not.
+    pub fn check_headers(&self, headers: &HeaderMap) -> Result<(), Refused> {
+        match self.signed_headers.iter().find(|name| !headers.contains_key(name.as_str())) {
+            Some(name) => {
+                let shown: String = name.chars().take(60).collect();
+                Err(Refused::Incomplete(format!("'{shown}' is named in 'SignedHeaders' but not in the request")))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn amz_date(&self) -> String {
         match parse_amz_date(&self.at) {
             Some(_) => self.at.clone(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{Request, Response};
-use hyper::body::Incoming;
 
+use crate::local::arriving::Arriving;
 use crate::local::call::{Call, Reply};
 use crate::local::cloud::Cloud;
 use crate::local::fault::Fault;
@@ -119,7 +119,7 @@ impl Service for ApiGateway {
         cfn::types()
     }
 
-    async fn http(self: Arc<Self>, request: Request<Incoming>) -> Option<Response<Body>> {
+    async fn http(self: Arc<Self>, request: Request<Arriving>) -> Option<Response<Body>> {
         plane::serve(self, request).await
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 
+use crate::local::arriving::Arriving;
 use crate::local::call::{Call, Reply};
 use crate::local::cloud::Cloud;
 use crate::local::fault::Fault;
@@ -94,20 +94,14 @@ impl Service for Lambda {
         cfn::types()
     }
 
-    async fn http(self: Arc<Self>, request: Request<Incoming>) -> Option<Response<Body>> {
-        let (secret, file) = request.uri().path().strip_prefix(CODE_PATH)?.split_once('/')?;
-        let functions = self.functions.get();
-        let all = functions.values().flat_map(|here| here.values()).flat_map(|function| function.all_versions());
-        let zip = all.map(|version| self.code.zip(&version.code));
-        let zip = (secret == self.link_secret).then_some(zip)?.into_iter().find(|zip| zip.ends_with(file));
-        let found = match zip {
+    async fn http(self: Arc<Self>, request: Request<Arriving>) -> Option<Response<Body>> {
+        let found = match self.linked(request.uri().path()) {
             Some(path) => tokio::fs::read(path).await.ok(),
             None => None,
         };
-        let mut response = Response::new(full(found.clone().unwrap_or_default()));
-        if found.is_none() {
-            *response.status_mut() = StatusCode::NOT_FOUND;
-        }
+        let status = if found.is_some() { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        let mut response = Response::new(full(found.unwrap_or_default()));
+        *response.status_mut() = status;
         Some(response)
     }
 

@@ -1,10 +1,12 @@
 //! Functions, their versions and aliases, as they are kept on disk.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::CODE_PATH;
 use super::code::CodeStore;
 use super::faults::LambdaFault;
 use super::names::{LATEST, Target};
@@ -215,6 +217,17 @@ pub struct Lambda {
 }
 
 impl Lambda {
+    /// The zip that a link of GetFunction leads to.
+    pub(super) fn linked(&self, path: &str) -> Option<PathBuf> {
+        let (secret, file) = path.strip_prefix(CODE_PATH)?.split_once('/')?;
+        if secret != self.link_secret || file.is_empty() {
+            return None;
+        }
+        let functions = self.functions.get();
+        let all = functions.values().flat_map(|here| here.values()).flat_map(|function| function.all_versions());
+        all.map(|version| self.code.zip(&version.code)).find(|zip| zip.ends_with(file))
+    }
+
     pub(super) fn open(cloud: Arc<Cloud>) -> Result<Self, StoreError> {
         let home = cloud.home.state("lambda");
         let functions = Shelf::open(home.join("functions.json"), LAYOUT)?;

@@ -2,6 +2,9 @@
 
 use crate::local::fault::Fault;
 
+const SERVER_SHUTDOWN: u16 = 1053;
+const CONNECTION_KILLED: u16 = 1927;
+
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DataFault {
@@ -65,6 +68,10 @@ impl From<Fault> for DataFault {
 impl From<mysql_async::Error> for DataFault {
     fn from(error: mysql_async::Error) -> Self {
         match error {
+            // The engine is going away, or coming back.
+            mysql_async::Error::Server(error) if matches!(error.code, SERVER_SHUTDOWN | CONNECTION_KILLED) => {
+                DataFault::Unavailable(format!("Communications link failure: {}", error.message))
+            }
             mysql_async::Error::Server(error) => DataFault::Database { code: error.code, message: error.message },
             other => DataFault::Unavailable(format!("Communications link failure: {other}")),
         }

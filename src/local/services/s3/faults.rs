@@ -59,6 +59,8 @@ pub(super) enum S3Fault {
     AclNotSupported,
     AccessDenied(String),
     NotSupported(String),
+    /// No operation has this method and address.
+    MethodNotAllowed,
     /// The disk is full.
     NoSpace,
     Disk(String),
@@ -70,7 +72,7 @@ impl S3Fault {
         match self {
             S3Fault::NoSuchBucket(_) => ("NoSuchBucket", 404, "The specified bucket does not exist".into()),
             S3Fault::NoSuchKey(_) | S3Fault::Deleted { .. } => ("NoSuchKey", 404, "The specified key does not exist.".into()),
-            S3Fault::IsDeleteMarker { .. } => {
+            S3Fault::IsDeleteMarker { .. } | S3Fault::MethodNotAllowed => {
                 ("MethodNotAllowed", 405, "The specified method is not allowed against this resource.".into())
             }
             S3Fault::NoSuchVersion => ("NoSuchVersion", 404, "The specified version does not exist.".into()),
@@ -155,8 +157,8 @@ impl S3Fault {
                 ("NotImplemented", 501, format!("The local cloud does not support {what}."))
             }
             S3Fault::NoSpace => (
-                "ServiceUnavailable",
-                503,
+                "InternalError",
+                500,
                 "There is no space left on the disk that holds the local cloud; nothing was stored.".into(),
             ),
             S3Fault::Disk(cause) => ("InternalError", 500, format!("The local cloud's disk failed: {cause}")),
@@ -175,7 +177,11 @@ impl From<io::Error> for S3Fault {
 
 impl From<StoreError> for S3Fault {
     fn from(error: StoreError) -> Self {
-        S3Fault::Disk(error.to_string())
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+        match source.map(io::Error::kind) {
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => S3Fault::NoSpace,
+            _ => S3Fault::Disk(error.to_string()),
+        }
     }
 }
 

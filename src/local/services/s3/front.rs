@@ -6,10 +6,10 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
+use crate::local::arriving::Arriving;
 use crate::local::cloud::Cloud;
 use crate::local::service::Body;
 
@@ -21,6 +21,9 @@ use super::store::Store;
 /// The most that is gathered of an answer to put a request id into it; error documents are far smaller.
 const LONGEST_ERROR: usize = 64 * 1024;
 
+/// What the crate says of a method and an address that no operation of S3 has. S3 does not call that unimplemented.
+const NO_OPERATION: &str = "<Message>Unknown operation</Message>";
+
 pub(super) fn service(cloud: &Arc<Cloud>, store: &Arc<Store>) -> S3Service {
     let mut builder = S3ServiceBuilder::new(Protocol(store.clone()));
     builder.set_auth(Auth(cloud.clone()));
@@ -30,13 +33,13 @@ pub(super) fn service(cloud: &Arc<Cloud>, store: &Arc<Store>) -> S3Service {
 }
 
 /// Answers one request.
-pub(super) async fn answer(service: &S3Service, request: Request<Incoming>, request_id: &str) -> Response<Body> {
+pub(super) async fn answer(service: &S3Service, request: Request<Arriving>, request_id: &str) -> Response<Body> {
     let head = request.method() == Method::HEAD;
     if is_form(&request) {
         return plain(S3Fault::NotSupported("uploads by HTML form (PostObject)".into()), request_id);
     }
     let token = session_token(&request);
-    let answered = TOKEN.scope(token, service.call(request.map(s3s::Body::from))).await;
+    let answered = TOKEN.scope(token, service.call(request.map(s3s::Body::http_body))).await;
     let response = match answered {
         Ok(response) => response,
         Err(error) => {
@@ -46,6 +49,7 @@ pub(super) async fn answer(service: &S3Service, request: Request<Incoming>, requ
     };
     let mut response = match response.status() {
         StatusCode::NOT_MODIFIED => without_body(response),
+        StatusCode::NOT_IMPLEMENTED if head => plain(S3Fault::MethodNotAllowed, request_id).map(|_| full(Bytes::new())),
         status if (status.is_client_error() || status.is_server_error()) && !head => {
             with_request_id(response, request_id).await
         }
@@ -75,11 +79,11 @@ async fn with_request_id(response: Response<s3s::Body>, request_id: &str) -> Res
     let (mut head, mut body) = response.into_parts();
     match body.store_all_limited(LONGEST_ERROR).await {
         Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes).replacen(
-                "</Error>",
-                &format!("<RequestId>{request_id}</RequestId></Error>"),
-                1,
-            );
+            let text = String::from_utf8_lossy(&bytes);
+            if head.status == StatusCode::NOT_IMPLEMENTED && text.contains(NO_OPERATION) {
+                return plain(S3Fault::MethodNotAllowed, request_id);
+            }
+            let text = text.replacen("</Error>", &format!("<RequestId>{request_id}</RequestId></Error>"), 1);
             head.headers.remove(CONTENT_LENGTH);
             Response::from_parts(head, full(Bytes::from(text)))
         }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use s3s::service::S3Service;
 
+use crate::local::arriving::Arriving;
 use crate::local::call::{Call, Reply};
 use crate::local::cloud::Cloud;
 use crate::local::fault::Fault;
@@ -91,7 +91,7 @@ impl Service for S3 {
         cfn::types()
     }
 
-    async fn http(self: Arc<Self>, request: Request<Incoming>) -> Option<Response<Body>> {
+    async fn http(self: Arc<Self>, request: Request<Arriving>) -> Option<Response<Body>> {
         let request_id = self.cloud.ids.upper(16);
         Some(front::answer(&self.protocol, request, &request_id).await)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -13,6 +14,7 @@ use super::compile::{Compiled, CompiledMethod};
 use super::integration::Passage;
 use super::refusal::Refusal;
 use super::request::{Address, Incoming, Landing, context, query_pairs};
+use crate::local::arriving::Arriving;
 use crate::local::http::{Peer, full};
 use crate::local::scope::Scope;
 use crate::local::service::Body;
@@ -21,6 +23,8 @@ use crate::local::services::apigateway::vtl::{Inputs, Params, Template, render};
 
 /// "Payload size: 10 MB."
 const LARGEST: usize = 10 << 20;
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(60);
 /// "Throttle quota per account: 10,000 requests per second with a burst of 5,000."
 const ACCOUNT_RATE: f64 = 10_000.0;
 const ACCOUNT_BURST: i64 = 5000;
@@ -37,7 +41,7 @@ struct Found<'f> {
 /// Answers a request to the data plane; `None` if it is for nobody here.
 pub(in crate::local::services::apigateway) async fn serve(
     gateway: Arc<ApiGateway>,
-    request: Request<hyper::body::Incoming>,
+    request: Request<Arriving>,
 ) -> Option<Response<Body>> {
     let (head, body) = request.into_parts();
     let address = Address::of(&head.uri, &head.headers)?;
@@ -69,11 +73,12 @@ pub(in crate::local::services::apigateway) async fn serve(
     Some(response.map(full))
 }
 
-async fn read(body: hyper::body::Incoming) -> Result<Bytes, Refusal> {
-    match Limited::new(body, LARGEST).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        Err(_) => Err(Refusal::BadBody("Could not read the request's body".into())),
+async fn read(body: Arriving) -> Result<Bytes, Refusal> {
+    let reading = tokio::time::timeout(BODY_WITHIN, Limited::new(body, LARGEST).collect());
+    match reading.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
+        _ => Err(Refusal::BadBody("Could not read the request's body".into())),
     }
 }
 

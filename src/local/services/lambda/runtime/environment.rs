@@ -48,6 +48,13 @@ pub(in crate::local::services::lambda) async fn assume(cloud: &Cloud, version: &
     }
 }
 
+const LOG_STREAM_NAME: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
+
+/// The one variable that no other environment has with this value.
+pub(super) fn log_stream_variable(log_stream: &str) -> String {
+    format!("{LOG_STREAM_NAME}={log_stream}")
+}
+
 /// Where a process runs.
 pub(super) struct Place<'p> {
     pub runtime_api: SocketAddr,
@@ -96,7 +103,7 @@ pub(super) fn variables(
     reserve("AWS_LAMBDA_FUNCTION_VERSION", version.version.clone().into());
     reserve("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into());
     reserve("AWS_LAMBDA_LOG_GROUP_NAME", version.logging.group.clone().into());
-    reserve("AWS_LAMBDA_LOG_STREAM_NAME", place.log_stream.into());
+    reserve(LOG_STREAM_NAME, place.log_stream.into());
     reserve("AWS_LAMBDA_RUNTIME_API", place.runtime_api.to_string().into());
     reserve("LAMBDA_TASK_ROOT", place.task_root.into());
     reserve("LAMBDA_RUNTIME_DIR", "/var/runtime".into());

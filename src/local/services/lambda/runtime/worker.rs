@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::api::{Answer, Init, Job, MOST_RESPONSE, Server, Slot};
-use super::environment::{Credentials, Place, assume, variables};
+use super::environment::{Credentials, Place, assume, log_stream_variable, variables};
 use super::failure::Failure;
 use super::log_lines::{self, Report};
 use super::log_stream::LogStream;
@@ -229,8 +229,14 @@ impl Worker {
         Ran::Done(Outcome { payload, failed, tail: if tail { self.log.take_tail() } else { None } })
     }
 
+    /// Ends the process and all that it has started, also what has left its process group.
     async fn end_process(&self) {
         self.child.kill().await;
+        let mark = log_stream_variable(&self.log.name);
+        let swept = tokio::task::spawn_blocking(move || process::reap::end_marked(&mark));
+        for pid in swept.await.unwrap_or_default() {
+            tracing::warn!(function = self.version.name, pid, "ended a process that a function had left");
+        }
         let _ = std::fs::remove_dir_all(&self.scratch);
     }
 
@@ -268,11 +274,34 @@ fn entrypoint(task_root: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// An ELF file or a script with its interpreter. exec(3) hands anything else to a shell, which Lambda does not.
+/// The size of an ELF header and of an entry of its program header table, of 64 bits (elf(5)).
+const ELF_HEAD: usize = 64;
+const ELF_ENTRY: u64 = 56;
+/// The machine of this build, as ELF numbers it.
+const ELF_MACHINE: u16 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+
+/// A script with its interpreter, or an ELF file that the kernel takes. exec(3) hands anything else to a shell, which Lambda
+/// does not: a program for another machine would be run as a script, line by line.
 fn is_program(path: &Path) -> bool {
-    let mut magic = [0; 4];
-    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut magic));
-    read.is_ok() && (magic == *b"\x7fELF" || magic.starts_with(b"#!"))
+    let mut head = Vec::with_capacity(ELF_HEAD);
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    let length = file.metadata().map_or(0, |found| found.len());
+    let read = std::io::Read::read_to_end(&mut std::io::Read::take(file, ELF_HEAD as u64), &mut head);
+    read.is_ok() && (head.starts_with(b"#!") || is_elf_for_here(&head, length))
+}
+
+fn is_elf_for_here(head: &[u8], length: u64) -> bool {
+    let Ok(head) = <&[u8; ELF_HEAD]>::try_from(head) else { return false };
+    let half = |at: usize| u16::from_le_bytes([head[at], head[at + 1]]);
+    let table = u64::from_le_bytes([head[32], head[33], head[34], head[35], head[36], head[37], head[38], head[39]]);
+    let entries = u64::from(half(56)) * ELF_ENTRY;
+    let program_or_shared = matches!(half(16), 2 | 3);
+    head.starts_with(b"\x7fELF\x02\x01")
+        && program_or_shared
+        && half(18) == ELF_MACHINE
+        && u64::from(half(54)) == ELF_ENTRY
+        && entries > 0
+        && table.checked_add(entries).is_some_and(|end| end <= length)
 }
 
 fn not_spawned(error: &process::SpawnError) -> Failure {

@@ -51,8 +51,9 @@ impl Client {
 
 /// Serves a connection from its greeting to its end.
 pub(super) async fn serve(door: &Door, stream: Stream, via: Via) -> io::Result<()> {
-    let client = Client { stream, sequence: 0, secure: via == Via::Private };
-    let login = tokio::time::timeout(LOGIN + RECOVERY, login(door, client, via));
+    let mut client = Client { stream, sequence: 0, secure: via == Via::Private };
+    let Some((engine, greeting)) = greet(door, &mut client, via).await? else { return Ok(()) };
+    let login = tokio::time::timeout(LOGIN, login(door, client, via, (engine, greeting)));
     match login.await.map_err(io::Error::other)?? {
         Some(relay) => relay.run().await,
         None => Ok(()),
@@ -81,8 +82,8 @@ async fn greeted(cluster: &Cluster) -> io::Result<(Engine, Vec<u8>)> {
     }
 }
 
-/// `None`: refused, and the client knows.
-async fn login(door: &Door, mut client: Client, via: Via) -> io::Result<Option<Relay>> {
+/// Greets the client with the engine's greeting. `None`: there is none, and the client knows.
+async fn greet(door: &Door, client: &mut Client, via: Via) -> io::Result<Option<(Engine, Greeting)>> {
     let cluster = &door.cluster;
     if cluster.running(RECOVERY).await.is_err() {
         client.send(&SqlError::new(1053, "08S01", "Server shutdown in progress").encode()).await?;
@@ -95,13 +96,32 @@ async fn login(door: &Door, mut client: Client, via: Via) -> io::Result<Option<R
     }
     let greeting = Greeting::decode(payload)?;
     client.send(&greeting.for_client(via == Via::Port)).await?;
-    let mut payload = client.receive().await?;
+    Ok(Some((engine, greeting)))
+}
+
+/// What MySQL says to a login that it cannot read.
+async fn bad_handshake(mut client: Client) -> io::Result<Option<Relay>> {
+    client.reply(&SqlError::new(1043, "08S01", "Bad handshake").encode()).await.map(|()| None)
+}
+
+/// `None`: refused, and the client knows.
+async fn login(
+    door: &Door,
+    mut client: Client,
+    via: Via,
+    (engine, greeting): (Engine, Greeting),
+) -> io::Result<Option<Relay>> {
+    let cluster = &door.cluster;
+    let mut payload = match client.receive().await {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return bad_handshake(client).await,
+        received => received?,
+    };
     if via == Via::Port && asks_for_tls(&payload) {
         let stream = door.tls.accept(client.stream).await?;
         client = Client { stream: Box::new(stream), sequence: client.sequence, secure: true };
         payload = client.receive().await?;
     }
-    let mut response = Response::decode(&payload)?;
+    let Ok(mut response) = Response::decode(&payload) else { return bad_handshake(client).await };
     if cluster.is_mariadb() {
         response.known_to_mariadb();
     }
