@@ -93,9 +93,9 @@ async fn exchange(cloud: &Arc<Cloud>, request: Request<Incoming>, log: &mut Log)
     let claim = sigv4::claim(&head.headers, head.uri.query());
     let route = match &claim {
         Ok(claim) => route::route(&head, claim.as_ref()),
-        // S3's own form of presigned URLs and signatures may differ; every other service refuses what it cannot read.
         Err(refused) => {
-            let model = route::guess(&head).and_then(model);
+            let named = route::guess(&head).or_else(|| sigv4::is_for_s3(&head).then_some("s3"));
+            let model = named.and_then(model);
             let fault = refusal(model, refused);
             return log.fault(model, &fault);
         }
@@ -207,6 +207,9 @@ fn authenticate(cloud: &Cloud, model: &Model, claim: Option<&Claim>, message: &M
     Ok(Scope { account: ACCOUNT.to_owned(), region: verified.region, caller: verified.caller })
 }
 
+/// Where S3 expects a request that names no bucket to be signed for.
+const S3_REGION: &str = "us-east-1";
+
 /// What each protocol calls a signature that it does not accept.
 fn refusal(model: Option<&Model>, refused: &Refused) -> Fault {
     use super::credentials::Rejected;
@@ -224,12 +227,19 @@ fn refusal(model: Option<&Model>, refused: &Refused) -> Fault {
         (Some(Protocol::Ec2), Refused::Key(Rejected::Expired) | Refused::Expired(_)) => ("RequestExpired", 400),
         (Some(Protocol::Json), _) => (json, 400),
         (Some(Protocol::RestJson) | None, _) => (json, 403),
+        (Some(Protocol::RestXml), _) => ("AuthorizationHeaderMalformed", 400),
         (_, Refused::Incomplete(_)) => (query, 400),
         (_, _) => (query, 403),
     };
     let message = match code {
         "AuthFailure" => "AWS was not able to validate the provided access credentials".to_owned(),
+        "AuthorizationHeaderMalformed" => format!("The authorization header is malformed; {refused}"),
         _ => refused.to_string(),
     };
-    Fault::new(code, message).status(StatusCode::from_u16(status).map_or(403, |status| status.as_u16()))
+    let fault = Fault::new(code, message).status(StatusCode::from_u16(status).map_or(403, |status| status.as_u16()));
+    match (code, refused) {
+        // Clients that sign for S3's oldest names of regions read here which one to sign for.
+        ("AuthorizationHeaderMalformed", Refused::Scope(_)) => fault.member("Region", S3_REGION),
+        _ => fault,
+    }
 }

@@ -107,6 +107,13 @@ pub fn claim(headers: &HeaderMap, query: Option<&str>) -> Result<Option<Claim>, 
     }
 }
 
+/// Whether a signature that cannot be read is meant for S3: by its scope, or by S3's oldest form.
+pub fn is_for_s3(head: &Parts) -> bool {
+    let header = head.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let query = head.uri.query().unwrap_or_default();
+    header.starts_with("AWS ") || header.contains("/s3/") || query.contains("%2Fs3%2F") || query.contains("/s3/")
+}
+
 fn header_claim(text: &str, headers: &HeaderMap) -> Result<Claim, Refused> {
     let incomplete = |what: &str| Refused::Incomplete(format!("Authorization header requires {what}."));
     let Some(fields) = text.strip_prefix(ALGORITHM).and_then(|rest| rest.strip_prefix([' ', '\t'])) else {
