@@ -190,7 +190,14 @@ pub struct Output {
 impl Template {
     /// Reads a template. All problems of shape are reported at once.
     pub fn parse(text: &str) -> Result<Template, Vec<Problem>> {
-        Template::from_node(super::yaml::parse(text)?)
+        Template::from_node(Template::document(text)?)
+    }
+
+    /// The text of a template as a document.
+    pub fn document(text: &str) -> Result<Node, Vec<Problem>> {
+        let document = super::yaml::parse(text)?;
+        let aliases = super::yaml::aliases(text);
+        if aliases.is_empty() { Ok(document) } else { Err(aliases) }
     }
 
     pub fn from_node(document: Node) -> Result<Template, Vec<Problem>> {
@@ -199,7 +206,7 @@ impl Template {
         let resources = template.document.get("Resources").and_then(Node::as_map);
         if template.document.as_map().is_some() && resources.is_none_or(|map| map.is_empty()) {
             let at = template.document.at;
-            reader.problem(at, "", "Template format error: At least one Resources member must be defined.");
+            reader.problem(at, "", "At least one Resources member must be defined.");
         }
         if reader.problems.is_empty() { Ok(template) } else { Err(super::problem::sorted(reader.problems)) }
     }

@@ -50,7 +50,7 @@ impl Source {
     /// # Errors
     /// `ValidationError` if the text has not the form of a template; a refusal by name for macros, which only AWS can run.
     pub(super) fn read(text: &str) -> Result<Self, CfnFault> {
-        let document = yaml::parse(text).map_err(|problems| format_error(&problems))?;
+        let document = Template::document(text).map_err(|problems| format_error(&problems))?;
         let outline =
             Template::outline(&document, Outlined::Declarations).map_err(|problems| format_error(&problems))?;
         let macros = outline.transform.iter().map(|named| named.name.as_str());
@@ -121,9 +121,7 @@ fn read(text: String, processed: Option<String>, document: Node) -> Result<Parse
 }
 
 fn format_error(problems: &[Problem]) -> CfnFault {
-    const PREFIX: &str = "Template format error: ";
-    let listed = listed(problems);
-    CfnFault::Validation(format!("{PREFIX}{}", listed.strip_prefix(PREFIX).unwrap_or(&listed)))
+    CfnFault::Validation(format!("Template format error: {}", listed(problems)))
 }
 
 /// All problems in one line, each with its place.
