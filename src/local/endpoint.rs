@@ -215,6 +215,9 @@ fn authenticate(cloud: &Cloud, model: &Model, claim: Option<&Claim>, message: &M
     Ok(Scope { account: ACCOUNT.to_owned(), region: verified.region, caller: verified.caller })
 }
 
+/// Where S3 expects a request that names no bucket to be signed for.
+const S3_REGION: &str = "us-east-1";
+
 /// What each protocol calls a signature that it does not accept.
 fn refusal(model: Option<&Model>, refused: &Refused) -> Fault {
     use super::credentials::Rejected;
@@ -238,7 +241,13 @@ fn refusal(model: Option<&Model>, refused: &Refused) -> Fault {
     };
     let message = match code {
         "AuthFailure" => "AWS was not able to validate the provided access credentials".to_owned(),
+        "AuthorizationHeaderMalformed" => format!("The authorization header is malformed; {refused}"),
         _ => refused.to_string(),
     };
-    Fault::new(code, message).status(StatusCode::from_u16(status).map_or(403, |status| status.as_u16()))
+    let fault = Fault::new(code, message).status(StatusCode::from_u16(status).map_or(403, |status| status.as_u16()));
+    match (code, refused) {
+        // Clients that sign for S3's oldest names of regions read here which one to sign for.
+        ("AuthorizationHeaderMalformed", Refused::Scope(_)) => fault.member("Region", S3_REGION),
+        _ => fault,
+    }
 }

@@ -113,9 +113,12 @@ pub(super) fn guess(head: &Parts) -> Option<&'static str> {
     head.headers.get("content-type").is_some_and(form).then_some("sts")
 }
 
-/// The service of a signature that cannot be read as a whole.
+/// The service of a signature that cannot be read as a whole: by its scope, or by S3's oldest form.
 pub(super) fn scoped(head: &Parts) -> Option<&'static str> {
     let header = head.headers.get("authorization").and_then(|value| value.to_str().ok());
+    if header.is_some_and(|header| header.starts_with("AWS ")) {
+        return Some("s3");
+    }
     let text = percent_decode_str(header.or(head.uri.query())?).decode_utf8_lossy();
     let mut services = SIGNS.iter().map(|sign| sign.service).chain(["s3"]);
     services.find(|service| text.contains(&format!("/{service}/aws")))

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod dynamic;
 mod evaluate;
+pub mod extensions;
 mod functions;
 pub mod intrinsics;
 mod json;

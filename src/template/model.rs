@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::problem::{Position, Problem};
 use super::reader::{Named, Reader, join};
-use super::yaml::{Entry, Node};
+use super::yaml::{Entry, Node, Value};
 
 /// AWS's limits.
 pub const MAX_RESOURCES: usize = 500;
@@ -190,7 +190,14 @@ pub struct Output {
 impl Template {
     /// Reads a template. All problems of shape are reported at once.
     pub fn parse(text: &str) -> Result<Template, Vec<Problem>> {
-        Template::from_node(super::yaml::parse(text)?)
+        Template::from_node(Template::document(text)?)
+    }
+
+    /// The text of a template as a document.
+    pub fn document(text: &str) -> Result<Node, Vec<Problem>> {
+        let document = super::yaml::parse(text)?;
+        let aliases = super::yaml::aliases(text);
+        if aliases.is_empty() { Ok(document) } else { Err(aliases) }
     }
 
     /// All problems of a text: of its YAML, its shape and, if nothing had to be left out, its references, types and properties.
@@ -211,8 +218,37 @@ impl Template {
     pub fn from_node(document: Node) -> Result<Template, Vec<Problem>> {
         let mut reader = Reader::default();
         let template = reader.template(document);
+        let resources = template.document.get("Resources").and_then(Node::as_map);
+        if template.document.as_map().is_some() && resources.is_none_or(|map| map.is_empty()) {
+            let at = template.document.at;
+            reader.problem(at, "", "At least one Resources member must be defined.");
+        }
         if reader.problems.is_empty() { Ok(template) } else { Err(super::problem::sorted(reader.problems)) }
     }
+
+    /// What a template declares, its resources left aside: all that can be read of one whose loops are not written out.
+    pub fn outline(document: &Node, kept: Outlined) -> Result<Template, Vec<Problem>> {
+        let mut document = document.clone();
+        if let Value::Map(sections) = &mut document.value {
+            sections.retain(|section, _| match section.as_str() {
+                "Resources" | "Outputs" => false,
+                "Conditions" => kept == Outlined::Conditions,
+                _ => true,
+            });
+        }
+        let mut reader = Reader::default();
+        let template = reader.template(document);
+        if reader.problems.is_empty() { Ok(template) } else { Err(super::problem::sorted(reader.problems)) }
+    }
+}
+
+/// How much of a template an outline keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlined {
+    /// Parameters, mappings and what describes the template.
+    Declarations,
+    /// Its conditions too.
+    Conditions,
 }
 
 const SECTIONS: &[&str] = &[
@@ -294,10 +330,6 @@ impl Reader {
         template.rules = self.section(&document, "Rules", usize::MAX, Reader::rule);
         template.resources = self.section(&document, "Resources", MAX_RESOURCES, Reader::resource);
         template.outputs = self.section(&document, "Outputs", MAX_OUTPUTS, Reader::output);
-        let resources = document.get("Resources").and_then(Node::as_map);
-        if resources.is_none_or(|map| map.is_empty()) {
-            self.problem(document.at, "", "Template format error: At least one Resources member must be defined.");
-        }
         self.one_name_one_thing(&template);
         template
     }
@@ -305,17 +337,17 @@ impl Reader {
     /// CloudFormation refuses nulls wherever they are.
     fn no_nulls(&mut self, node: &Node, path: &mut Vec<String>) {
         match &node.value {
-            super::yaml::Value::Null => {
+            Value::Null => {
                 self.problem(node.at, &path.join("."), "null values are not allowed in templates");
             }
-            super::yaml::Value::List(list) => {
+            Value::List(list) => {
                 for (index, item) in list.iter().enumerate() {
                     path.push(index.to_string());
                     self.no_nulls(item, path);
                     path.pop();
                 }
             }
-            super::yaml::Value::Map(map) => {
+            Value::Map(map) => {
                 for (key, entry) in map {
                     path.push(key.clone());
                     self.no_nulls(&entry.node, path);
@@ -346,7 +378,11 @@ impl Reader {
         for (name, entry) in map {
             let path = format!("{section}.{name}");
             let good = !name.is_empty() && name.len() <= MAX_NAME && name.bytes().all(|b| b.is_ascii_alphanumeric());
-            if !good && section != "Mappings" {
+            if name.starts_with("Fn::ForEach::") {
+                let what =
+                    "loops need `Transform: AWS::LanguageExtensions`, and are written out by CloudFormation only";
+                self.problem(entry.at, &path, what);
+            } else if !good && section != "Mappings" {
                 self.problem(entry.at, &path, format!("the name must be 1 to {MAX_NAME} letters and digits"));
             }
             if let Some(value) = read(self, &path, entry) {

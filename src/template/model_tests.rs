@@ -91,3 +91,12 @@ fn the_limits_of_aws_hold() {
     let long = format!("Description: {}\nResources: {{ B: {{ Type: AWS::S3::Bucket }} }}\n", "x".repeat(1025));
     assert_eq!(problems(&long), ["1:1: Description: longer than 1024 bytes"]);
 }
+
+#[test]
+fn aliases_are_refused_with_their_place_and_stars_are_not_aliases() {
+    let text = "Resources:\n  A: &a {Type: AWS::S3::Bucket}\n  B: *a\n";
+    assert_eq!(problems(text), ["3:6: YAML aliases are not allowed in CloudFormation templates"]);
+    let text =
+        "Resources:\n  A: {Type: AWS::S3::Bucket, Properties: {BucketName: '*', Tags: [{Key: a*, Value: \"*b\"}]}}\n";
+    assert!(Template::parse(text).is_ok());
+}

@@ -184,6 +184,17 @@ fn parse_flow(text: &str) -> Result<Node, Vec<Problem>> {
     })
 }
 
+/// Where a text uses aliases: lab manifests may, CloudFormation's templates may not.
+pub fn aliases(text: &str) -> Vec<Problem> {
+    if !text.contains('*') {
+        return Vec::new();
+    }
+    let events = Parser::new_from_str(text).map_while(Result::ok);
+    let aliases = events.filter(|(event, _)| matches!(event, Event::Alias(_)));
+    let what = "YAML aliases are not allowed in CloudFormation templates";
+    aliases.map(|(_, span)| Problem::new(position(&span.start), "", what)).collect()
+}
+
 fn parse_yaml(text: &str) -> Result<Node, Vec<Problem>> {
     match read_yaml(text) {
         (Some(node), problems) if problems.is_empty() => Ok(node),

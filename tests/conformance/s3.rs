@@ -312,6 +312,46 @@ print(json.dumps({
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn attributes_come_as_asked_and_every_refusal_has_words() {
+    let cloud = LocalCloud::start().await;
+    let answers = cloud
+        .boto3(
+            r#"
+from botocore.exceptions import ClientError
+s3 = boto3.client('s3')
+s3.create_bucket(Bucket='bucket')
+s3.put_object(Bucket='bucket', Key='k', Body=b'hello', ChecksumAlgorithm='SHA256')
+got = s3.get_object_attributes(Bucket='bucket', Key='k', ObjectAttributes=['ETag', 'Checksum', 'ObjectSize', 'StorageClass'])
+def words(call, **more):
+    try:
+        call(**more)
+    except ClientError as error:
+        return [error.response['Error']['Code'], error.response['Error'].get('Message')]
+print(json.dumps({
+    'attributes': [got['ETag'], got['ObjectSize'], got['StorageClass'], 'ChecksumSHA256' in got['Checksum']],
+    'unknown': words(s3.get_object_attributes, Bucket='bucket', Key='k', ObjectAttributes=['ETag', 'Colour'])[0],
+    'name': words(s3.create_bucket, Bucket='Bad_Name'),
+    'key': words(s3.put_object, Bucket='bucket', Key='k' * 1025, Body=b''),
+    'nothing': words(s3.delete_objects, Bucket='bucket', Delete={'Objects': []})[1][:24],
+    'region': words(boto3.client('s3', region_name='US').list_buckets),
+}))
+"#,
+        )
+        .await;
+    let expected = json!({
+        "attributes": ["5d41402abc4b2a76b9719d911017c592", 5, "STANDARD", true],
+        "unknown": "InvalidArgument",
+        "name": ["InvalidBucketName", "The specified bucket is not valid."],
+        "key": ["KeyTooLongError", "Your key is too long"],
+        "nothing": "The XML you provided was",
+        "region": ["AuthorizationHeaderMalformed",
+            "The authorization header is malformed; Credential should be scoped to a valid region, not 'US'."],
+    });
+    assert_eq!(answers, expected);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_upload_leaves_nothing_and_a_restart_loses_nothing() {
     let cloud = LocalCloud::start().await;
     let client = bucket(&cloud).await;

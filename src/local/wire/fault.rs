@@ -100,6 +100,9 @@ fn rest_xml(fault: &Fault, request_id: &str) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
     element("Code", &fault.code, &mut out);
     element("Message", &fault.message, &mut out);
+    for (name, value) in &fault.members {
+        element(name, value.as_str().unwrap_or(&value.to_string()), &mut out);
+    }
     element("RequestId", request_id, &mut out);
     out.push_str("</Error>");
     out

@@ -46,7 +46,7 @@ impl Blueprint {
         deployment: Deployment,
         stack: &Stack,
     ) -> Result<Self, String> {
-        let zones = if parsed.text.contains("GetAZs") { zones(cloud, &stack.scope).await } else { Vec::new() };
+        let zones = if parsed.final_text().contains("GetAZs") { zones(cloud, &stack.scope).await } else { Vec::new() };
         let secret_parameters = parsed.template.parameters.values().any(|parameter| parameter.no_echo);
         let mut blueprint = Blueprint { parsed, deployment, zones, included: Vec::new(), secret_parameters };
         let exports = BTreeMap::new();
@@ -96,6 +96,7 @@ impl Blueprint {
             zones: &self.zones,
             masked,
             unknown,
+            exports_later: false,
             imported: RefCell::default(),
         }
     }
@@ -167,6 +168,33 @@ impl Blueprint {
         problems
     }
 
+    /// Refuses what no resource can give a value: a mapping without the key, an index past the end, a function that does
+    /// not exist. What other stacks export is asked when it is needed.
+    ///
+    /// # Errors
+    /// AWS's sentence, with every such place.
+    pub(super) fn without_a_value(&self, stack: &Stack) -> Result<(), String> {
+        let exports = BTreeMap::new();
+        let unknown: BTreeSet<String> = self.included.iter().cloned().collect();
+        let mut world = self.world(stack, &exports, &unknown, true);
+        world.exports_later = true;
+        let evaluator = Evaluator::new(&self.parsed.template, &world).map_err(|problems| listed(&problems))?;
+        let resources = self.included.iter().filter_map(|name| evaluator.properties(name).err());
+        let mut problems: Vec<Problem> = resources.flatten().collect();
+        match evaluator.outputs() {
+            Ok(outputs) => {
+                for (name, output) in outputs {
+                    if output.value.value.as_ref().is_some_and(|value| !is_scalar(value)) {
+                        let at = self.parsed.template.outputs.get(&name).map(|output| output.at).unwrap_or_default();
+                        problems.push(Problem::new(at, "", malformed(&name)));
+                    }
+                }
+            }
+            Err(found) => problems.extend(found),
+        }
+        if problems.is_empty() { Ok(()) } else { Err(sentence(&problems)) }
+    }
+
     /// The outputs, now that all resources exist.
     ///
     /// # Errors
@@ -181,6 +209,9 @@ impl Blueprint {
         let mut outputs = Vec::new();
         for (key, output) in evaluator.outputs().map_err(|problems| listed(&problems))? {
             let Some(value) = output.value.value else { continue };
+            if !is_scalar(&value) {
+                return Err(malformed(&key));
+            }
             let export = output.export.and_then(|export| export.value).map(|name| text(&name));
             outputs.push(Output { key, value: text(&value), description: output.description, export });
         }
@@ -209,11 +240,26 @@ pub(super) fn properties(parsed: &Parsed, world: &World<'_>, logical_id: &str) -
     })
 }
 
+/// AWS begins such messages in more than one way; ours have only one beginning.
+fn sentence(problems: &[Problem]) -> String {
+    let listed = listed(problems);
+    if listed.starts_with("Template ") { listed } else { format!("Template error: {listed}") }
+}
+
+fn malformed(output: &str) -> String {
+    format!(
+        "Template format error: Output {output} is malformed. The Value field of every Outputs member must evaluate to a String."
+    )
+}
+
+fn is_scalar(value: &Value) -> bool {
+    value.is_string() || value.is_number() || value.is_boolean()
+}
+
 /// An output's value as text: CloudFormation has no other.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! The types of CloudFormation itself: nested stacks and wait condition handles.
+//! The types of CloudFormation itself: nested stacks, wait condition handles, the CDK's note.
 
 use std::sync::{Arc, Weak};
 
@@ -19,21 +19,28 @@ use super::status::Status;
 
 /// The types that CloudFormation provides.
 pub(super) fn types(cfn: &Weak<CloudFormation>) -> Vec<Arc<dyn ResourceType>> {
-    vec![Arc::new(NestedStack { cfn: cfn.clone() }), Arc::new(WaitConditionHandle)]
+    vec![Arc::new(NestedStack { cfn: cfn.clone() }), Arc::new(Nothing(HANDLE)), Arc::new(Nothing("AWS::CDK::Metadata"))]
 }
 
-/// `AWS::CloudFormation::WaitConditionHandle`. Templates use it as a resource that is nothing.
-struct WaitConditionHandle;
+/// Its physical id is a URL, as on AWS.
+const HANDLE: &str = "AWS::CloudFormation::WaitConditionHandle";
+
+/// Types behind which there is nothing, on AWS either: handles, which templates use as resources that do nothing, and
+/// what the CDK says of itself.
+struct Nothing(&'static str);
 
 #[async_trait]
-impl ResourceType for WaitConditionHandle {
+impl ResourceType for Nothing {
     fn type_name(&self) -> &'static str {
-        "AWS::CloudFormation::WaitConditionHandle"
+        self.0
     }
 
     async fn create(&self, cx: &ResourceContext, _properties: &Value) -> Result<Provisioned, ResourceFault> {
         let base = cx.cloud.endpoint_url().unwrap_or_else(|| "http://127.0.0.1".to_owned());
-        let physical_id = format!("{base}/_aws/cloudformation/wait/{}", cx.token);
+        let physical_id = match self.0 {
+            HANDLE => format!("{base}/_aws/cloudformation/wait/{}", cx.token),
+            _ => cx.token.clone(),
+        };
         Ok(Provisioned { physical_id, reference: None, attributes: Map::new() })
     }
 

@@ -91,7 +91,7 @@ impl Run {
         blueprint: &super::blueprint::Blueprint,
         exports: &BTreeMap<String, String>,
     ) -> Result<BTreeSet<String>, String> {
-        if !blueprint.parsed.text.contains("ImportValue") {
+        if !blueprint.parsed.final_text().contains("ImportValue") {
             return Ok(BTreeSet::new());
         }
         let names = blueprint.resources();

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use crate::local::scope::Scope;
 use crate::template::intrinsics::Evaluator;
 use crate::template::model::ParameterType;
-use crate::template::{Problem, parameters};
+use crate::template::{Problem, Template, parameters};
 
 use super::CloudFormation;
 use super::blueprint::Blueprint;
 use super::faults::CfnFault;
 use super::state::{Deployment, OnFailure, Stack, Tag};
-use super::templates::{self, Parsed, listed};
+use super::templates::{Parsed, Source, listed};
 use super::{source, validate};
 
 /// What `CreateStack`, `UpdateStack` and `CreateChangeSet` take; the wire has checked which member belongs to which.
@@ -163,11 +163,21 @@ impl CloudFormation {
         } else {
             source::text(&self.cloud, scope, request.template_body.as_deref(), request.template_url.as_deref()).await?
         };
-        let parsed = templates::parse(&text)?;
+        let source = Source::read(&text)?;
+        // A change set shows what transforms make of the template; without one they have to be acknowledged.
+        let unseen = source.is_transformed() && request.change_set_name.is_empty();
+        let given = values(&source.outline, &request.parameters, previous);
+        // A template without transforms can be read whatever its parameters are: what is wrong with it is told first.
+        let given = match given {
+            Err(fault) if source.is_transformed() => return Err(fault),
+            given => given,
+        };
+        let nothing = parameters::Values::new();
+        let parsed = source.process(scope, &request.stack_name, given.as_ref().unwrap_or(&nothing))?;
         validate::types(&self.cloud, &parsed)?;
         allowed_types(&parsed, &request.resource_types)?;
-        let values = values(&parsed, &request.parameters, previous)?;
-        validate::acknowledged(&parsed, &request.capabilities)?;
+        let values = given?;
+        validate::acknowledged(&parsed, unseen, &request.capabilities)?;
         let problems = if request.disable_validation { Vec::new() } else { validate::properties(&parsed) };
         let deployment = Deployment {
             template: parsed.digest.clone(),
@@ -198,8 +208,10 @@ impl CloudFormation {
             evaluator.and_then(|evaluator| evaluator.broken_rules())
         };
         match broken {
-            Ok(broken) if broken.is_empty() => Ok(blueprint),
-            Ok(broken) => Err(CfnFault::validation(format_args!("Template validation error: {}", broken.join("; ")))),
+            Ok(broken) if broken.is_empty() => {
+                blueprint.without_a_value(stack).map(|()| blueprint).map_err(CfnFault::validation)
+            }
+            Ok(broken) => Err(CfnFault::validation(broken.join("; "))),
             Err(problems) => Err(CfnFault::validation(format_args!("Template error: {}", listed(&problems)))),
         }
     }
@@ -232,11 +244,11 @@ fn allowed_types(parsed: &Parsed, allowed: &[String]) -> Result<(), CfnFault> {
 }
 
 fn values(
-    parsed: &Parsed,
+    outline: &Template,
     given: &[GivenParameter],
     previous: Option<&Deployment>,
 ) -> Result<parameters::Values, CfnFault> {
-    for (name, parameter) in &parsed.template.parameters {
+    for (name, parameter) in &outline.parameters {
         if let ParameterType::Ssm(kind) = &parameter.kind {
             return Err(CfnFault::unsupported(format_args!(
                 "the parameter type {kind} (of {name}): there is no Systems Manager"
@@ -267,7 +279,7 @@ fn values(
             return Err(CfnFault::validation(format_args!("Duplicate parameter key {key}")));
         }
     }
-    parameters::resolve(&parsed.template, &values).map_err(|problems| CfnFault::validation(problems.join("; ")))
+    parameters::resolve(outline, &values).map_err(|problems| CfnFault::validation(problems.join("; ")))
 }
 
 fn tags(given: Option<&[Tag]>, previous: Option<&Deployment>) -> Result<Vec<Tag>, CfnFault> {

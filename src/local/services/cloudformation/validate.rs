@@ -157,12 +157,13 @@ fn is_iam(kind: &str) -> bool {
 ///
 /// # Errors
 /// `InsufficientCapabilitiesException`, in AWS's words.
-pub(super) fn acknowledged(parsed: &Parsed, given: &[String]) -> Result<(), CfnFault> {
+pub(super) fn acknowledged(parsed: &Parsed, transforms: bool, given: &[String]) -> Result<(), CfnFault> {
     let has = |name: &str| given.iter().any(|capability| capability == name);
-    match capabilities(parsed).0 {
-        Some(needed) if !has("CAPABILITY_NAMED_IAM") && !has(needed) => {
-            Err(CfnFault::InsufficientCapabilities(needed.to_owned()))
-        }
-        _ => Ok(()),
-    }
+    let iam = capabilities(parsed).0.filter(|needed| !has("CAPABILITY_NAMED_IAM") && !has(needed));
+    let expand = (transforms && !has(AUTO_EXPAND)).then_some(AUTO_EXPAND);
+    let missing: Vec<&str> = iam.into_iter().chain(expand).collect();
+    if missing.is_empty() { Ok(()) } else { Err(CfnFault::InsufficientCapabilities(missing.join(", "))) }
 }
+
+/// What acknowledges that transforms rewrite the template.
+pub(super) const AUTO_EXPAND: &str = "CAPABILITY_AUTO_EXPAND";

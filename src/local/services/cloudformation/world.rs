@@ -23,6 +23,8 @@ pub(super) struct World<'a> {
     pub(super) masked: bool,
     /// For change sets: resources that do not exist yet or will be replaced.
     pub(super) unknown: &'a BTreeSet<String>,
+    /// Before there is anything: what other stacks export is not asked yet.
+    pub(super) exports_later: bool,
     /// Exports that were asked for.
     pub(super) imported: RefCell<BTreeSet<String>>,
 }
@@ -79,10 +81,17 @@ impl Environment for World<'_> {
 
     fn import(&self, export: &str) -> Lookup {
         self.imported.borrow_mut().insert(export.to_owned());
-        self.exports.get(export).map_or(Lookup::Missing, |value| Lookup::Known(Value::from(value.as_str())))
+        let missing = if self.exports_later { Lookup::Unknown } else { Lookup::Missing };
+        self.exports.get(export).map_or(missing, |value| Lookup::Known(Value::from(value.as_str())))
     }
 
     fn zones(&self, region: &str) -> Vec<String> {
-        if region.is_empty() || region == self.stack.scope.region { self.zones.to_vec() } else { Vec::new() }
+        let here = &self.stack.scope.region;
+        let named = |zone: &String| zone.strip_prefix(here.as_str()).map(|letter| format!("{region}{letter}"));
+        if region.is_empty() || region == here {
+            self.zones.to_vec()
+        } else {
+            self.zones.iter().filter_map(named).collect()
+        }
     }
 }

@@ -119,6 +119,8 @@ async fn until(
                 let reason = format!("{what} failed; its engine did not come up (see the local cloud's log)");
                 return Err(not_stabilized(reason));
             }
+            // It stays so until somebody starts it.
+            Some("stopped") => return Err(not_stabilized(format!("{what} is stopped; start it and try again"))),
             status if tokio::time::Instant::now() > deadline => {
                 return Err(not_stabilized(format!("{what} is still {}", status.unwrap_or("unknown"))));
             }

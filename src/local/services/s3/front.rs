@@ -83,12 +83,38 @@ async fn with_request_id(response: Response<s3s::Body>, request_id: &str) -> Res
             if head.status == StatusCode::NOT_IMPLEMENTED && text.contains(NO_OPERATION) {
                 return plain(S3Fault::MethodNotAllowed, request_id);
             }
-            let text = text.replacen("</Error>", &format!("<RequestId>{request_id}</RequestId></Error>"), 1);
+            let message = worded(&text).map(|words| format!("<Message>{words}</Message>")).unwrap_or_default();
+            let end = format!("{message}<RequestId>{request_id}</RequestId></Error>");
+            let text = text.replacen("</Error>", &end, 1);
             head.headers.remove(CONTENT_LENGTH);
             Response::from_parts(head, full(Bytes::from(text)))
         }
         Err(_) => Response::from_parts(head, body.boxed_unsync()),
     }
+}
+
+/// What AWS says where the crate refuses without a word.
+fn worded(error: &str) -> Option<String> {
+    if error.contains("<Message>") {
+        return None;
+    }
+    let code = error.split_once("<Code>")?.1.split_once("</Code>")?.0;
+    Some(match code {
+        "InvalidBucketName" => S3Fault::InvalidBucketName.parts().2,
+        "KeyTooLongError" => S3Fault::KeyTooLong.parts().2,
+        "MalformedXML" => S3Fault::MalformedXml.parts().2,
+        "IncompleteBody" => S3Fault::IncompleteBody.parts().2,
+        "MethodNotAllowed" => "The specified method is not allowed against this resource.".to_owned(),
+        "InvalidURI" => "Couldn't parse the specified URI.".to_owned(),
+        "MissingRequestBodyError" => "Request Body is empty".to_owned(),
+        "InvalidAccessKeyId" => "The AWS Access Key Id you provided does not exist in our records.".to_owned(),
+        "SignatureDoesNotMatch" => {
+            "The request signature we calculated does not match the signature you provided. Check your key and signing method."
+                .to_owned()
+        }
+        "NotImplemented" => "The local cloud does not support this request.".to_owned(),
+        _ => return None,
+    })
 }
 
 /// A refusal that the crate has no part in.
@@ -132,7 +158,15 @@ fn bucket_of(host: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::bucket_of;
+    use super::{bucket_of, worded};
+
+    #[test]
+    fn a_refusal_of_the_crate_gets_words_and_keeps_those_it_has() {
+        let words = worded("<Error><Code>InvalidBucketName</Code></Error>");
+        assert_eq!(words.as_deref(), Some("The specified bucket is not valid."));
+        assert_eq!(worded("<Error><Code>InvalidBucketName</Code><Message>so</Message></Error>"), None);
+        assert_eq!(worded("<Error><Code>Odd</Code></Error>"), None);
+    }
 
     #[test]
     fn a_bucket_may_stand_before_the_host() {

@@ -41,6 +41,16 @@ async fn value(cloud: &Cloud, input: Value) -> Result<String, Fault> {
 }
 
 #[tokio::test]
+async fn what_is_not_there_can_be_deleted_by_force_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let cloud = cloud(dir.path());
+    let forced = json!({"SecretId": "gone", "ForceDeleteWithoutRecovery": true});
+    assert_eq!(call(&cloud, "DeleteSecret", forced).await.unwrap()["Name"], "gone");
+    let plain = call(&cloud, "DeleteSecret", json!({"SecretId": "gone"})).await;
+    assert_eq!(plain.unwrap_err().code, "ResourceNotFoundException");
+}
+
+#[tokio::test]
 async fn a_secret_is_found_by_name_arn_and_partial_arn_and_its_file_is_closed_to_others() {
     let dir = tempfile::tempdir().unwrap();
     let arn = {

@@ -236,8 +236,10 @@ impl CloudFormation {
         }
         self.room_for_a_stack(&call.scope)?;
         // A request that is refused must leave no stack behind: it is checked before there is one.
-        self.prepare(&call.scope, input, None).await?;
-        let cell = self.registry.prepare(self.blank_stack(&call.scope, &input.stack_name, None))?;
+        let stack = self.blank_stack(&call.scope, &input.stack_name, None);
+        let prepared = self.prepare(&call.scope, input, None).await?;
+        self.blueprint(prepared, &stack).await?;
+        let cell = self.registry.prepare(stack)?;
         cell.change(|stack, events| {
             self.set_status(stack, events, Status::ReviewInProgress, Some("User Initiated".to_owned()));
             Ok::<_, CfnFault>(())

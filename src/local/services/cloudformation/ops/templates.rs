@@ -6,11 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::local::call::Call;
+use crate::template::Template;
 use crate::template::model::Parameter;
 
 use super::super::CloudFormation;
 use super::super::faults::CfnFault;
-use super::super::templates::{self, Parsed};
+use super::super::templates::{Parsed, Source};
 use super::super::{source, validate};
 use super::answer::compact;
 
@@ -19,12 +20,10 @@ use super::answer::compact;
 pub(in super::super) struct GetTemplate {
     stack_name: Option<String>,
     change_set_name: Option<String>,
-    /// There are no transforms here: the original and the processed template are the same.
-    #[serde(rename = "TemplateStage")]
-    _stage: Option<String>,
+    template_stage: Option<String>,
 }
 
-/// GetTemplate: the text as it was sent.
+/// GetTemplate: what the stack was made from, or the text as it was sent.
 pub(in super::super) async fn get(
     cfn: Arc<CloudFormation>,
     call: &Call,
@@ -43,7 +42,9 @@ pub(in super::super) async fn get(
         }
     };
     let parsed = cfn.library.get(&digest)?;
-    Ok(json!({"TemplateBody": parsed.text, "StagesAvailable": ["Original", "Processed"]}))
+    let original = input.template_stage.as_deref() == Some("Original");
+    let body = if original { &parsed.text } else { parsed.final_text() };
+    Ok(json!({"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}))
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,9 +63,11 @@ pub(in super::super) async fn validate(
 ) -> Result<Value, CfnFault> {
     let text =
         source::text(&cfn.cloud, &call.scope, input.template_body.as_deref(), input.template_url.as_deref()).await?;
-    let parsed = templates::parse(&text)?;
-    validate::types(&cfn.cloud, &parsed)?;
-    let parameters = parsed.template.parameters.iter().map(|(name, parameter)| {
+    let source = Source::read(&text)?;
+    let outline = source.outline.clone();
+    let parsed = source.by_default(&call.scope)?;
+    parsed.as_ref().map_or(Ok(()), |parsed| validate::types(&cfn.cloud, parsed))?;
+    let parameters = outline.parameters.iter().map(|(name, parameter)| {
         json!({
             "ParameterKey": name,
             "DefaultValue": parameter.default,
@@ -74,9 +77,9 @@ pub(in super::super) async fn validate(
     });
     let mut answer = json!({
         "Parameters": parameters.collect::<Vec<_>>(),
-        "Description": parsed.template.description,
+        "Description": outline.description,
     });
-    add_capabilities(&mut answer, &parsed);
+    add_capabilities(&mut answer, &outline, parsed.as_ref());
     Ok(compact(answer))
 }
 
@@ -103,37 +106,42 @@ pub(in super::super) async fn summary(
     call: &Call,
     input: GetTemplateSummary,
 ) -> Result<Value, CfnFault> {
-    let parsed = match &input.stack_name {
+    let mut unrecognized = Vec::new();
+    let (outline, parsed) = match &input.stack_name {
         Some(name) => {
             let stack = cfn.stack(&call.scope, name)?.get();
             let digest = stack.shown().map(|deployment| deployment.template.clone()).unwrap_or_default();
-            cfn.library.get(&digest)?
+            let parsed = cfn.library.get(&digest)?;
+            (parsed.template.clone(), Some(parsed))
         }
         None => {
             let (body, url) = (input.template_body.as_deref(), input.template_url.as_deref());
-            Arc::new(templates::parse(&source::text(&cfn.cloud, &call.scope, body, url).await?)?)
+            let source = Source::read(&source::text(&cfn.cloud, &call.scope, body, url).await?)?;
+            (source.outline.clone(), source.by_default(&call.scope)?.map(Arc::new))
         }
     };
-    let mut unrecognized = Vec::new();
-    if let Err(fault) = validate::types(&cfn.cloud, &parsed) {
-        if !input.template_summary_config.treat_unrecognized_resource_types_as_warnings {
-            return Err(fault);
+    let mut kinds: Vec<&str> = Vec::new();
+    if let Some(parsed) = &parsed {
+        kinds = parsed.template.resources.values().map(|resource| resource.kind.as_str()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        if let Err(fault) = validate::types(&cfn.cloud, parsed) {
+            if !input.template_summary_config.treat_unrecognized_resource_types_as_warnings {
+                return Err(fault);
+            }
+            unrecognized = kinds.iter().copied().filter(|kind| cfn.cloud.resource_type(kind).is_none()).collect();
         }
-        let kinds = parsed.template.resources.values().map(|resource| resource.kind.clone());
-        unrecognized = kinds.filter(|kind| cfn.cloud.resource_type(kind).is_none()).collect();
     }
-    let mut kinds: Vec<&str> = parsed.template.resources.values().map(|resource| resource.kind.as_str()).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
+    let parameters = outline.parameters.iter().map(|(name, parameter)| declaration(name, parameter));
     let mut answer = json!({
-        "Parameters": parsed.template.parameters.iter().map(|(name, parameter)| declaration(name, parameter)).collect::<Vec<_>>(),
-        "Description": parsed.template.description,
+        "Parameters": parameters.collect::<Vec<_>>(),
+        "Description": outline.description,
         "ResourceTypes": kinds,
-        "Version": parsed.template.format_version,
-        "Metadata": parsed.template.metadata.as_ref().map(|node| node.to_json().to_string()),
+        "Version": outline.format_version,
+        "Metadata": outline.metadata.as_ref().map(|node| node.to_json().to_string()),
         "Warnings": (!unrecognized.is_empty()).then(|| json!({"UnrecognizedResourceTypes": unrecognized})),
     });
-    add_capabilities(&mut answer, &parsed);
+    add_capabilities(&mut answer, &outline, parsed.as_deref());
     Ok(compact(answer))
 }
 
@@ -150,10 +158,22 @@ fn declaration(name: &str, parameter: &Parameter) -> Value {
     })
 }
 
-fn add_capabilities(answer: &mut Value, parsed: &Parsed) {
-    if let (Some(needed), kinds) = validate::capabilities(parsed) {
-        answer["Capabilities"] = json!([needed]);
-        answer["CapabilitiesReason"] =
-            json!(format!("The following resource(s) require capabilities: [{}]", kinds.join(", ")));
+/// What has to be acknowledged, and why; the transforms that the template names.
+fn add_capabilities(answer: &mut Value, outline: &Template, parsed: Option<&Parsed>) {
+    let transforms: Vec<&str> = outline.transform.iter().map(|named| named.name.as_str()).collect();
+    let (iam, kinds) = parsed.map(validate::capabilities).unwrap_or_default();
+    let expand = (!transforms.is_empty()).then_some(validate::AUTO_EXPAND);
+    let needed: Vec<&str> = iam.into_iter().chain(expand).collect();
+    if needed.is_empty() {
+        return;
+    }
+    let (what, why) = match iam {
+        Some(_) => ("resource(s)", kinds.join(", ")),
+        None => ("transform(s)", transforms.join(", ")),
+    };
+    answer["Capabilities"] = json!(needed);
+    answer["CapabilitiesReason"] = json!(format!("The following {what} require capabilities: [{why}]"));
+    if !transforms.is_empty() {
+        answer["DeclaredTransforms"] = json!(transforms);
     }
 }

@@ -3,5 +3,6 @@
 mod changes;
 mod create;
 mod harness;
+mod language;
 mod restart;
 mod update;

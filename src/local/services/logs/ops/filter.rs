@@ -95,10 +95,8 @@ pub(crate) async fn filter(logs: Arc<Logs>, call: &Call, input: FilterLogEvents)
     if !(1..=MOST_EVENTS).contains(&limit) {
         return Err(LogsFault::invalid(format!("The limit must be between 1 and {MOST_EVENTS}, not {limit}.")));
     }
-    let pattern = Pattern::parse(input.filter_pattern.as_deref().unwrap_or("")).map_err(|error| match error {
-        PatternError::Invalid(why) => LogsFault::Invalid(why),
-        PatternError::Unsupported(what) => LogsFault::Unsupported(what),
-    })?;
+    let pattern = Pattern::parse(input.filter_pattern.as_deref().unwrap_or(""));
+    let pattern = pattern.map_err(|PatternError(why)| LogsFault::Invalid(why))?;
     let after = input.next_token.as_deref().map(decode).transpose()?;
     let (_, group) = named_group(&logs, call, input.log_group_name, input.log_group_identifier)?;
     let streams = match &input.log_stream_names {

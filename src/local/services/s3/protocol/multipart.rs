@@ -3,6 +3,9 @@
 use std::io::{Seek, SeekFrom};
 use std::sync::Arc;
 
+use http::HeaderMap;
+use http::header::HOST;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::{S3Request, dto};
 
 use super::super::checksum::{Algorithm, Kind};
@@ -191,10 +194,24 @@ fn copy_range(text: &str) -> Result<(u64, u64), S3Fault> {
     })
 }
 
+/// What a URL's path holds as it is; S3 escapes the slashes of keys here.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// The URL of an object, by the host that the client itself asked.
+fn link(headers: &HeaderMap, bucket: &str, key: &str) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let key = utf8_percent_encode(key, PLAIN);
+    if host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.')) {
+        return format!("http://{host}/{key}");
+    }
+    format!("http://{host}/{bucket}/{key}")
+}
+
 pub(super) async fn complete(
     store: &Arc<Store>,
     request: S3Request<dto::CompleteMultipartUploadInput>,
 ) -> Result<dto::CompleteMultipartUploadOutput, S3Fault> {
+    let location = link(&request.headers, &request.input.bucket, &request.input.key);
     let input = request.input;
     let bucket = store.bucket(&input.bucket)?;
     let listed = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
@@ -223,7 +240,7 @@ pub(super) async fn complete(
     let encryption = content.attributes.encryption.clone().unwrap_or_default();
     let sums = checksum(content.checksum.as_ref());
     Ok(dto::CompleteMultipartUploadOutput {
-        location: Some(format!("/{}/{}", input.bucket, input.key)),
+        location: Some(location),
         bucket: Some(input.bucket),
         checksum_crc32: sums.checksum_crc32,
         checksum_crc32c: sums.checksum_crc32c,
@@ -372,4 +389,20 @@ pub(super) async fn list_uploads(
         upload_id_marker: input.upload_id_marker,
         ..Default::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::link;
+
+    #[test]
+    fn an_object_is_found_by_the_host_that_was_asked() {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "127.0.0.1:4566".parse().unwrap());
+        assert_eq!(link(&headers, "b", "a b/c"), "http://127.0.0.1:4566/b/a%20b%2Fc");
+        headers.insert("host", "b.localhost:4566".parse().unwrap());
+        assert_eq!(link(&headers, "b", "k"), "http://b.localhost:4566/k");
+    }
 }

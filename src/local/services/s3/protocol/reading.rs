@@ -222,6 +222,8 @@ fn read_slice(mut file: File, slice: &Slice) -> Result<dto::StreamingBlob, S3Fau
     Ok(dto::StreamingBlob::wrap(pieces))
 }
 
+const ATTRIBUTES: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
+
 pub(super) async fn attributes(
     store: &Arc<Store>,
     request: S3Request<dto::GetObjectAttributesInput>,
@@ -230,7 +232,14 @@ pub(super) async fn attributes(
     let bucket = store.bucket(&input.bucket)?;
     let version = find(&bucket, &input.key, input.version_id.as_deref())?;
     let content = content_of(&version, &input.key)?;
-    let wants = |name: &str| input.object_attributes.iter().any(|wanted| wanted.as_str() == name);
+    // Most clients send one header with commas, which the crate takes for one attribute.
+    let wanted: Vec<&str> =
+        input.object_attributes.iter().flat_map(|given| given.as_str().split(',')).map(str::trim).collect();
+    let unknown = wanted.iter().find(|name| !ATTRIBUTES.contains(name));
+    if let Some(unknown) = unknown {
+        return Err(S3Fault::InvalidArgument(format!("Invalid attribute name specified: {unknown}")));
+    }
+    let wants = |name: &str| wanted.contains(&name);
     let first = usize::try_from(input.part_number_marker.unwrap_or(0)).unwrap_or(0);
     let most = usize::try_from(input.max_parts.unwrap_or(1000)).unwrap_or(0).min(1000);
     let parts: Vec<dto::ObjectPart> = content

@@ -405,7 +405,15 @@ pub(in super::super) async fn delete(
         .shelf
         .change(|secrets| {
             secrets.purge(now);
-            let secret = secrets.find_mut(&region, &input.secret_id, now)?;
+            let secret = match secrets.find_mut(&region, &input.secret_id, now) {
+                // Deleting by force what is not there is success: on AWS, where deletion takes a while, it may be on its way.
+                Err(SecretFault::NotFound) if force => {
+                    let arn = call.scope.arn("secretsmanager", format!("secret:{}", input.secret_id));
+                    let arn = if input.secret_id.starts_with("arn:") { input.secret_id.clone() } else { arn };
+                    return Ok(Deleted { arn, name: input.secret_id.clone(), deletion_date: now });
+                }
+                found => found?,
+            };
             secret.changeable_by(service_of(call))?;
             let (arn, name) = (secret.arn.clone(), secret.name.clone());
             if force {
