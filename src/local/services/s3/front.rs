@@ -75,15 +75,30 @@ async fn with_request_id(response: Response<s3s::Body>, request_id: &str) -> Res
     let (mut head, mut body) = response.into_parts();
     match body.store_all_limited(LONGEST_ERROR).await {
         Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes).replacen(
-                "</Error>",
-                &format!("<RequestId>{request_id}</RequestId></Error>"),
-                1,
-            );
+            let text = String::from_utf8_lossy(&bytes);
+            let message = own_message(&text).map(|message| format!("<Message>{message}</Message>")).unwrap_or_default();
+            let text = text.replacen("</Error>", &format!("{message}<RequestId>{request_id}</RequestId></Error>"), 1);
             head.headers.remove(CONTENT_LENGTH);
             Response::from_parts(head, full(Bytes::from(text)))
         }
         Err(_) => Response::from_parts(head, body.boxed_unsync()),
+    }
+}
+
+/// AWS's words for what the crate itself refuses, with a code and without a message.
+fn own_message(error: &str) -> Option<&'static str> {
+    let code = error.split_once("<Code>")?.1.split_once("</Code>")?.0;
+    if error.contains("<Message>") {
+        return None;
+    }
+    match code {
+        "InvalidBucketName" => Some("The specified bucket is not valid."),
+        "KeyTooLongError" => Some("Your key is too long"),
+        "InvalidURI" => Some("Couldn't parse the specified URI."),
+        "MalformedXML" => {
+            Some("The XML you provided was not well-formed or did not validate against our published schema")
+        }
+        _ => None,
     }
 }
 
