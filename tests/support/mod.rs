@@ -4,5 +4,6 @@
 
 pub(crate) mod clients;
 pub(crate) mod cloud;
+pub(crate) mod database;
 
 pub(crate) use cloud::{LocalCloud, LocalProgram};
