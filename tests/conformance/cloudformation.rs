@@ -7,6 +7,7 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{ChangeSetType, Parameter, StackStatus};
 
 use crate::support::LocalCloud;
+use crate::support::clients::next_second;
 
 const NETWORK: &str = "
 Description: a network
@@ -39,15 +40,6 @@ async fn rest(client: &Client, name: &str) -> StackStatus {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap()
-}
-
-/// The CLI names its change sets by the second: two deploys within one would collide, as on AWS.
-async fn next_second() {
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let begun = now();
-    while now() == begun {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

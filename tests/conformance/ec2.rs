@@ -30,12 +30,6 @@ seen = {
     'rule': found['SecurityGroups'][0]['IpPermissions'],
     'zone': ec2.describe_subnets(SubnetIds=[subnet])['Subnets'][0]['AvailabilityZoneId'],
 }
-def refused(call, **kwargs):
-    try:
-        call(**kwargs)
-        return None
-    except Exception as e:
-        return e.response['Error']['Code']
 seen['in_use'] = refused(ec2.delete_vpc, VpcId=vpc)
 seen['twice'] = refused(ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=rule)
 seen['dry'] = refused(ec2.delete_subnet, SubnetId=subnet, DryRun=True)

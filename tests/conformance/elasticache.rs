@@ -1,24 +1,12 @@
 //! ElastiCache, by the SDK, boto3 and `redis-cli`, on the real engine of this machine.
 
-use std::process::Output;
 use std::time::{Duration, Instant};
 
 use aws_sdk_elasticache::Client;
 use aws_sdk_elasticache::error::ProvideErrorMetadata;
 
 use crate::support::LocalCloud;
-
-async fn redis_cli(port: i32, tls_by: &LocalCloud, words: &[&str]) -> Output {
-    let mut command = tokio::process::Command::new("redis-cli");
-    command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "--tls", "--cacert"]);
-    command.arg(tls_by.home().join("keys/ca.pem")).args(words).env_clear();
-    command.output().await.expect("redis-cli is installed: apt-get install redis-tools")
-}
-
-fn said(output: &Output) -> String {
-    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    text.concat().trim().to_owned()
-}
+use crate::support::clients::said;
 
 async fn create(client: &Client, id: &str) {
     let request = client.create_replication_group().replication_group_id(id).replication_group_description("d");
@@ -45,8 +33,8 @@ async fn redis_cli_connects_over_tls_that_it_verifies_and_a_restart_keeps_the_po
     let client = Client::new(&cloud.sdk());
     create(&client, "sessions").await;
     let port = available(&client, "sessions").await;
-    assert_eq!(said(&redis_cli(port, &cloud, &["SET", "hero", "fireman"]).await), "OK");
-    assert_eq!(said(&redis_cli(port, &cloud, &["GET", "hero"]).await), "fireman");
+    assert_eq!(cloud.redis_cli(&port.to_string(), &["SET", "hero", "fireman"]).await, "OK");
+    assert_eq!(cloud.redis_cli(&port.to_string(), &["GET", "hero"]).await, "fireman");
 
     let strangers = tempfile::tempdir().unwrap();
     let home = labctl::local::home::Home::open(strangers.path()).unwrap();
@@ -60,7 +48,7 @@ async fn redis_cli_connects_over_tls_that_it_verifies_and_a_restart_keeps_the_po
     let client = Client::new(&cloud.sdk());
     assert_eq!(available(&client, "sessions").await, port);
     // A node's memory is all it has, as on AWS.
-    assert_eq!(said(&redis_cli(port, &cloud, &["EXISTS", "hero"]).await), "0");
+    assert_eq!(cloud.redis_cli(&port.to_string(), &["EXISTS", "hero"]).await, "0");
     cloud.stop().await;
     assert!(std::net::TcpListener::bind(("127.0.0.1", u16::try_from(port).unwrap())).is_ok(), "the port is free again");
 }
@@ -84,12 +72,6 @@ cache.create_replication_group(ReplicationGroupId='lab', ReplicationGroupDescrip
 cache.get_waiter('replication_group_available').wait(ReplicationGroupId='lab', WaiterConfig={'Delay': 1})
 found = cache.describe_replication_groups(ReplicationGroupId='lab')['ReplicationGroups'][0]
 cluster = cache.describe_cache_clusters(ShowCacheNodeInfo=True)['CacheClusters'][0]
-def refused(call, **kwargs):
-    try:
-        call(**kwargs)
-        return None
-    except Exception as e:
-        return e.response['Error']['Code']
 seen = {
     'engine': found['Engine'], 'reader': found['NodeGroups'][0]['ReaderEndpoint'] == found['NodeGroups'][0]['PrimaryEndpoint'],
     'cluster': cluster['CacheClusterId'], 'node': cluster['CacheNodes'][0]['CacheNodeStatus'],

@@ -1,5 +1,4 @@
 # What the tests of functions and APIs share: a function that does as it is told, its role, its zip.
-import io, json, time, urllib.error, urllib.request, zipfile, base64, platform
 
 BOOTSTRAP = r'''#!/usr/bin/python3
 import http.client, json, os, sys, time
@@ -47,26 +46,3 @@ def function(name="f", **more):
         Code={"ZipFile": zipped()}, Architectures=["arm64" if platform.machine() == "aarch64" else "x86_64"])
     settings.update(more)
     return boto3.client("lambda").create_function(**settings)
-
-def http(url, method="GET", body=None, headers={}):
-    request = urllib.request.Request(url, method=method, data=body.encode() if isinstance(body, str) else body, headers=headers)
-    try:
-        answer = urllib.request.urlopen(request)
-    except urllib.error.HTTPError as error:
-        answer = error
-    return answer.status, answer.read().decode(errors="replace"), dict((k.lower(), v) for k, v in answer.headers.items())
-
-def refused(call, **input):
-    try:
-        call(**input)
-    except Exception as error:
-        return error.response["Error"]["Code"]
-    return None
-
-def wait(condition, seconds=10):
-    end = time.time() + seconds
-    while time.time() < end:
-        found = condition()
-        if found: return found
-        time.sleep(0.05)
-    raise AssertionError("the condition did not come true")

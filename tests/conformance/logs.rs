@@ -1,4 +1,4 @@
-//! CloudWatch Logs, driven by the AWS CLI.
+//! CloudWatch Logs, driven by the AWS CLI and boto3.
 
 use serde_json::json;
 
@@ -41,5 +41,48 @@ async fn the_cli_writes_reads_filters_and_deletes_logs() {
     cloud.aws(&["logs", "delete-log-group", "--log-group-name", "/app"]).await;
     let error = cloud.aws_fails(&["logs", "describe-log-streams", "--log-group-name", "/app"]).await;
     assert!(error.contains("ResourceNotFoundException"), "{error}");
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_pages_through_events_of_several_streams_and_goes_on_where_it_stopped() {
+    let cloud = LocalCloud::start().await;
+    let seen = cloud
+        .boto3(
+            r#"
+logs = boto3.client('logs'); app = dict(logGroupName='/app')
+logs.create_log_group(**app)
+now = int(time.time() * 1000)
+def put(stream, *messages): return logs.put_log_events(**app, logStreamName=stream, logEvents=[{'timestamp': now + at, 'message': m} for at, m in messages])
+for stream in ('a/one', 'a/two', 'b'): logs.create_log_stream(**app, logStreamName=stream)
+put('a/one', *[(2 * at, 'one %d' % at) for at in range(25)]); put('a/two', *[(2 * at + 1, 'two %d' % at) for at in range(25)]); put('b', (0, 'three 0'))
+def filtered(**more): return [e['message'] for page in logs.get_paginator('filter_log_events').paginate(**app, PaginationConfig={'PageSize': 7}, **more) for e in page['events']]
+every = filtered(logStreamNamePrefix='a/')
+get = lambda **more: logs.get_log_events(**app, logStreamName='a/one', **more)
+first = get(limit=10, startFromHead=True); second = get(limit=10, nextToken=first['nextForwardToken']); end = get(startFromHead=True)
+last = get(nextToken=end['nextForwardToken'])
+put('a/one', (100, 'late'))
+after = get(nextToken=last['nextForwardToken'])
+ordered = logs.describe_log_streams(**app, orderBy='LastEventTime', descending=True)['logStreams']
+code = [refused(logs.put_log_events, **app, logStreamName='none', logEvents=[{'timestamp': now, 'message': 'm'}]), refused(logs.get_log_events, **app, logStreamName='none'),
+    refused(logs.filter_log_events, logGroupName='/none'), refused(logs.filter_log_events, **app, filterPattern='{ $.a = }')]
+say({'merged': every == ['%s %d' % (w, at) for at in range(25) for w in ('one', 'two')], 'window': filtered(startTime=now + 46, endTime=now + 49), 'words': filtered(filterPattern='"one 7"'),
+     'not': len(filtered(filterPattern='-one -two')), 'pages': [first['events'][-1]['message'], second['events'][0]['message']], 'same': last['nextForwardToken'] == end['nextForwardToken'],
+     'after': [e['message'] for e in after['events']], 'latest': ordered[0]['logStreamName'], 'code': code})
+"#,
+        )
+        .await;
+    let expected = json!({
+        "merged": true,
+        "window": ["one 23", "two 23", "one 24", "two 24"],
+        "words": ["one 7"],
+        "not": 2,
+        "pages": ["one 9", "one 10"],
+        "same": true,
+        "after": ["late"],
+        "latest": "a/one",
+        "code": ["ResourceNotFoundException", "ResourceNotFoundException", "ResourceNotFoundException", "InvalidParameterException"],
+    });
+    assert_eq!(seen, expected);
     cloud.stop().await;
 }

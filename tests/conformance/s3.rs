@@ -11,6 +11,7 @@ use aws_sdk_s3::types::{
 use serde_json::json;
 
 use crate::support::LocalCloud;
+use crate::support::clients::next_second;
 
 /// Bytes that differ from place to place.
 fn pattern(length: usize) -> Vec<u8> {
@@ -231,6 +232,12 @@ async fn the_aws_cli_copies_lists_syncs_and_removes() {
     aws(&["s3", "sync", &format!("{here}/tree"), "s3://bucket/tree", "--quiet"]).await;
     let listed = aws(&["s3", "ls", "s3://bucket", "--recursive"]).await;
     assert!(listed.contains("big") && listed.contains("tree/one.txt") && listed.contains("tree/two.txt"), "{listed}");
+    std::fs::remove_file(dir.path().join("tree/one.txt")).unwrap();
+    std::fs::write(dir.path().join("tree/two.txt"), "changed").unwrap();
+    aws(&["s3", "sync", &format!("{here}/tree"), "s3://bucket/tree", "--delete", "--quiet"]).await;
+    aws(&["s3", "sync", "s3://bucket/tree", &format!("{here}/mirror"), "--quiet"]).await;
+    assert_eq!(std::fs::read_to_string(dir.path().join("mirror/two.txt")).unwrap(), "changed");
+    assert!(!dir.path().join("mirror/one.txt").exists());
     aws(&["s3", "cp", "s3://bucket/big", "s3://bucket/copy", "--quiet"]).await;
     aws(&["s3", "cp", "s3://bucket/copy", &format!("{here}/back"), "--quiet"]).await;
     assert!(std::fs::read(dir.path().join("back")).unwrap() == content);
@@ -378,5 +385,78 @@ async fn a_broken_upload_leaves_nothing_and_a_restart_loses_nothing() {
     assert_eq!(std::fs::read_dir(objects).unwrap().count(), 1);
     let got = client.get_object().bucket("bucket").key("kept").send().await.unwrap();
     assert_eq!(got.body.collect().await.unwrap().into_bytes(), "kept");
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3s_transfer_manager_moves_big_files_in_parts() {
+    let cloud = LocalCloud::start().await;
+    let seen = cloud
+        .boto3(
+            r#"
+from boto3.s3.transfer import TransferConfig
+s3 = boto3.client('s3'); s3.create_bucket(Bucket='files')
+content = os.urandom(1 << 20) * 21 + b'tail'
+open('big', 'wb').write(content)
+parts = dict(Config=TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20, max_concurrency=8))
+sent = []
+s3.upload_file('big', 'files', 'dir/big', ExtraArgs={'Metadata': {'a': 'b'}, 'ContentType': 'x/y'}, Callback=sent.append, **parts)
+s3.copy({'Bucket': 'files', 'Key': 'dir/big'}, 'files', 'copy', **parts)
+s3.download_file('files', 'copy', 'back', **parts)
+head = s3.head_object(Bucket='files', Key='copy')
+until(s3.get_waiter('object_exists'), Bucket='files', Key='copy')
+part = dict(Bucket='files', Key='part', UploadId=s3.create_multipart_upload(Bucket='files', Key='part')['UploadId'])
+small = s3.upload_part(PartNumber=1, Body=b'small', **part)['ETag']
+copied = s3.upload_part_copy(PartNumber=2, CopySource='files/copy', CopySourceRange='bytes=1-3', **part)['CopyPartResult']['ETag']
+both = {'Parts': [{'PartNumber': 1, 'ETag': small}, {'PartNumber': 2, 'ETag': copied}]}
+code = [refused(s3.complete_multipart_upload, MultipartUpload=both, **part), refused(s3.upload_part, PartNumber=1, Body=b'', **{**part, 'UploadId': 'x'})]
+s3.abort_multipart_upload(**part)
+say({'same': open('back', 'rb').read() == content, 'sent': sum(sent) == len(content), 'head': [head['ETag'][-3:-1], head['Metadata'], head['ContentType']],
+     'code': code, 'left': 'Uploads' in s3.list_multipart_uploads(Bucket='files'), 'keys': sorted(one.key for one in boto3.resource('s3').Bucket('files').objects.all())})
+"#,
+        )
+        .await;
+    let expected = json!({
+        "same": true,
+        "sent": true,
+        "head": ["-5", {"a": "b"}, "x/y"],
+        "code": ["EntityTooSmall", "NoSuchUpload"],
+        "left": false,
+        "keys": ["copy", "dir/big"],
+    });
+    assert_eq!(seen, expected);
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_boto3_and_the_cli_sign_work_for_curl_as_long_and_as_far_as_they_say() {
+    let cloud = LocalCloud::start().await;
+    let urls = cloud
+        .boto3(
+            r#"
+from botocore.config import Config
+s3 = boto3.client('s3', config=Config(signature_version='s3v4')); s3.create_bucket(Bucket='files')
+def sign(method, seconds=60, **more): return s3.generate_presigned_url(method, Params={'Bucket': 'files', 'Key': 'k', **more}, ExpiresIn=seconds)
+say([sign('put_object', ContentType='text/plain'), sign('get_object'), sign('get_object', ResponseContentType='x/y'), sign('delete_object'), sign('get_object', 1)])
+"#,
+        )
+        .await;
+    let url = |at: usize| urls[at].as_str().unwrap();
+    let upload = async |kind| cloud.curl(&["-X", "PUT", "-H", kind, "-d", "hello", url(0)]).await;
+    assert_eq!(upload("Content-Type: text/html").await.0, 403);
+    assert_eq!(upload("Content-Type: text/plain").await, (200, String::new()));
+    assert_eq!(cloud.curl(&[url(1)]).await, (200, "hello".to_owned()));
+    assert!(cloud.curl(&["-i", url(2)]).await.1.contains("content-type: x/y"));
+    assert_eq!(cloud.curl(&["-X", "DELETE", url(1)]).await.0, 403, "signed for GET");
+    next_second().await;
+    next_second().await;
+    let (status, said) = cloud.curl(&[url(4)]).await;
+    assert!(status == 403 && said.contains("Request has expired"), "{said}");
+    let by_cli = cloud.aws_says(&["s3", "presign", "s3://files/k"]).await;
+    assert_eq!(cloud.curl(&[by_cli.trim()]).await, (200, "hello".to_owned()));
+    assert_eq!(cloud.curl(&["-X", "DELETE", url(3)]).await.0, 204);
+    assert_eq!(cloud.curl(&[url(1)]).await.0, 404);
+    let said = cloud.aws_fails(&["s3api", "create-bucket", "--bucket", "x"]).await;
+    assert!(said.contains("(InvalidBucketName)") && said.contains("The specified bucket is not valid."), "{said}");
     cloud.stop().await;
 }

@@ -12,6 +12,9 @@ use labctl::local::clock::Clock;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+/// What every boto3 program begins with.
+const PRELUDE: &str = include_str!("prelude.py");
+
 /// An access key, and the token that temporary ones have.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
@@ -100,6 +103,13 @@ impl Clients {
         if stdout.trim().is_empty() { Value::Null } else { serde_json::from_str(&stdout).unwrap() }
     }
 
+    /// Runs a command of the AWS CLI that answers with text; its failure fails the test.
+    pub(crate) async fn aws_says(&self, args: &[&str]) -> String {
+        let (success, stdout, stderr) = self.run("aws", args, &Key::root()).await;
+        assert!(success, "aws {} failed:\n{stderr}{stdout}", args.join(" "));
+        stdout
+    }
+
     /// Runs the AWS CLI, which must fail, and gives what it says.
     pub(crate) async fn aws_fails(&self, args: &[&str]) -> String {
         let (success, stdout, stderr) = self.run("aws", args, &Key::root()).await;
@@ -109,10 +119,27 @@ impl Clients {
 
     /// Runs a Python program that has boto3; what it prints is read as JSON. Its failure fails the test.
     pub(crate) async fn boto3(&self, program: &str) -> Value {
-        let program = format!("import boto3, json\n{program}");
+        let program = format!("{PRELUDE}\n{program}");
         let (success, stdout, stderr) = self.run("python3", &["-c", &program], &Key::root()).await;
         assert!(success, "boto3 failed:\n{stderr}\n{stdout}");
         if stdout.trim().is_empty() { Value::Null } else { serde_json::from_str(&stdout).unwrap() }
+    }
+
+    /// What `redis-cli` says on a cache's port, over TLS that it verifies.
+    pub(crate) async fn redis_cli(&self, port: &str, words: &[&str]) -> String {
+        let mut command = tokio::process::Command::new("redis-cli");
+        command.args(["-h", "127.0.0.1", "-p", port, "--tls", "--cacert"]).arg(self.home().join("keys/ca.pem"));
+        said(&command.args(words).env_clear().output().await.expect("redis-cli is installed: run tests/install"))
+    }
+
+    /// The status and body that `curl` gets.
+    pub(crate) async fn curl(&self, args: &[&str]) -> (u16, String) {
+        let mut command = tokio::process::Command::new("curl");
+        command.args(["-s", "-w", "\n%{http_code}"]).args(args);
+        let output = command.output().await.expect("curl is installed: run tests/install");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), body.to_owned())
     }
 
     /// Runs a program of the clients' environment, knowing nothing but this cloud and `key`.
@@ -120,6 +147,10 @@ impl Clients {
         let bin = client_programs();
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin", bin.display());
         let mut command = tokio::process::Command::new(bin.join(program));
+        if program == "aws" {
+            // Version 1 of the CLI does not read AWS_ENDPOINT_URL for rds in us-east-1.
+            command.args(["--endpoint-url", self.endpoint()]);
+        }
         command.args(args).env_clear().env("PATH", path).env("HOME", self.home()).current_dir(self.home());
         command
             .env("AWS_ENDPOINT_URL", self.endpoint())
@@ -183,6 +214,21 @@ impl Clients {
             String::from_utf8_lossy(&answer).into_owned()
         });
         answer.await.unwrap()
+    }
+}
+
+/// What a command wrote, to both of its ends.
+pub(crate) fn said(output: &std::process::Output) -> String {
+    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    text.concat().trim().to_owned()
+}
+
+/// The CLI names what it makes by the second: two deploys within one would collide, as on AWS.
+pub(crate) async fn next_second() {
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let begun = now();
+    while now() == begun {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod functions;
 pub(crate) mod labctl;
 pub(crate) mod processes;
 pub(crate) mod signature;
+pub(crate) mod database;
 
 pub(crate) use clients::Answer;
 pub(crate) use cloud::{LocalCloud, LocalProgram};

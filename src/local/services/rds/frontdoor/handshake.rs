@@ -22,6 +22,11 @@ pub(super) mod flag {
 
 pub(super) const CLEAR: &[u8] = b"mysql_clear_password";
 
+/// MariaDB's own capabilities are in the last four bytes of the filler; their first is progress reports: packets before the
+/// answer to a long statement, which nothing of MySQL's knows.
+const PROGRESS_AT: usize = 19;
+const PROGRESS: u8 = 1;
+
 /// The collation `utf8mb4_0900_ai_ci`, which MySQL clients name and MariaDB does not know.
 const UTF8MB4_0900_AI_CI: u8 = 255;
 /// The collation `utf8mb4_unicode_ci`.
@@ -110,7 +115,8 @@ impl Response {
         }
         let longest = reader.u32()?;
         let collation = reader.u8()?;
-        let filler = reader.take(23)?.to_vec();
+        let mut filler = reader.take(23)?.to_vec();
+        filler[PROGRESS_AT] &= !PROGRESS;
         let user = reader.zero_ended().to_vec();
         let auth = if flags & flag::LENGTH_CODED_AUTH != 0 {
             reader.text()?
@@ -228,6 +234,18 @@ mod tests {
         assert_eq!(seen.flags, flag::SSL | flag::PROTOCOL_41 | flag::DEPRECATE_EOF);
         assert_eq!(seen.scramble, greeting.scramble);
         assert_eq!(Greeting::decode(greeting.for_client(false)).unwrap().flags & flag::SSL, 0);
+    }
+
+    #[test]
+    fn mariadbs_progress_reports_are_not_asked_for() {
+        let mut payload = (flag::PROTOCOL_41 | flag::SECURE_CONNECTION).to_le_bytes().to_vec();
+        payload.extend_from_slice(&[0, 0, 0, 1, 45]);
+        payload.extend_from_slice(&[0; 19]);
+        payload.extend_from_slice(&[0x1d, 0, 0, 0]);
+        payload.extend_from_slice(b"joe\0\x00");
+        let sent = Response::decode(&payload).unwrap().for_engine();
+        assert_eq!(sent[9 + PROGRESS_AT..9 + PROGRESS_AT + 4], [0x1c, 0, 0, 0]);
+        assert_eq!(sent.len(), payload.len());
     }
 
     #[test]

@@ -363,6 +363,9 @@ pub(crate) async fn delete_instance(rds: Arc<Rds>, call: &Call, input: Delete) -
 }
 
 async fn delete(rds: &Rds, call: &Call, name: &str, kind: Kind) -> Result<Nothing, RdsFault> {
+    if name.starts_with("default.") {
+        return Err(RdsFault::ParameterGroupState(format!("Default {} cannot be deleted: {name}", kind.name())));
+    }
     rds.change(&call.scope, |region| {
         kind.find_own(region, name)?;
         let name = key(name);
