@@ -35,12 +35,15 @@ pub struct HttpClient {
 
 impl HttpClient {
     pub fn new() -> Result<Self, HttpError> {
+        let mut plain = HttpConnector::new();
+        plain.enforce_http(false);
+        plain.set_nodelay(true);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
             .map_err(HttpError::Authorities)?
             .https_or_http()
             .enable_http1()
-            .build();
+            .wrap_connector(plain);
         Ok(HttpClient { client: Client::builder(TokioExecutor::new()).build(connector) })
     }
 

@@ -1,4 +1,4 @@
-//! Sends the load: closed loop, one connection per user.
+//! Sends the load: closed loop, as many connections as users.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,11 +30,12 @@ pub type Judge = Arc<dyn Fn(u16, &Bytes) -> Result<(), String> + Send + Sync>;
 /// # Errors
 /// The load could not begin. Failed requests are in the report.
 pub async fn drive(request: &Request, shape: Shape, judge: Judge) -> Result<Report, HttpError> {
+    // Reading the system's authorities takes longer than many a request: once, and before the clock runs.
+    let http = HttpClient::new()?;
     let (next, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let mut users = tokio::task::JoinSet::new();
     for _ in 0..shape.users {
-        let user =
-            User { http: HttpClient::new()?, request: request.clone(), judge: judge.clone(), next: next.clone() };
+        let user = User { http: http.clone(), request: request.clone(), judge: judge.clone(), next: next.clone() };
         users.spawn(user.run(shape.requests, begun + shape.within));
     }
     let mut all = Tally::default();

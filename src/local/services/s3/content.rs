@@ -187,13 +187,31 @@ pub(super) fn discard(path: &Path) {
     }
 }
 
-/// Writes a stream to a new content file at `path`, never holding more than one write's worth in memory.
+/// Content that has all come. Its end (all of it, if it is small) is still in memory: it goes to the disk in the same step
+/// that makes it known to the index.
+pub(super) struct Received {
+    draft: Option<Draft>,
+    path: PathBuf,
+    pub algorithm: Algorithm,
+    rest: Bytes,
+}
+
+impl Received {
+    /// Writes what is left to the disk (blocking), and compares the whole with the digests that came with it.
+    pub(super) fn write(self, expected: &Expected) -> Result<Written, S3Fault> {
+        let written = write_on(self.draft, self.path, self.algorithm, &self.rest)?.finish();
+        written.verify(expected)?;
+        Ok(written)
+    }
+}
+
+/// Takes in a stream for a new content file at `path`, never holding more than one write's worth in memory.
 pub(super) async fn receive<E>(
     stream: impl Stream<Item = Result<Bytes, E>>,
     path: PathBuf,
     algorithm: Algorithm,
     length: Option<u64>,
-) -> Result<Written, S3Fault> {
+) -> Result<Received, S3Fault> {
     if length.is_some_and(|length| length > LARGEST_PUT) {
         return Err(S3Fault::EntityTooLarge);
     }
@@ -214,8 +232,7 @@ pub(super) async fn receive<E>(
             draft = Some(written);
         }
     }
-    let bytes = gathered.freeze();
-    tokio::task::spawn_blocking(move || Ok(write_on(draft, path, algorithm, &bytes)?.finish())).await?
+    Ok(Received { draft, path, algorithm, rest: gathered.freeze() })
 }
 
 fn write_on(draft: Option<Draft>, path: PathBuf, algorithm: Algorithm, bytes: &[u8]) -> Result<Draft, S3Fault> {

@@ -55,6 +55,8 @@ pub(super) enum Init {
 pub(super) struct Slot {
     desk: Mutex<Desk>,
     work: Notify,
+    /// For who watches the process only while it works.
+    given: Notify,
     init: watch::Sender<Init>,
 }
 
@@ -66,7 +68,12 @@ struct Desk {
 
 impl Slot {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Slot { desk: Mutex::default(), work: Notify::new(), init: watch::Sender::new(Init::Starting) })
+        Arc::new(Slot {
+            desk: Mutex::default(),
+            work: Notify::new(),
+            given: Notify::new(),
+            init: watch::Sender::new(Init::Starting),
+        })
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -81,6 +88,18 @@ impl Slot {
     pub(super) fn give(&self, job: Job) {
         self.desk().waiting = Some(job);
         self.work.notify_one();
+        self.given.notify_one();
+    }
+
+    /// Returns at once while the process starts or has work; else when it is given some.
+    pub(super) async fn busy(&self) {
+        let idle = || {
+            let desk = self.desk();
+            desk.waiting.is_none() && desk.running.is_none()
+        };
+        if matches!(*self.init.borrow(), Init::Ready) && idle() {
+            self.given.notified().await;
+        }
     }
 
     /// Takes work back that the process never fetched.

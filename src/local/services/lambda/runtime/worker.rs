@@ -125,7 +125,7 @@ impl Worker {
         let output = Output::of(&mut child, &log).map_err(|error| internal(&error))?;
         let (child, memory) = (Arc::new(child), Arc::new(Memory::default()));
         let mut watch = JoinSet::new();
-        watch.spawn(watch_memory(child.clone(), memory.clone(), u64::from(version.memory) << 20));
+        watch.spawn(watch_memory(child.clone(), slot.clone(), memory.clone(), u64::from(version.memory) << 20));
         Ok(Worker {
             cloud: cloud.clone(),
             version: version.clone(),
@@ -322,24 +322,33 @@ pub(super) fn trace_id(version: &Version, seconds: i64) -> String {
     format!("Root=1-{seconds:08x}-{high:016x}{low:08x};Parent={parent:016x};Sampled={sampled}")
 }
 
-/// Ends the process when its own memory (what no file backs) exceeds the limit.
-async fn watch_memory(child: Arc<Child>, memory: Arc<Memory>, limit: u64) {
+/// Ends the process when its own memory (what no file backs) exceeds the limit. Looks only while the process has work: on
+/// AWS it would be frozen in between, and here nobody wants to pay for looking at processes that sleep.
+async fn watch_memory(child: Arc<Child>, slot: Arc<Slot>, memory: Arc<Memory>, limit: u64) {
     let path = format!("/proc/{}/status", child.pid());
     while child.ended().is_none() {
-        let Some((resident, own)) = std::fs::read_to_string(&path)
-            .ok()
-            .and_then(|text| Some((kilobytes(&text, "VmRSS:")?, kilobytes(&text, "RssAnon:")?)))
+        let Some((peak, own)) =
+            read_once(&path).and_then(|text| Some((kilobytes(&text, "VmHWM:")?, kilobytes(&text, "RssAnon:")?)))
         else {
             return;
         };
-        memory.peak.fetch_max(resident << 10, Ordering::Relaxed);
+        memory.peak.fetch_max(peak << 10, Ordering::Relaxed);
         if own << 10 > limit {
             memory.exceeded.store(true, Ordering::Relaxed);
             child.kill().await;
             return;
         }
         tokio::time::sleep(LOOK_EVERY).await;
+        slot.busy().await;
     }
+}
+
+/// Reads a small file of the kernel's in one piece. `std::fs::read` does not know how long it is and asks eight times.
+fn read_once(path: &str) -> Option<String> {
+    let mut text = vec![0; 8192];
+    let length = std::fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut text)).ok()?;
+    text.truncate(length);
+    String::from_utf8(text).ok()
 }
 
 /// A field of `/proc/<pid>/status`.

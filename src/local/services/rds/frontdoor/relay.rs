@@ -136,7 +136,8 @@ async fn up(
         }
         raw.clear();
         raw.extend_from_slice(&head);
-        let read = length.min(1);
+        // The command with its head in one write: on TLS each write is a record of its own, and wakes the engine.
+        let read = length.min(CHUNK);
         take(client, &mut raw, read).await?;
         last_command = raw.get(4).copied().unwrap_or(0);
         if matches!(last_command, COM_RESET_CONNECTION | COM_CHANGE_USER) {

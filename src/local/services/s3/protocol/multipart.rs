@@ -101,19 +101,19 @@ pub(super) async fn upload_part(
         named: input.checksum_algorithm,
         default: upload.algorithm,
     };
-    let written = take_body(store, &bucket, incoming, (&headers, trailers.as_ref())).await?;
+    let (received, expected) = take_body(store, &bucket, incoming, (&headers, trailers.as_ref())).await?;
     if let Some(wanted) = upload.algorithm
-        && written.checksum.algorithm != wanted
+        && received.algorithm != wanted
     {
         return Err(S3Fault::InvalidRequest(format!(
             "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
             wanted.name().to_lowercase(),
-            written.checksum.algorithm.name().to_lowercase()
+            received.algorithm.name().to_lowercase()
         )));
     }
     let store = store.clone();
     let encryption = upload.attributes.encryption.clone().unwrap_or_default();
-    let part = blocking(move || store.put_part(&bucket, &upload, number, written)).await?;
+    let part = blocking(move || store.put_part(&bucket, &upload, number, received.write(&expected)?)).await?;
     let sums = checksum(part.checksum.as_ref());
     Ok(dto::UploadPartOutput {
         checksum_crc32: sums.checksum_crc32,

@@ -7,7 +7,7 @@ use s3s::{S3Request, dto};
 use super::super::bucket::Bucket;
 use super::super::checksum::Algorithm;
 use super::super::configuration::owner_enforced;
-use super::super::content::{Expected, Written, receive};
+use super::super::content::{Expected, Received, receive};
 use super::super::faults::S3Fault;
 use super::super::objects::{Conditions, TagMatch, check_key, content_of, find, open};
 use super::super::record::Attributes;
@@ -29,23 +29,22 @@ pub(super) struct Incoming {
     pub default: Option<Algorithm>,
 }
 
-/// Writes a body to a content file of the bucket and verifies it.
+/// Takes in a body for a content file of the bucket, and what it must turn out to be.
 pub(super) async fn take_body(
     store: &Store,
     bucket: &Bucket,
     incoming: Incoming,
     (headers, trailers): (&http::HeaderMap, Option<&s3s::TrailingHeaders>),
-) -> Result<Written, S3Fault> {
+) -> Result<(Received, Expected), S3Fault> {
     let given = given_checksum(incoming.given)?;
     let announced = announced_algorithm(incoming.named.as_ref(), headers)?;
     let algorithm = given.as_ref().map(|(algorithm, _)| *algorithm).or(announced).or(incoming.default);
     let algorithm = algorithm.unwrap_or(Algorithm::Crc64Nvme);
     let length = incoming.length.and_then(|length| u64::try_from(length).ok());
     let body = incoming.body.unwrap_or_else(|| dto::StreamingBlob::from(s3s::Body::empty()));
-    let written = receive(body, store.new_path(bucket), algorithm, length).await?;
+    let received = receive(body, store.new_path(bucket), algorithm, length).await?;
     let trailing = trailing_checksum(algorithm, trailers).map(|value| (algorithm, value));
-    written.verify(&Expected { length, md5: incoming.md5, checksum: given.or(trailing) })?;
-    Ok(written)
+    Ok((received, Expected { length, md5: incoming.md5, checksum: given.or(trailing) }))
 }
 
 /// With ACLs off only the ACL that says the same is accepted.
@@ -108,9 +107,10 @@ pub(super) async fn put(
         named: input.checksum_algorithm,
         default: None,
     };
-    let written = take_body(store, &bucket, incoming, (&headers, trailers.as_ref())).await?;
+    let (received, expected) = take_body(store, &bucket, incoming, (&headers, trailers.as_ref())).await?;
     let (shelf, target, key) = (store.clone(), bucket.clone(), input.key.clone());
-    let version = blocking(move || shelf.put(&target, &key, written, attributes, &conditions)).await?;
+    let put = move || shelf.put(&target, &key, received.write(&expected)?, attributes, &conditions);
+    let version = blocking(put).await?;
     let content = content_of(&version, &input.key)?;
     let encryption = content.attributes.encryption.clone().unwrap_or_default();
     let sums = checksum(content.checksum.as_ref());

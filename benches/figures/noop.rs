@@ -1,4 +1,4 @@
-//! A Lambda function that answers `{}`: the Runtime API over one plain connection, no crates. Compiled by `figures.rs`.
+//! A Lambda function that answers `{}`: the Runtime API over one plain connection, no crates. Compiled by `aws.rs`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
