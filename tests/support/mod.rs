@@ -4,13 +4,13 @@
 
 pub(crate) mod clients;
 pub(crate) mod cloud;
-pub(crate) mod machine;
 pub(crate) mod cluster;
+pub(crate) mod database;
 pub(crate) mod functions;
 pub(crate) mod labctl;
+pub(crate) mod machine;
 pub(crate) mod processes;
 pub(crate) mod signature;
-pub(crate) mod database;
 
 pub(crate) use clients::Answer;
 pub(crate) use cloud::{LocalCloud, LocalProgram};
