@@ -17,7 +17,9 @@ pub(crate) async fn confirm(cx: &Context, what: &str, losses: &[String]) -> Resu
     for loss in losses {
         cx.ui.note(&format!("  {loss}"));
     }
-    let asked = cx.ui.ask(&format!("{}{}?", what[..1].to_uppercase(), &what[1..]));
+    let mut letters = what.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let asked = cx.ui.ask(&format!("{first}{}?", letters.as_str()));
     let answered = match asked {
         Ok(()) => {
             tokio::task::spawn_blocking(Printer::answer_to_question).await.unwrap_or_else(|gone| Err(gone.into()))

@@ -107,14 +107,12 @@ fn start(command: Command, cx: &Context) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("cannot start threads").because(error))?;
+    // Its server goes on until it is told to stop, and decides itself what a signal means.
+    let hears_signals = matches!(command, Command::Local(_));
     let done = runtime.block_on(async {
-        match command {
-            // Its server goes on until it is told to stop, and decides itself what a signal means.
-            Command::Local(args) => local::run(args, cx).await,
-            command => tokio::select! {
-                done = dispatch(command, cx) => done,
-                () = asked_to_end() => Err(interrupted()),
-            },
+        tokio::select! {
+            done = dispatch(command, cx) => done,
+            () = asked_to_end(), if !hears_signals => Err(interrupted()),
         }
     });
     // What still runs in the background (a connection that closes, a blocking read) is not waited for.

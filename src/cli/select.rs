@@ -32,8 +32,7 @@ impl LabArg {
 
     /// The lab and the values of its parameters. What is wrong with one does not hide what is wrong with the other.
     pub(crate) fn load_with(&self, set: &SetArgs) -> Result<(Lab, Result<Values, Vec<String>>), Failure> {
-        let here = std::env::current_dir().map_err(|error| Failure::usage("cannot read this folder").because(error))?;
-        match lab::load(self.lab.as_deref(), &here) {
+        match lab::load(self.lab.as_deref(), &here()?) {
             Ok(lab) => {
                 let values = parameters::resolve(&lab.manifest, &set.set);
                 Ok((lab, values))

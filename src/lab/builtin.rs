@@ -76,7 +76,7 @@ mod tests {
     }
 
     /// What the method's snapshot is taken of, and the number of the deployment that took it.
-    const DEPLOYED: (&str, &str) = ("Deployment1", "DIGEST");
+    const DEPLOYED: (&str, &str) = ("Deployment1", "83d5499c0449139c");
 
     #[test]
     fn a_change_to_the_api_needs_a_new_deployment() {

@@ -139,12 +139,6 @@ impl Printer {
         let _ = writeln!(io::stderr().lock(), "{} {text}", self.err_theme().paint(Label::Warning, "warning:"));
     }
 
-    /// Asks on stderr and reads the answer. Only to be called when `interactive()`.
-    pub fn confirm(&self, question: &str) -> io::Result<bool> {
-        self.ask(question)?;
-        Printer::answer_to_question()
-    }
-
     /// Asks on stderr. Only to be called when `interactive()`; then comes [`Printer::answer_to_question`].
     pub fn ask(&self, question: &str) -> io::Result<()> {
         let mut err = io::stderr().lock();

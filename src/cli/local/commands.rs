@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Wish, admin, start as starting, target};
+use crate::cli::confirm::confirm;
 use crate::cli::context::Context;
 use crate::env;
 use crate::error::Failure;
@@ -137,27 +138,16 @@ struct Reset {
 
 impl Answer for Reset {
     fn text(&self, _: Theme) -> String {
-        let text = if self.reset { "the local cloud is empty" } else { "nothing was changed" };
-        format!("{text}\n")
+        "the local cloud is empty\n".to_owned()
     }
 }
 
 pub(super) async fn reset(wish: &Wish, cx: &Context) -> Result<(), Failure> {
-    if !cx.globals.yes {
-        if !cx.ui.interactive() {
-            return Err(Failure::usage(
-                "reset forgets everything the local cloud holds, and there is no terminal to ask",
-            )
-            .hint("labctl local reset --yes"));
-        }
-        let question = format!("Forget everything the local cloud in {} holds?", wish.home.display());
-        let answer =
-            cx.ui.confirm(&question).map_err(|error| Failure::failed("cannot read the answer").because(error))?;
-        if !answer {
-            cx.ui.answer(&Reset { reset: false });
-            return Ok(());
-        }
+    if !cx.globals.yes && !cx.ui.interactive() {
+        let summary = "reset forgets everything the local cloud holds, and there is no terminal to ask";
+        return Err(Failure::usage(summary).hint("labctl local reset --yes"));
     }
+    confirm(cx, &format!("forget everything the local cloud in {} holds", wish.home.display()), &[]).await?;
     let failed = || Failure::failed("cannot reset the local cloud");
     match admin::find(&wish.home)? {
         Some(found) => {
