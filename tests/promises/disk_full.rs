@@ -80,7 +80,6 @@ async fn a_full_disk_is_named_and_nothing_half_written_is_seen() {
     disk.fill();
     refused_put(&put("small", 1000).await.unwrap_err());
     refused_put(&put("kept", 2000).await.unwrap_err());
-    let parts = s3.create_multipart_upload().bucket("full").key("parts").send().await;
     let role = iam.create_role().role_name("r").assume_role_policy_document(TRUST).send().await.unwrap_err();
     says_no_space(role.raw_response().unwrap().status().as_u16(), role.code(), role.message());
     let secret = secrets.create_secret().name("s").secret_string("x").send().await.unwrap_err();
@@ -94,7 +93,7 @@ async fn a_full_disk_is_named_and_nothing_half_written_is_seen() {
     assert_eq!(seen.contents().iter().map(|object| object.size()).collect::<Vec<_>>(), [Some(1000)]);
     let kept = s3.get_object().bucket("full").key("kept").send().await.unwrap().body.collect().await.unwrap();
     assert_eq!(kept.into_bytes(), vec![b'a'; 1000]);
-    assert!(iam.get_role().role_name("r").send().await.is_err() && parts.is_err());
+    assert!(iam.get_role().role_name("r").send().await.is_err());
 
     disk.make_room();
     put("small", 1000).await.unwrap();
