@@ -14,8 +14,12 @@ pub(crate) async fn all(aws: &Aws) -> Result<Instances, Failure> {
     observe::instances(aws).await.map_err(|error| unseen(aws, error))
 }
 
+/// Looking changes nothing, so it can always be done again.
+pub(crate) const AGAIN: &str =
+    "run the same command again; if it goes on, look at the network and the endpoint: labctl doctor";
+
 pub(crate) fn unseen(aws: &Aws, error: AwsError) -> Failure {
-    Failure::failed(format!("cannot see what is on {}", aws.target().title)).because(error)
+    Failure::failed(format!("cannot see what is on {}", aws.target().title)).because(error).hint(AGAIN)
 }
 
 /// The stacks of an instance that must be there.

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::globals::DEFAULT_ENV;
+use super::instances::AGAIN;
 use super::select::{LabArg, SetArgs};
 use crate::aws::{Architecture, Aws, Need};
 use crate::engine::run::Options;
@@ -48,7 +49,7 @@ impl Prepared {
         stand_in_the_way(&aws, &types)?;
         let sight = observe::lab(&aws, &wanted, &cache)
             .await
-            .map_err(|error| Failure::failed("cannot see what is there").because(error))?;
+            .map_err(|error| Failure::failed("cannot see what is there").because(error).hint(AGAIN))?;
         let unbuilt = wanted.lab.manifest.functions.keys().find(|name| !sight.observed.code_keys.contains_key(*name));
         unbuilt.map_or(Ok(()), |function| package::has_room(&cache).map_err(|error| unbuildable(function, error)))?;
         let options = options(cx, request, &aws, &wanted, sight.caller.name(), cache);

@@ -199,6 +199,14 @@ fn is_there_already(error: &SqlError) -> bool {
     matches!(error, SqlError::Refused { message } if THERE_ALREADY.iter().any(|there| message.contains(there)))
 }
 
+/// A statement of more than 45 s, or one that waits for the transaction of a run that was killed: the Data API ends that after
+/// three idle minutes.
+const TIMEOUTS: usize = 6;
+
+fn is_timeout(error: &SqlError) -> bool {
+    matches!(error, SqlError::Aws(error) if error.is("StatementTimeoutException"))
+}
+
 struct Entry<'a> {
     file: &'a str,
     number: usize,
@@ -224,15 +232,21 @@ impl Entry<'_> {
 
     async fn run_alone(&self, database: &dyn Execute) -> Result<(), SqlError> {
         self.record(database, "NULL", None).await?;
-        if let Err(error) = database.execute(self.text, &[], None).await
-            && !(self.begun && is_there_already(&error))
-        {
-            // Refused is not interrupted: the next run must not take what it finds for its own. Without an answer the statement
-            // may have taken effect, and stays begun.
-            if matches!(error, SqlError::Refused { .. } | SqlError::NotRunHere { .. }) {
-                self.forget(database).await?;
+        let (mut begun, mut tries) = (self.begun, 0);
+        while let Err(error) = database.execute(self.text, &[], None).await {
+            tries += 1;
+            match error {
+                error if begun && is_there_already(&error) => break,
+                // It goes on in the database, and what it makes is its own when it is asked for again.
+                error if is_timeout(&error) && tries < TIMEOUTS => begun = true,
+                // Refused is not interrupted: the next run must not take what it finds for its own.
+                error @ (SqlError::Refused { .. } | SqlError::NotRunHere { .. }) => {
+                    self.forget(database).await?;
+                    return Err(error);
+                }
+                // Without an answer the statement may have taken effect, and stays begun.
+                error => return Err(error),
             }
-            return Err(error);
         }
         self.record(database, "CURRENT_TIMESTAMP(6)", None).await
     }

@@ -130,14 +130,12 @@ fn children(machine: &Machine) -> Vec<String> {
     all.filter(|line| !line.contains("local serve")).collect()
 }
 
-fn files_named(folder: &Path, names: &[&str], found: &mut Vec<String>) {
+/// Files of clusters, caches, functions and objects.
+fn files(folder: &Path, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            true => files_named(&entry.path(), names, found),
-            false if names.iter().any(|name| entry.file_name() == *name) => {
-                found.push(entry.path().display().to_string())
-            }
-            false => {}
+            true => files(&entry.path(), found),
+            false => found.push(entry.path().display().to_string()),
         }
     }
 }
@@ -179,9 +177,11 @@ fn survives(blow: Blow, events: &[usize], stacks: &[usize]) {
     for port in ports {
         assert!(TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).is_err(), "port {port} is still served");
     }
-    let mut files = Vec::new();
-    files_named(&machine.home().join("state"), &["ibdata1", "dump.rdb", "bootstrap", "redis.conf"], &mut files);
-    assert_eq!(files, Vec::<String>::new());
+    let mut left = Vec::new();
+    for folder in ["rds/clusters", "elasticache/nodes", "lambda/code", "s3/objects", "s3/buckets"] {
+        files(&machine.home().join("state").join(folder), &mut left);
+    }
+    assert_eq!(left, Vec::<String>::new());
     let (cloud, sockets) = (machine.cloud().unwrap(), sockets(&machine));
     machine.well(&["local", "stop"]);
     machine.is_quiet();
