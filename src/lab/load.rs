@@ -348,6 +348,7 @@ mod tests {
         let bad = home.path().join("templates/bad.yaml").display().to_string();
         let expected = [
             "lab.yaml:3:10: stacks: there is no template templates/netwrk.yaml".to_owned(),
+            format!("{bad}:2:41: Resources.B.DependsOn: `C` is no resource"),
             format!("{bad}:3:1: unknown template section `Output` (did you mean `Outputs`?)"),
             "lab.yaml:4:6: sql.path: there are no .sql files in nowhere".to_owned(),
             "lab.yaml:5:8: data: there is no file no.csv".to_owned(),
