@@ -70,6 +70,7 @@ cache.create_cache_subnet_group(CacheSubnetGroupName='private', CacheSubnetGroup
 cache.create_replication_group(ReplicationGroupId='lab', ReplicationGroupDescription='d', Engine='valkey', CacheNodeType='cache.t4g.micro',
     CacheSubnetGroupName='private', SecurityGroupIds=[group], Tags=[{'Key': 'lab', 'Value': 'x'}])
 cache.get_waiter('replication_group_available').wait(ReplicationGroupId='lab', WaiterConfig={'Delay': 1})
+until(cache.get_waiter('cache_cluster_available'), CacheClusterId='lab-001')
 found = cache.describe_replication_groups(ReplicationGroupId='lab')['ReplicationGroups'][0]
 cluster = cache.describe_cache_clusters(ShowCacheNodeInfo=True)['CacheClusters'][0]
 seen = {

@@ -243,6 +243,67 @@ async fn a_client_that_is_killed_leaves_no_session_and_no_lock() {
     cloud.stop().await;
 }
 
+/// A cluster with an empty table `heroes` into which the returned statement loads 20 rows, in two seconds.
+async fn slow_load(cloud: &LocalCloud) -> (Database, &'static str) {
+    let role = cloud.boto3(S3).await;
+    let database = Database::create(cloud, "{'DBClusterParameterGroupName': 's3'}").await;
+    let role = ["--db-cluster-identifier", "lab", "--role-arn", role.as_str().unwrap()];
+    cloud.aws(&[&["rds", "add-role-to-db-cluster"], &role[..]].concat()).await;
+    let rows: String = (0..20).map(|at| format!("{at},x\n")).collect();
+    cloud
+        .boto3(&format!("boto3.client('s3').put_object(Bucket='heroes', Key='slow.csv', Body={rows:?}.encode())"))
+        .await;
+    let made = database
+        .says("CREATE TABLE heroes (id INT PRIMARY KEY, name VARCHAR(20)); CREATE TRIGGER slow BEFORE INSERT ON heroes FOR EACH ROW SET @slept = SLEEP(0.1)")
+        .await;
+    assert_eq!(made, "");
+    (database, "LOAD DATA FROM S3 's3://heroes/slow.csv' INTO TABLE heroes FIELDS TERMINATED BY ','")
+}
+
+/// Whether a statement is being run that loads a file.
+const LOADING: &str = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'LOAD DATA INFILE%'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_whose_client_is_killed_goes_on_to_its_end_and_gives_the_borrowed_role_back() {
+    let cloud = LocalCloud::start_with_engines().await;
+    let (database, load) = slow_load(&cloud).await;
+    let mut client = database.command("admin", &database.password, &["lab", "-e", load]).spawn().unwrap();
+    until(&database, LOADING, "1").await;
+    client.kill().await.unwrap();
+    until(&database, LOADING, "0").await;
+    until(&database, "SELECT COUNT(*) FROM heroes", "20").await;
+    let grants = database.says("SHOW GRANTS").await;
+    assert!(!grants.contains("rds_s3_transfer"), "{grants}");
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_is_restored_and_fifty_clients_work_at_once() {
+    let cloud = LocalCloud::start_with_engines().await;
+    let database = Database::create(&cloud, "{}").await;
+    let made = database
+        .says("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, d JSON, b BLOB) COLLATE utf8mb4_0900_ai_ci; INSERT INTO t (d, b) VALUES ('{\"a\": 1}', x'00ff'); \
+               CREATE VIEW v AS SELECT d->>'$.a' AS a FROM t; CREATE PROCEDURE p() SELECT d->>'$.a' FROM t; CREATE DATABASE copy")
+        .await;
+    assert_eq!(made, "");
+    let dump = database.program("mysqldump", &["--single-transaction", "--routines", "--hex-blob", "lab"]).await;
+    let file = cloud.home().join("dump.sql");
+    std::fs::write(&file, dump).unwrap();
+    let restore = format!("source {}", file.display());
+    assert_eq!(database.mysql("admin", &database.password, &["copy", "-e", &restore]).await, "");
+    assert_eq!(database.says("USE copy; SELECT HEX(b) FROM t; SELECT a FROM v; CALL p()").await, "00FF\n1\n1");
+    let crowd = [
+        "--create-schema=lab",
+        "--no-drop",
+        "--concurrency=50",
+        "--number-of-queries=500",
+        "--query=INSERT INTO t (d) VALUES (NULL)",
+    ];
+    database.program("mysqlslap", &crowd).await;
+    assert_eq!(database.says("SELECT COUNT(*) FROM t").await, "501");
+    cloud.stop().await;
+}
+
 /// Waits until the database answers `expected` to `sql`.
 async fn until(database: &Database, sql: &str, expected: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -54,12 +54,25 @@ impl Database {
     }
 
     fn plain(&self, user: &str, password: &str) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new("mysql");
-        command.args(["--no-defaults", "--batch", "-N", "--max-allowed-packet=1G"]);
-        command.args(["-h", "127.0.0.1", "-P", &self.port, "-u", user]);
+        let mut command = self.client("mysql", user, password);
+        command.args(["--batch", "-N", "--max-allowed-packet=1G"]);
+        command
+    }
+
+    fn client(&self, program: &str, user: &str, password: &str) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(program);
+        command.args(["--no-defaults", "-h", "127.0.0.1", "-P", &self.port, "-u", user]);
         command.env("MYSQL_PWD", password).env("LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN", "1");
         command.kill_on_drop(true).stdin(std::process::Stdio::null());
         command
+    }
+
+    /// What another program of MySQL's writes, as the master user; its failure fails the test.
+    pub(crate) async fn program(&self, program: &str, args: &[&str]) -> String {
+        let mut command = self.client(program, "admin", &self.password);
+        let output = command.arg(format!("--ssl-ca={}", self.authority)).args(args).output().await.unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// What `mysql` says to a statement over a connection that anybody could read.

@@ -294,6 +294,7 @@ impl Cluster {
             }
             First::done(&self.layout)?;
         }
+        self.take_all_back(&mut admin).await?;
         *self.admin.lock().await = Some(admin);
         Ok(())
     }
@@ -382,6 +383,23 @@ impl Cluster {
                 warn!(%reason, "a role that was lent for a statement with S3 could not be taken back");
             }
         }
+    }
+
+    /// Takes back what an engine that ended in the middle of a statement with S3 still has on its books.
+    async fn take_all_back(&self, admin: &mut Conn) -> Result<(), ClusterError> {
+        let query = if self.is_mariadb() {
+            "SELECT Role, User, Host FROM mysql.roles_mapping WHERE Host <> ''"
+        } else {
+            "SELECT FROM_USER, TO_USER, TO_HOST FROM mysql.role_edges"
+        };
+        let given: Vec<(String, String, String)> = admin.query(query).await?;
+        // The administrator has every role that it made.
+        let lent = given.into_iter().filter(|(role, user, _)| role.starts_with(TRANSFER_ROLE) && user != ADMIN);
+        for (role, user, host) in lent {
+            let quote = |name: &str| String::from_utf8_lossy(&literal(name.as_bytes())).into_owned();
+            admin.query_drop(format!("REVOKE {role} FROM {}@{}", quote(&user), quote(&host))).await?;
+        }
+        Ok(())
     }
 
     /// What the engine knows of a login name: whether IAM vouches for it, and whether it must come over TLS.
