@@ -135,6 +135,8 @@ pub async fn serve(options: Options) -> Result<Running, ServeError> {
     let lock = lock(&home)?;
     clear(&home).map_err(unwritable)?;
     allow_many_files();
+    // What we and our engines write is nobody's but the owner's, wherever it comes to lie.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let listener = bind(options.port).await?;
     let address = listener.local_addr().map_err(|source| ServeError::Listen { port: options.port, source })?;
     let supervisor = Arc::new(Supervisor {

@@ -91,6 +91,8 @@ async fn the_temporary_keys_of_a_role_make_good_tokens_and_without_their_session
             "
 trust = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'AWS': '000000000000'}, 'Action': 'sts:AssumeRole'}]}
 arn = boto3.client('iam').create_role(RoleName='app', AssumeRolePolicyDocument=json.dumps(trust))['Role']['Arn']
+connect = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'rds-db:connect', 'Resource': '*'}]}
+boto3.client('iam').put_role_policy(RoleName='app', PolicyName='connect', PolicyDocument=json.dumps(connect))
 say(boto3.client('sts').assume_role(RoleArn=arn, RoleSessionName='session')['Credentials'])
 ",
         )

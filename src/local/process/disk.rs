@@ -39,12 +39,13 @@ impl std::error::Error for DiskError {}
 /// Bytes that this user may still write on the file system of `path`, which may not be there yet.
 ///
 /// # Errors
-/// No parent of `path` can be looked at.
+/// No parent of `path` can be looked at. A file system without blocks (`/proc`) has no room to measure: what is written there
+/// fails by itself.
 pub fn free(path: &Path) -> Result<u64, DiskError> {
     let there = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
     let stat = rustix::fs::statvfs(there)
         .map_err(|error| DiskError::Unknown { path: there.to_owned(), source: error.into() })?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    Ok(if stat.f_blocks == 0 { u64::MAX } else { stat.f_bavail.saturating_mul(stat.f_frsize) })
 }
 
 /// Refuses when fewer than `needed` bytes are free where `path` is or will be.

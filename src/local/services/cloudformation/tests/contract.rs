@@ -111,6 +111,7 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
     }]});
     vec![
         ("Wait", "AWS::CloudFormation::WaitConditionHandle", json!({})),
+        ("Kit", "AWS::CDK::Metadata", json!({"Analytics": "v2:deflate64:x"})),
         ("Role", "AWS::IAM::Role", json!({"RoleName": "r", "AssumeRolePolicyDocument": trust})),
         ("User", "AWS::IAM::User", json!({})),
         ("Group", "AWS::IAM::Group", json!({})),
