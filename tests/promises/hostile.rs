@@ -271,7 +271,8 @@ async fn every_bad_form_of_a_signature_is_refused_by_every_protocol() {
     let form = ("content-type", "application/x-www-form-urlencoded");
     let json = ("content-type", "application/x-amz-json-1.1");
     let target = ("x-amz-target", "secretsmanager.ListSecrets");
-    let services: [(&str, &str, &str, &[(&str, &str)], &[u8]); 5] = [
+    type Ask<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+    let services: [Ask<'_>; 5] = [
         ("iam", "POST", "/", &[form], b"Action=ListUsers&Version=2010-05-08"),
         ("ec2", "POST", "/", &[form], b"Action=DescribeVpcs&Version=2016-11-15"),
         ("secretsmanager", "POST", "/", &[json, target], b"{}"),

@@ -9,6 +9,7 @@ use crate::support::{Machine, Said};
 const UP: [&str; 3] = ["up", "superheroes", "--local"];
 
 /// Runs labctl in a mount namespace of its own, after `setup`. `None`, said on stderr: this system allows none.
+#[expect(clippy::print_stderr, reason = "a test that cannot be run here has to say so")]
 fn with_mounts(machine: &Machine, setup: &str, env: &[(&str, &Path)]) -> Option<Said> {
     if !Command::new("unshare").args(["-rm", "true"]).status().is_ok_and(|status| status.success()) {
         eprintln!("not tested: this system has no mount namespaces for users");

@@ -38,12 +38,12 @@ async fn secrets(machine: &Machine, clients: &Clients) -> BTreeMap<&'static str,
         let line = format!("{name}=");
         let environments =
             machine.processes().into_iter().filter_map(|(pid, _)| std::fs::read(format!("/proc/{pid}/environ")).ok());
-        let values = environments.filter_map(|all| {
+        let mut values = environments.filter_map(|all| {
             let all = String::from_utf8_lossy(&all).into_owned();
             all.contains("AWS_LAMBDA_RUNTIME_API=")
                 .then(|| all.split('\0').find_map(|pair| pair.strip_prefix(&line).map(str::to_owned)))?
         });
-        values.last().unwrap_or_else(|| panic!("no function process has {name}"))
+        values.next_back().unwrap_or_else(|| panic!("no function process has {name}"))
     };
     BTreeMap::from([
         ("the master password", master["password"].as_str().unwrap().to_owned()),

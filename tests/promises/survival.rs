@@ -156,7 +156,7 @@ async fn a_database_engine_killed_under_load_comes_back_with_every_acknowledged_
 /// What the object `key` holds: its name, over and over, of a length that differs from key to key.
 fn content(key: &str) -> Vec<u8> {
     let number: usize = key.rsplit('-').next().unwrap().parse().unwrap();
-    let length = if number % 7 == 0 { 1_500_000 } else { 100 + number * 331 % 20_000 };
+    let length = if number.is_multiple_of(7) { 1_500_000 } else { 100 + number * 331 % 20_000 };
     key.bytes().cycle().take(length).collect()
 }
 
