@@ -153,3 +153,15 @@ async fn what_aws_refuses_is_refused_in_its_words() {
     assert_eq!(refused(json!({"sql": "SELECT 1"})).await.0, "HttpEndpointNotEnabledException");
     database.world.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_is_lost_with_the_statement_that_took_too_long() {
+    let database = Database::new().await;
+    let begun = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
+    let slow = json!({"sql": "SELECT SLEEP(60)", "transactionId": begun["transactionId"]});
+    assert_eq!(database.refused("ExecuteStatement", slow).await.0, "StatementTimeoutException");
+    let next = json!({"sql": "SELECT 1", "transactionId": begun["transactionId"]});
+    assert_eq!(database.refused("ExecuteStatement", next).await.0, "TransactionNotFoundException");
+    assert_eq!(database.run("SELECT 2").await["records"][0][0]["longValue"], 2);
+    database.world.close().await;
+}
