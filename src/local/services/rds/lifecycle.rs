@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use super::cluster::{Cluster, ClusterError, Settings};
+use super::cluster::{Cluster, ClusterError, Health, Settings};
 use super::engine::{First, Layout};
 use super::faults::RdsFault;
 use super::frontdoor::probe;
@@ -19,6 +19,8 @@ use crate::local::scope::Scope;
 
 /// How long a cluster may take from its start to its first login.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long until a cluster that failed is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How often another port is tried when somebody else was faster.
 const PORT_TRIES: usize = 5;
 
@@ -88,35 +90,56 @@ pub(super) async fn resume(rds: &Arc<Rds>, scope: &Scope, cluster: &DbCluster) -
     Ok(())
 }
 
-/// Waits for a real login through the front door; only then are the cluster and its instance available.
+/// Waits for a real login through the front door; only then are the cluster and its instance available. One that is too
+/// slow has failed until it does come up: its engine is tried again for as long as nobody stops it.
 async fn settle(rds: Arc<Rds>, scope: Scope, identifier: String) {
     let Ok(cluster) = rds.region(&scope).cluster(&identifier).cloned() else { return };
     let Some(running) = rds.running(&cluster.resource_id) else { return };
-    let answered = match running.running(PATIENCE).await {
-        Ok(()) => probe(&running).await.map_err(ClusterError::from),
-        Err(error) => Err(error),
-    };
+    let mut told = false;
+    loop {
+        let answered = match running.running(PATIENCE).await {
+            Ok(()) => probe(&running).await.map_err(ClusterError::from),
+            Err(error) => Err(error),
+        };
+        // Whoever stopped it says what it is now.
+        if running.health() == Health::Stopped {
+            return;
+        }
+        match answered {
+            Ok(()) => return note(&rds, &scope, &identifier, Ok(())).await,
+            Err(reason) if !told => note(&rds, &scope, &identifier, Err(reason.to_string())).await,
+            Err(_) => {}
+        }
+        told = true;
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Records that a cluster and its instance are available, or why they are not.
+pub(super) async fn note(rds: &Rds, scope: &Scope, identifier: &str, answered: Result<(), String>) {
     let now = rds.cloud.clock.now();
     let (status, message) = match answered {
         Ok(()) => (Status::Available, "The cluster is available".to_owned()),
         Err(reason) => {
-            error!(cluster = %identifier, %reason, "the cluster did not become available");
+            error!(cluster = %identifier, reason, "the cluster did not become available");
             (Status::Failed, format!("The engine did not come up: {reason}"))
         }
     };
-    let changed = rds.change(&scope, |region| {
-        let cluster = region.cluster_mut(&identifier)?;
+    let changed = rds.change(scope, |region| {
+        let cluster = region.cluster_mut(identifier)?;
         if matches!(cluster.status, Status::Deleting | Status::Stopping) {
             return Ok(());
         }
         cluster.status = status;
-        let writer = region.writer(&identifier).map(|writer| writer.identifier.clone());
+        let writer = region.writer(identifier).map(|writer| writer.identifier.clone());
         if let Some(writer) = writer {
             region.instance_mut(&writer)?.status = status;
-            region.tell(now, Source::Instance, &writer, "availability", "DB instance started");
+            if status == Status::Available {
+                region.tell(now, Source::Instance, &writer, "availability", "DB instance started");
+            }
         }
         let category = if status == Status::Available { "notification" } else { "failure" };
-        region.tell(now, Source::Cluster, &identifier, category, &message);
+        region.tell(now, Source::Cluster, identifier, category, &message);
         Ok(())
     });
     if let Err(reason) = changed.await {
@@ -180,6 +203,36 @@ pub(super) async fn halt(rds: Arc<Rds>, scope: Scope, identifier: String) {
 /// Deletes a cluster: engine, files, managed secret, record.
 pub(super) async fn remove(rds: Arc<Rds>, scope: Scope, identifier: String) {
     let Ok(cluster) = rds.region(&scope).cluster(&identifier).cloned() else { return };
+    discard(&rds, &scope, &cluster).await;
+    let now = rds.cloud.clock.now();
+    let changed = rds.change(&scope, |region| {
+        region.clusters.remove(&identifier);
+        region.tell(now, Source::Cluster, &identifier, "deletion", "DB cluster deleted");
+        Ok(())
+    });
+    if let Err(reason) = changed.await {
+        warn!(cluster = %identifier, %reason, "a deleted cluster could not be taken off the record");
+    }
+}
+
+/// Takes back a cluster whose creation failed: nothing of it stays, and its name is free again.
+pub(super) async fn take_back(rds: &Rds, scope: &Scope, cluster: &DbCluster) {
+    discard(rds, scope, cluster).await;
+    let changed = rds.change(scope, |region| {
+        // Two requests may have raced for the name: the record may be the other's.
+        if region.clusters.get(&cluster.identifier).is_some_and(|there| there.resource_id == cluster.resource_id) {
+            region.clusters.remove(&cluster.identifier);
+        }
+        Ok(())
+    });
+    if let Err(reason) = changed.await {
+        warn!(cluster = %cluster.identifier, %reason, "a cluster that was not made could not be taken off the record");
+    }
+}
+
+/// Ends a cluster's engine and deletes its files and its managed secret.
+async fn discard(rds: &Rds, scope: &Scope, cluster: &DbCluster) {
+    let identifier = &cluster.identifier;
     if let Some(running) = rds.take_running(&cluster.resource_id) {
         running.discard().await;
     }
@@ -198,15 +251,21 @@ pub(super) async fn remove(rds: Arc<Rds>, scope: Scope, identifier: String) {
             warn!(cluster = %identifier, %fault, "the managed secret of a deleted cluster could not be deleted");
         }
     }
-    let now = rds.cloud.clock.now();
-    let changed = rds.change(&scope, |region| {
-        region.clusters.remove(&identifier);
-        region.tell(now, Source::Cluster, &identifier, "deletion", "DB cluster deleted");
+}
+
+/// What ran before the local cloud was restarted is starting, until somebody has logged in to it.
+async fn nothing_runs(rds: &Rds, scope: &Scope) -> Result<(), RdsFault> {
+    let start = |status: &mut Status| {
+        if matches!(status, Status::Available | Status::Modifying | Status::Rebooting | Status::Failed) {
+            *status = Status::Starting;
+        }
+    };
+    rds.change(scope, |region| {
+        region.clusters.values_mut().for_each(|cluster| start(&mut cluster.status));
+        region.instances.values_mut().for_each(|instance| start(&mut instance.status));
         Ok(())
-    });
-    if let Err(reason) = changed.await {
-        warn!(cluster = %identifier, %reason, "a deleted cluster could not be taken off the record");
-    }
+    })
+    .await
 }
 
 /// After a restart of the local cloud: every cluster that was not stopped runs again, on its own port.
@@ -214,6 +273,9 @@ pub(super) async fn restore(rds: &Arc<Rds>) {
     let regions = rds.shelf.get().regions.clone();
     for (name, region) in regions {
         let scope = Scope::root(name);
+        if let Err(reason) = nothing_runs(rds, &scope).await {
+            warn!(%reason, "the clusters' status could not be written");
+        }
         for (identifier, cluster) in region.clusters {
             match cluster.status {
                 Status::Stopped => {}
@@ -223,7 +285,7 @@ pub(super) async fn restore(rds: &Arc<Rds>) {
                 }
                 _ => {
                     if let Err(reason) = resume(rds, &scope, &cluster).await {
-                        error!(cluster = %identifier, %reason, "a cluster could not be brought back");
+                        note(rds, &scope, &identifier, Err(reason.to_string())).await;
                     }
                 }
             }

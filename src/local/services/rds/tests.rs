@@ -89,43 +89,6 @@ impl Service for Tokens {
     }
 }
 
-/// Secrets by name.
-#[derive(Default)]
-struct Secrets(Mutex<std::collections::BTreeMap<String, String>>);
-
-#[async_trait]
-impl Service for Secrets {
-    fn name(&self) -> &'static str {
-        "secretsmanager"
-    }
-
-    fn support(&self) -> Vec<Support> {
-        Vec::new()
-    }
-
-    async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
-        let text = |name: &str| call.input[name].as_str().unwrap_or_default().to_owned();
-        let mut secrets = self.0.lock().unwrap();
-        match call.operation.as_str() {
-            "CreateSecret" | "PutSecretValue" => {
-                let name = if call.operation == "CreateSecret" { text("Name") } else { text("SecretId") };
-                secrets.insert(name.clone(), text("SecretString"));
-                Ok(json!({"ARN": name}).into())
-            }
-            "GetSecretValue" => {
-                let missing =
-                    || Fault::new("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
-                Ok(json!({"SecretString": secrets.get(&text("SecretId")).ok_or_else(missing)?}).into())
-            }
-            "DeleteSecret" => {
-                secrets.remove(&text("SecretId"));
-                Ok(Reply::default())
-            }
-            _ => Err(Fault::unsupported_operation("secretsmanager", &call.operation)),
-        }
-    }
-}
-
 impl World {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -150,7 +113,7 @@ impl World {
             crate::local::services::rds_data::open(&cloud).unwrap(),
             Arc::new(Objects(Mutex::default(), objects)),
             Arc::new(Tokens),
-            Arc::new(Secrets::default()),
+            crate::local::services::secretsmanager::open(&cloud).unwrap(),
         ]);
         for service in ["rds", "rds-data"] {
             cloud.service(service).unwrap().start().await.unwrap();
@@ -418,6 +381,12 @@ async fn a_restart_brings_clusters_back_on_their_ports_and_a_stop_ends_the_engin
     let mut conn = world.connect(&cluster, "admin").await;
     conn.query_drop("CREATE TABLE t (id INT); INSERT INTO t VALUES (5)").await.unwrap();
     let directory = world.close().await;
+    let port = u16::try_from(cluster["Port"].as_u64().unwrap()).unwrap();
+    let somebody = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+    let world = World::open(directory).await;
+    world.until("failed").await;
+    drop(somebody);
+    let directory = world.close().await;
     let world = World::open(directory).await;
     let again = world.until("available").await;
     assert_eq!(again["Port"], cluster["Port"]);
@@ -425,12 +394,71 @@ async fn a_restart_brings_clusters_back_on_their_ports_and_a_stop_ends_the_engin
     assert_eq!(conn.query_first::<u32, _>("SELECT id FROM t").await.unwrap(), Some(5));
     world.call("StopDBCluster", json!({"DBClusterIdentifier": "lab"})).await.unwrap();
     world.until("stopped").await;
-    let port = u16::try_from(cluster["Port"].as_u64().unwrap()).unwrap();
     assert!(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err());
     world.call("StartDBCluster", json!({"DBClusterIdentifier": "lab"})).await.unwrap();
     let again = world.until("available").await;
     let mut conn = world.connect(&again, "admin").await;
     assert_eq!(conn.query_first::<u32, _>("SELECT id FROM t").await.unwrap(), Some(5));
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_gives_the_engine_and_the_secret_the_same_password() {
+    let world = World::new().await;
+    let managed = json!({
+        "DBClusterIdentifier": "lab", "Engine": "aurora-mysql", "MasterUsername": "admin", "ManageMasterUserPassword": true,
+    });
+    world.call("CreateDBCluster", managed).await.unwrap();
+    let cluster = world.until("available").await;
+    let id = json!({"SecretId": cluster["MasterUserSecret"]["SecretArn"]});
+    let secret = async || world.cloud.call(&world.scope, "secretsmanager", "GetSecretValue", id.clone()).await.unwrap();
+    let before = secret().await;
+    let rotate = json!({"DBClusterIdentifier": "lab", "RotateMasterUserPassword": true, "ApplyImmediately": true});
+    world.call("ModifyDBCluster", rotate).await.unwrap();
+    let after = secret().await;
+    assert_ne!(before["VersionId"], after["VersionId"]);
+    assert_eq!(after["VersionStages"], json!(["AWSCURRENT"]));
+    let password = |secret: &Value| {
+        let value: Value = serde_json::from_str(secret["SecretString"].as_str().unwrap()).unwrap();
+        value["password"].as_str().unwrap().to_owned()
+    };
+    let said = world.mysql(&cluster, "admin", &password(&after), &["-e", "SELECT 1"]).await;
+    assert_eq!(text(&said), "1");
+    let said = world.mysql(&cluster, "admin", &password(&before), &["-e", "SELECT 1"]).await;
+    assert!(text(&said).contains("ERROR 1045 (28000)"), "{}", text(&said));
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_fails_leaves_neither_record_nor_secret() {
+    let world = World::new().await;
+    let blocked = world.cloud.home.state("rds").join("clusters");
+    std::fs::create_dir_all(blocked.parent().unwrap()).unwrap();
+    std::fs::write(&blocked, "not a directory").unwrap();
+    let managed = json!({
+        "DBClusterIdentifier": "lab", "Engine": "aurora-mysql", "MasterUsername": "admin", "ManageMasterUserPassword": true,
+    });
+    assert_eq!(world.call("CreateDBCluster", managed).await.unwrap_err().code, "InternalFailure");
+    let clusters = world.call("DescribeDBClusters", json!({})).await.unwrap();
+    assert_eq!(clusters["DBClusters"], json!([]));
+    let secrets = world.cloud.call(&world.scope, "secretsmanager", "ListSecrets", json!({})).await.unwrap();
+    assert_eq!(secrets["SecretList"], json!([]));
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_parameters_of_one_request_are_changed_all_or_none() {
+    let world = World::new().await;
+    let group =
+        json!({"DBClusterParameterGroupName": "g", "DBParameterGroupFamily": "aurora-mysql8.0", "Description": "d"});
+    world.call("CreateDBClusterParameterGroup", group).await.unwrap();
+    let setting = |name: &str, value: &str| json!({"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"});
+    let settings = [setting("max_connections", "123"), setting("require_secure_transport", "perhaps")];
+    let input = json!({"DBClusterParameterGroupName": "g", "Parameters": settings});
+    assert_eq!(world.call("ModifyDBClusterParameterGroup", input).await.unwrap_err().code, "InvalidParameterValue");
+    let own = json!({"DBClusterParameterGroupName": "g", "Source": "user"});
+    let own = world.call("DescribeDBClusterParameters", own).await.unwrap();
+    assert_eq!(own["Parameters"], json!([]));
     world.close().await;
 }
 

@@ -11,6 +11,7 @@ use crate::local::call::Call;
 use crate::local::fault::Fault;
 use crate::local::process::port;
 use crate::local::scope::Scope;
+use crate::local::services::rds::cluster::Cluster;
 use crate::local::services::rds::engine::First;
 use crate::local::services::rds::faults::RdsFault;
 use crate::local::services::rds::lifecycle;
@@ -74,8 +75,17 @@ pub(crate) async fn create(rds: Arc<Rds>, call: &Call, input: Create) -> Result<
         Some(password) => password,
         None => manage_password(&rds, &call.scope, &mut cluster).await?,
     };
+    if let Err(fault) = begin(&rds, call, &cluster, password).await {
+        lifecycle::take_back(&rds, &call.scope, &cluster).await;
+        return Err(fault);
+    }
+    shown(&rds, call, &cluster.identifier)
+}
+
+/// Puts a new cluster on record and starts its engine.
+async fn begin(rds: &Arc<Rds>, call: &Call, cluster: &DbCluster, password: String) -> Result<(), RdsFault> {
     let first = First { master: cluster.master.clone(), password, database: cluster.database.clone() };
-    lifecycle::prepare(&rds, &cluster.resource_id, &first)?;
+    lifecycle::prepare(rds, &cluster.resource_id, &first)?;
     let identifier = cluster.identifier.clone();
     let now = rds.cloud.clock.now();
     let recorded = rds.change(&call.scope, |region| {
@@ -87,7 +97,7 @@ pub(crate) async fn create(rds: Arc<Rds>, call: &Call, input: Create) -> Result<
         Ok(())
     });
     recorded.await?;
-    let port = lifecycle::begin(&rds, &call.scope, &cluster).await?;
+    let port = lifecycle::begin(rds, &call.scope, cluster).await?;
     if port != cluster.port {
         rds.change(&call.scope, |region| {
             region.cluster_mut(&identifier)?.port = port;
@@ -95,7 +105,7 @@ pub(crate) async fn create(rds: Arc<Rds>, call: &Call, input: Create) -> Result<
         })
         .await?;
     }
-    shown(&rds, call, &identifier)
+    Ok(())
 }
 
 fn shown(rds: &Rds, call: &Call, identifier: &str) -> Result<Value, RdsFault> {
@@ -484,13 +494,31 @@ async fn change_password(rds: &Rds, call: &Call, cluster: &DbCluster, input: &Mo
         let secret = cluster.secret.as_ref().ok_or_else(|| {
             RdsFault::InvalidCombination("You can't rotate a master user password that RDS doesn't manage.".into())
         })?;
-        let password = format!("{}{}", rds.cloud.ids.lower(16), rds.cloud.ids.upper(16));
-        running()?.set_master_password(&cluster.master, &password).await?;
-        let text = json!({"username": cluster.master, "password": password}).to_string();
-        let input = json!({"SecretId": secret.arn, "SecretString": text});
-        let service = call.scope.as_service("rds.amazonaws.com");
-        rds.cloud.call(&service, "secretsmanager", "PutSecretValue", input).await?;
+        rotate(rds, call, (&*running()?, &cluster.master), &secret.arn).await?;
     }
+    Ok(())
+}
+
+/// Gives the master user another password. It is in the secret, as pending, before the engine has it: whatever fails in
+/// between, the password in force is in the secret.
+async fn rotate(rds: &Rds, call: &Call, (running, master): (&Cluster, &str), secret: &str) -> Result<(), RdsFault> {
+    let service = call.scope.as_service("rds.amazonaws.com");
+    let send = async |operation: &str, input: Value| rds.cloud.call(&service, "secretsmanager", operation, input).await;
+    let password = format!("{}{}", rds.cloud.ids.lower(16), rds.cloud.ids.upper(16));
+    let text = json!({"username": master, "password": password}).to_string();
+    let before = send("GetSecretValue", json!({"SecretId": secret})).await?["VersionId"].clone();
+    let version = rds.cloud.ids.uuid();
+    let pending = json!({
+        "SecretId": secret, "SecretString": text, "ClientRequestToken": version, "VersionStages": ["AWSPENDING"],
+    });
+    send("PutSecretValue", pending).await?;
+    running.set_master_password(master, &password).await?;
+    let current = json!({
+        "SecretId": secret, "VersionStage": "AWSCURRENT", "MoveToVersionId": version, "RemoveFromVersionId": before,
+    });
+    send("UpdateSecretVersionStage", current).await?;
+    let settled = json!({"SecretId": secret, "VersionStage": "AWSPENDING", "RemoveFromVersionId": version});
+    send("UpdateSecretVersionStage", settled).await?;
     Ok(())
 }
 

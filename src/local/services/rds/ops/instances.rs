@@ -328,7 +328,7 @@ pub(crate) async fn reboot(rds: Arc<Rds>, call: &Call, input: Reboot) -> Result<
             running.stop().await;
         }
         if let Err(reason) = lifecycle::resume(&rds, &scope, &record).await {
-            tracing::error!(%cluster, %reason, "a cluster did not come back from a reboot");
+            lifecycle::note(&rds, &scope, &cluster, Err(reason.to_string())).await;
         }
     });
     view

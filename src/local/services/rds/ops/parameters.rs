@@ -210,7 +210,7 @@ async fn modify(rds: &Rds, call: &Call, input: Modify, kind: Kind) -> Result<Val
     if input.parameters.len() > 20 {
         return Err(RdsFault::InvalidValue("A maximum of 20 parameters can be modified in a single request.".into()));
     }
-    let mut changed = BTreeMap::new();
+    let (mut values, mut changed) = (BTreeMap::new(), BTreeMap::new());
     for setting in input.parameters {
         let name = setting.parameter_name;
         let parameter = Parameter::find(&name)
@@ -230,12 +230,13 @@ async fn modify(rds: &Rds, call: &Call, input: Modify, kind: Kind) -> Result<Val
         if parameter.dynamic {
             changed.insert(name.clone(), value.clone());
         }
-        rds.change(&call.scope, |region| {
-            kind.find_own(region, &input.name)?.values.insert(name, value);
-            Ok(())
-        })
-        .await?;
+        values.insert(name, value);
     }
+    rds.change(&call.scope, |region| {
+        kind.find_own(region, &input.name)?.values.extend(values);
+        Ok(())
+    })
+    .await?;
     users(rds, call, &input.name, &changed).await?;
     Ok(json!({format!("{}Name", kind.name()): key(&input.name)}))
 }
