@@ -105,15 +105,18 @@ impl Logs {
         streams.get(&group.id).into_iter().flat_map(|streams| streams.values().cloned()).collect()
     }
 
-    /// Makes a stream; the lock is held over one small write, so two makers cannot both succeed.
-    pub(super) fn add_stream(&self, group: &Group, name: &str) -> Result<(), LogsFault> {
+    /// Makes a stream; the lock is held over one small write, so two makers cannot both succeed. The request `made_by` may
+    /// come again.
+    pub(super) fn add_stream(&self, group: &Group, name: &str, made_by: &str) -> Result<(), LogsFault> {
         let mut streams = self.streams.write().unwrap_or_else(PoisonError::into_inner);
         let streams = streams.entry(group.id.clone()).or_default();
-        if streams.contains_key(name) {
-            return Err(LogsFault::StreamExists);
+        match streams.get(name) {
+            Some(there) if there.made_by == made_by => return Ok(()),
+            Some(_) => return Err(LogsFault::StreamExists),
+            None => {}
         }
         let path = self.directory(group).join(format!("{}.log", self.cloud.ids.lower(20)));
-        streams.insert(name.to_owned(), Arc::new(Stream::create(path, name, self.now())?));
+        streams.insert(name.to_owned(), Arc::new(Stream::create(path, name, self.now(), made_by)?));
         Ok(())
     }
 

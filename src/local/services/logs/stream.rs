@@ -17,6 +17,9 @@ struct Header {
     /// The number of the next event, for a stream whose old events were dropped.
     #[serde(default)]
     next: u64,
+    /// The request that made it: the same request again finds what it made.
+    #[serde(default)]
+    made_by: String,
 }
 
 /// One event as it lies in the file: number, time, arrival (both in milliseconds), text.
@@ -46,6 +49,8 @@ pub(super) struct Summary {
     pub last_ingestion: Option<i64>,
     pub bytes: u64,
     next: u64,
+    /// The file ends in a piece of a line that could be neither finished nor taken back.
+    torn: bool,
 }
 
 impl Summary {
@@ -64,18 +69,21 @@ impl Summary {
 pub(super) struct Stream {
     pub name: String,
     pub created: i64,
+    pub made_by: String,
     path: PathBuf,
     summary: Mutex<Summary>,
 }
 
 impl Stream {
-    pub(super) fn create(path: PathBuf, name: &str, created: i64) -> io::Result<Self> {
+    pub(super) fn create(path: PathBuf, name: &str, created: i64, made_by: &str) -> io::Result<Self> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
-        file.write_all(&header(name, created, 0)?)?;
-        Ok(Stream { name: name.to_owned(), created, path, summary: Mutex::default() })
+        let stream =
+            Stream { name: name.to_owned(), created, made_by: made_by.to_owned(), path, summary: Mutex::default() };
+        file.write_all(&stream.header(0)?)?;
+        Ok(stream)
     }
 
     /// Opens a stream that an earlier run left; `None` if its file was torn before its name was written.
@@ -100,25 +108,33 @@ impl Stream {
         if !line.is_empty() {
             OpenOptions::new().write(true).open(&path)?.set_len(whole)?;
         }
-        Ok(Some(Stream { name: header.stream, created: header.created, path, summary: Mutex::new(summary) }))
+        let Header { stream: name, created, made_by, .. } = header;
+        Ok(Some(Stream { name, created, made_by, path, summary: Mutex::new(summary) }))
     }
 
     pub(super) fn summary(&self) -> Summary {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Appends events in one write.
+    /// Appends events in one write: all of them, or none.
     pub(super) fn append(&self, events: &[(i64, &str)], now: i64) -> io::Result<()> {
         let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = summary.clone();
-        let mut bytes = Vec::new();
+        let mut bytes = if next.torn { b"\n".to_vec() } else { Vec::new() };
+        next.torn = false;
         for (time, message) in events {
             let event = Event(next.next, *time, now, (*message).to_owned());
             serde_json::to_writer(&mut bytes, &event)?;
             bytes.push(b'\n');
             next.add(&event);
         }
-        OpenOptions::new().append(true).open(&self.path)?.write_all(&bytes)?;
+        let mut file = OpenOptions::new().append(true).open(&self.path)?;
+        let whole = file.metadata()?.len();
+        if let Err(error) = file.write_all(&bytes) {
+            // What the disk took of it must not be glued to the next event.
+            summary.torn = file.set_len(whole).is_err();
+            return Err(error);
+        }
         *summary = next;
         Ok(())
     }
@@ -146,7 +162,7 @@ impl Stream {
         let mut kept = self.read(Some(since))?;
         kept.sort_by_key(Event::number);
         let mut next = Summary { next: summary.next, ..Summary::default() };
-        let mut bytes = header(&self.name, self.created, summary.next)?;
+        let mut bytes = self.header(summary.next)?;
         for event in &kept {
             serde_json::to_writer(&mut bytes, event)?;
             bytes.push(b'\n');
@@ -158,18 +174,20 @@ impl Stream {
         Ok(())
     }
 
+    /// The file's first line; `next` is the number of the first event after it.
+    fn header(&self, next: u64) -> io::Result<Vec<u8>> {
+        let (stream, made_by) = (self.name.clone(), self.made_by.clone());
+        let mut bytes = serde_json::to_vec(&Header { stream, created: self.created, next, made_by })?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
     pub(super) fn remove(&self) -> io::Result<()> {
         match std::fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
-}
-
-fn header(name: &str, created: i64, next: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = serde_json::to_vec(&Header { stream: name.to_owned(), created, next })?;
-    bytes.push(b'\n');
-    Ok(bytes)
 }
 
 /// The streams of a group's directory, for a start after a stop or a kill.
@@ -197,7 +215,7 @@ mod tests {
     fn a_torn_last_line_is_cut_off_and_appending_goes_on() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
-        let stream = Stream::create(path.clone(), "one", 5).unwrap();
+        let stream = Stream::create(path.clone(), "one", 5, "").unwrap();
         stream.append(&[(10, "first"), (20, "second\nline")], 30).unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"[2,40,").unwrap();
         let stream = in_directory(dir.path()).unwrap().pop().unwrap();
@@ -208,9 +226,26 @@ mod tests {
     }
 
     #[test]
+    fn an_append_that_the_disk_refuses_spoils_no_event_before_or_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, aside) = (dir.path().join("a.log"), dir.path().join("aside"));
+        let stream = Stream::create(path.clone(), "one", 5, "").unwrap();
+        stream.append(&[(10, "first")], 30).unwrap();
+        std::fs::rename(&path, &aside).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        stream.append(&[(20, "refused")], 40).unwrap_err();
+        std::fs::rename(&aside, &path).unwrap();
+        // A device cannot be cut back: the worst case, in which half of the event stays.
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"[1,20,40,\"ref").unwrap();
+        stream.append(&[(30, "second")], 50).unwrap();
+        let texts: Vec<String> = stream.read(None).unwrap().into_iter().map(|event| event.3).collect();
+        assert_eq!(texts, ["first", "second"]);
+    }
+
+    #[test]
     fn dropping_old_events_keeps_the_rest_and_the_numbers() {
         let dir = tempfile::tempdir().unwrap();
-        let stream = Stream::create(dir.path().join("a.log"), "one", 5).unwrap();
+        let stream = Stream::create(dir.path().join("a.log"), "one", 5, "").unwrap();
         stream.append(&[(10, "old"), (20, "new")], 30).unwrap();
         stream.drop_before(15).unwrap();
         stream.append(&[(30, "newer")], 40).unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::resources::id_of;
 use super::{Answer, nothing, page};
 use crate::local::call::Call;
 use crate::local::services::apigateway::faults::GatewayFault;
@@ -177,7 +178,7 @@ pub(crate) async fn create_model(gateway: Arc<ApiGateway>, call: &Call, input: C
         return Err(GatewayFault::invalid("Invalid model specified: the schema is not JSON"));
     }
     let model = Model {
-        id: gateway.cloud.ids.lower(6),
+        id: id_of(&call.request_id, &input.name),
         name: input.name.clone(),
         description: input.description,
         schema: input.schema,
@@ -185,8 +186,11 @@ pub(crate) async fn create_model(gateway: Arc<ApiGateway>, call: &Call, input: C
     };
     gateway
         .change_api(&call.scope, &input.rest_api_id, |api| {
-            if api.models.contains_key(&input.name) {
-                return Err(GatewayFault::Conflict("Model name already exists for this REST API".into()));
+            match api.models.get(&input.name) {
+                // The same request once more finds what it made.
+                Some(there) if there.id == model.id => return shown(there),
+                Some(_) => return Err(GatewayFault::Conflict("Model name already exists for this REST API".into())),
+                None => {}
             }
             let answer = shown(&model);
             api.models.insert(input.name, model);
@@ -246,16 +250,15 @@ pub(crate) async fn create_validator(gateway: Arc<ApiGateway>, call: &Call, inpu
         return Err(GatewayFault::unsupported("the parameter validateRequestBody of request validators"));
     }
     let validator = Validator {
-        id: gateway.cloud.ids.lower(6),
+        id: id_of(&call.request_id, "validator"),
         name: input.name,
         validate_request_body: false,
         validate_request_parameters: input.validate_request_parameters,
     };
     gateway
         .change_api(&call.scope, &input.rest_api_id, |api| {
-            let answer = shown(&validator);
-            api.validators.insert(validator.id.clone(), validator);
-            answer
+            // The same request once more finds what it made.
+            shown(api.validators.entry(validator.id.clone()).or_insert(validator))
         })
         .await
 }

@@ -28,7 +28,7 @@ pub(crate) async fn create(logs: Arc<Logs>, call: &Call, input: Named) -> Result
         )));
     }
     let group = logs.group(&call.scope, &input.log_group_name)?;
-    logs.add_stream(&group, name)?;
+    logs.add_stream(&group, name, &call.request_id)?;
     Ok(Nothing {})
 }
 
