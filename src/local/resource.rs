@@ -18,7 +18,8 @@ pub struct ResourceContext {
     pub stack_id: String,
     pub stack_name: String,
     pub logical_id: String,
-    /// The same for every try to make this resource in this operation: an interrupted create that is tried again finds what it made.
+    /// The same for every try at one thing: an interrupted create that is tried again finds what it made. A change has a token
+    /// of its own, another in each operation; a deletion has that of the create.
     pub token: String,
     /// The stack's own tags and `aws:cloudformation:*`, for types that carry tags.
     pub stack_tags: Vec<(String, String)>,
@@ -63,6 +64,29 @@ pub struct ResourceFault {
     /// CloudFormation's handler error code: `AlreadyExists`, `NotFound`, `InvalidRequest`, `NotStabilized`, …
     pub handler_code: &'static str,
     pub fault: Fault,
+    /// The physical id of what a create had made when it failed: the engine keeps it on record, and the rollback deletes it.
+    pub made: Option<Box<str>>,
+}
+
+impl ResourceFault {
+    pub fn new(handler_code: &'static str, message: impl Into<String>) -> Self {
+        ResourceFault { handler_code, fault: Fault::new(handler_code, message), made: None }
+    }
+}
+
+/// For what a create does after the resource is there: settings, members, the wait until it is usable.
+pub trait Unfinished<T> {
+    /// Says with the error that `physical_id` had been made.
+    ///
+    /// # Errors
+    /// The same, with [`ResourceFault::made`].
+    fn unfinished(self, physical_id: &str) -> Result<T, ResourceFault>;
+}
+
+impl<T, E: Into<ResourceFault>> Unfinished<T> for Result<T, E> {
+    fn unfinished(self, physical_id: &str) -> Result<T, ResourceFault> {
+        self.map_err(|error| ResourceFault { made: Some(physical_id.into()), ..error.into() })
+    }
 }
 
 impl From<Fault> for ResourceFault {
@@ -88,7 +112,7 @@ impl From<Fault> for ResourceFault {
         } else {
             "InvalidRequest"
         };
-        ResourceFault { handler_code, fault }
+        ResourceFault { handler_code, fault, made: None }
     }
 }
 
@@ -102,7 +126,7 @@ pub trait ResourceType: Send + Sync + 'static {
     fn type_name(&self) -> &'static str;
 
     /// Makes the resource and waits until it is usable (unless the context says express). Called again with the same
-    /// token after an interruption, it finds what it made.
+    /// token after an interruption, it finds what it made. An error after the resource is there names it ([`Unfinished`]).
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault>;
 
     /// Changes the resource in place. The engine has already decided, from the schema, that no replacement is needed.

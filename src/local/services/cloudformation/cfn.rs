@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 use super::CloudFormation;
 use super::begin::Parent;
@@ -90,7 +90,7 @@ impl ResourceType for NestedStack {
                 cfn.stack(&cx.scope, &id).map_err(refused)?
             }
         };
-        settled(&cell, &[Status::CreateComplete, Status::UpdateComplete]).await
+        settled(&cell, &[Status::CreateComplete, Status::UpdateComplete]).await.unfinished(&cell.get().id)
     }
 
     async fn update(
@@ -179,7 +179,7 @@ fn unstable(stack: &Stack) -> ResourceFault {
         stack.status.name(),
         failed.unwrap_or_default()
     );
-    ResourceFault { handler_code: "NotStabilized", fault: Fault::new("NotStabilized", message) }
+    ResourceFault::new("NotStabilized", message)
 }
 
 fn refused(fault: CfnFault) -> ResourceFault {

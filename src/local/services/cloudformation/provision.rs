@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::local::fault::Fault;
 use crate::local::resource::{Provisioned, ResourceFault, ResourceType};
 use crate::template::schema;
 
 use super::blueprint::Blueprint;
 use super::engine::Run;
+use super::remove::unfinished;
 use super::secrets;
 use super::state::{Attempt, Instance, Intent, Resource, Retired};
 use super::status::Status;
@@ -73,7 +74,7 @@ impl Run {
         self.cell
             .record(|stack, events| {
                 let Some(resource) = stack.resources.get_mut(name) else { return };
-                resource.uncertain = false;
+                resource.settle();
                 self.mark(
                     resource,
                     Status::UpdateComplete,
@@ -112,6 +113,9 @@ impl Run {
 
     /// Makes a resource that is not there, or a successor for one that is.
     async fn make(&self, name: &str, kind: &str, intent: Intent) -> Outcome {
+        if let Err(sentence) = self.clear_away(name).await {
+            return self.cannot_start(name, kind, sentence).await;
+        }
         let token = self.cfn.cloud.ids.uuid();
         self.cell
             .record(|stack, events| {
@@ -128,6 +132,21 @@ impl Run {
             })
             .await;
         self.attempt(name).await
+    }
+
+    /// Deletes what a creation of this resource that failed in an earlier operation has left.
+    async fn clear_away(&self, name: &str) -> Result<(), String> {
+        let left = self.cell.peek(|stack| unfinished(stack, name));
+        let Some(left) = left else { return Ok(()) };
+        self.ask_to_delete(&left).await?;
+        self.cell
+            .record(|stack, _| {
+                if let Some(resource) = stack.resources.get_mut(name) {
+                    resource.unfinished = None;
+                }
+            })
+            .await;
+        Ok(())
     }
 
     /// Goes on with a creation that a crash cut short, then looks whether it is still what is wanted.
@@ -161,21 +180,32 @@ impl Run {
                 Outcome::Done
             }
             Err(error) => {
-                let sentence = self.handler_sentence(&error);
-                self.cell
-                    .record(|stack, events| {
-                        let Some(resource) = stack.resources.get_mut(name) else { return };
-                        if let Some((failed, _)) = ends(resource.status) {
-                            self.mark(resource, failed, Some(sentence));
-                            events.push(self.resource_event(stack, name));
-                        }
-                        if let Some(resource) = stack.resources.get_mut(name) {
-                            resource.attempt = None;
-                        }
-                    })
-                    .await;
+                self.cell.record(|stack, events| self.not_created(stack, events, name, &error)).await;
                 Outcome::Failed
             }
+        }
+    }
+
+    /// Records a creation that failed, and what it has made all the same.
+    fn not_created(
+        &self,
+        stack: &mut super::state::Stack,
+        events: &mut Vec<super::events::Event>,
+        name: &str,
+        error: &ResourceFault,
+    ) {
+        let operation = stack.operation.as_ref().map(|operation| operation.id.clone()).unwrap_or_default();
+        let Some(resource) = stack.resources.get_mut(name) else { return };
+        let attempt = resource.attempt.clone();
+        if let (Some(attempt), Some(id)) = (attempt, &error.made) {
+            resource.unfinished = Some(attempt.instance(id, operation));
+        }
+        if let Some((failed, _)) = ends(resource.status) {
+            self.mark(resource, failed, Some(self.handler_sentence(error)));
+            events.push(self.resource_event(stack, name));
+        }
+        if let Some(resource) = stack.resources.get_mut(name) {
+            resource.attempt = None;
         }
     }
 
@@ -189,20 +219,12 @@ impl Run {
         let made_by = stack.operation.as_ref().map(|operation| operation.id.clone()).unwrap_or_default();
         let Some(resource) = stack.resources.get_mut(name) else { return };
         let Some(attempt) = resource.attempt.take() else { return };
-        let mut instance = Instance {
-            kind: attempt.kind,
-            physical_id: String::new(),
-            reference: None,
-            attributes: serde_json::Map::new(),
-            plan: attempt.plan,
-            token: attempt.token,
-            made_by,
-        };
+        let mut instance = attempt.instance(&provisioned.physical_id, made_by);
         instance.take(provisioned);
         if let Some(old) = resource.live.replace(instance) {
             resource.retired.push(Retired { instance: old, restorable: true });
         }
-        resource.uncertain = false;
+        resource.settle();
         // A cancelled resource has had its event; it was made all the same, and the rollback will delete it.
         let Some((_, complete)) = ends(resource.status) else { return };
         let status = resource.status;
@@ -227,20 +249,22 @@ impl Run {
             .cell
             .record(|stack, events| {
                 let resource = stack.resources.get_mut(name)?;
+                let believed = resource.believed(&intent.properties);
                 resource.uncertain = true;
+                resource.tried = Some(intent.properties.clone());
                 self.mark(resource, Status::UpdateInProgress, None);
                 let live = resource.live.clone();
                 events.push(self.resource_event(stack, name));
-                live
+                Some((live?, believed))
             })
             .await;
-        let Some(old) = begun else { return Outcome::Failed };
-        match self.ask_to_update(name, &old, &intent).await {
+        let Some((old, believed)) = begun else { return Outcome::Failed };
+        match self.ask_to_update(name, (&old, believed), &intent).await {
             Ok(provisioned) => {
                 self.cell
                     .record(|stack, events| {
                         let Some(resource) = stack.resources.get_mut(name) else { return };
-                        resource.uncertain = false;
+                        resource.settle();
                         if let Some(live) = &mut resource.live {
                             live.take(provisioned);
                             live.plan = intent;
@@ -256,7 +280,7 @@ impl Run {
                 self.cell
                     .record(|stack, _| {
                         if let Some(resource) = stack.resources.get_mut(name) {
-                            resource.uncertain = false;
+                            resource.settle();
                         }
                     })
                     .await;
@@ -277,17 +301,29 @@ impl Run {
         }
     }
 
-    async fn ask_to_update(&self, name: &str, old: &Instance, intent: &Intent) -> Result<Provisioned, ResourceFault> {
+    async fn ask_to_update(
+        &self,
+        name: &str,
+        (old, believed): (&Instance, Value),
+        intent: &Intent,
+    ) -> Result<Provisioned, ResourceFault> {
         let provider = self.provider(&old.kind)?;
-        let cx = self.context(name, &old.token);
+        let cx = self.context(name, &self.change_token(name));
         let new = secrets::resolve(&cx.cloud, &cx.scope, &intent.properties).await?;
         // The secret that the old properties name may be gone: then they are given as written.
-        let old_properties = &old.plan.properties;
-        let before = secrets::resolve(&cx.cloud, &cx.scope, old_properties)
-            .await
-            .unwrap_or_else(|_| Value::clone(old_properties));
+        let before = secrets::resolve(&cx.cloud, &cx.scope, &believed).await.unwrap_or(believed);
         let (before, new) = (schema::coerced(&old.kind, &before), schema::coerced(&old.kind, &new));
         provider.update(&cx, &old.physical_id, &before, &new).await
+    }
+
+    /// The same for every try at a change in one operation and direction. The create's own would tell the provider that what
+    /// it is asked to change has been made already, a rollback's that it has been changed.
+    fn change_token(&self, name: &str) -> String {
+        let what = self.cell.peek(|stack| {
+            let operation = stack.operation.as_ref().map(|operation| operation.id.as_str()).unwrap_or_default();
+            format!("{operation}/{}/{name}", stack.status.name())
+        });
+        hex::encode(&Sha256::digest(what)[..16])
     }
 
     /// Takes back a replacement: the first of the predecessors lives again, the successors go in the cleanup.
@@ -304,7 +340,7 @@ impl Run {
                 if let Some(successor) = resource.live.replace(original) {
                     resource.retired.push(Retired { instance: successor, restorable: false });
                 }
-                resource.uncertain = false;
+                resource.settle();
                 resource.kind = resource.live.as_ref().map(|live| live.kind.clone()).unwrap_or_default();
                 self.mark(resource, Status::UpdateInProgress, None);
                 events.push(self.resource_event(stack, name));
@@ -325,9 +361,9 @@ impl Run {
     }
 
     pub(super) fn provider(&self, kind: &str) -> Result<Arc<dyn ResourceType>, ResourceFault> {
-        let missing = || ResourceFault {
-            handler_code: "InvalidRequest",
-            fault: Fault::new("InvalidRequest", format!("The local cloud does not support the resource type {kind}.")),
+        let missing = || {
+            let message = format!("The local cloud does not support the resource type {kind}.");
+            ResourceFault::new("InvalidRequest", message)
         };
         self.cfn.cloud.resource_type(kind).ok_or_else(missing)
     }

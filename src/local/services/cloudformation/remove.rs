@@ -17,13 +17,29 @@ pub(super) struct Doomed {
     pub(super) instance: Instance,
     /// It was replaced, or taken back: the logical resource lives on.
     pub(super) retired: bool,
+    /// A creation of it failed and left it behind.
+    pub(super) unfinished: bool,
     pub(super) keep: bool,
 }
 
 impl Doomed {
     fn live(logical_id: &str, instance: &Instance, keep: bool) -> Self {
-        Doomed { logical_id: logical_id.to_owned(), instance: instance.clone(), retired: false, keep }
+        Doomed {
+            logical_id: logical_id.to_owned(),
+            instance: instance.clone(),
+            retired: false,
+            unfinished: false,
+            keep,
+        }
     }
+}
+
+/// What a creation that failed has left of one logical resource. It was never anybody's, so no policy keeps it.
+pub(super) fn unfinished(stack: &Stack, name: &str) -> Option<Doomed> {
+    let resource = stack.resources.get(name)?;
+    let instance = resource.unfinished.clone()?;
+    let retired = resource.live.is_some();
+    Some(Doomed { logical_id: name.to_owned(), instance, retired, unfinished: true, keep: false })
 }
 
 /// Everything physical of a stack. `keep` decides for each live resource.
@@ -33,6 +49,7 @@ pub(super) fn everything(stack: &Stack, keep: impl Fn(&str, &Instance) -> bool) 
         if let Some(live) = &resource.live {
             doomed.push(Doomed::live(name, live, keep(name, live)));
         }
+        doomed.extend(unfinished(stack, name));
         doomed.extend(retired(stack, name));
     }
     doomed
@@ -49,7 +66,13 @@ pub(super) fn retired(stack: &Stack, name: &str) -> Vec<Doomed> {
         let keep = retired.restorable
             && policy != Policy::Delete
             && !(policy == Policy::RetainExceptOnCreate && made_here(&retired.instance));
-        Doomed { logical_id: name.to_owned(), instance: retired.instance.clone(), retired: true, keep }
+        Doomed {
+            logical_id: name.to_owned(),
+            instance: retired.instance.clone(),
+            retired: true,
+            unfinished: false,
+            keep,
+        }
     });
     retired.collect()
 }
@@ -105,7 +128,7 @@ impl Run {
         Outcome::Failed
     }
 
-    async fn ask_to_delete(&self, item: &Doomed) -> Result<(), String> {
+    pub(super) async fn ask_to_delete(&self, item: &Doomed) -> Result<(), String> {
         let sentence = |error| self.handler_sentence(&error);
         let provider = self.provider(&item.instance.kind).map_err(sentence)?;
         let cx = self.context(&item.logical_id, &item.instance.token);
@@ -134,7 +157,9 @@ impl Run {
                 if item.retired {
                     events.push(self.instance_event(stack, item, status, reason));
                     if let Some(resource) = stack.resources.get_mut(&item.logical_id) {
-                        resource.retired.retain(|retired| retired.instance.token != item.instance.token);
+                        let token = &item.instance.token;
+                        resource.retired.retain(|retired| retired.instance.token != *token);
+                        resource.unfinished.take_if(|unfinished| unfinished.token == *token);
                     }
                     return;
                 }
@@ -142,7 +167,11 @@ impl Run {
                 self.mark(resource, status, reason);
                 events.push(self.resource_event(stack, &item.logical_id));
                 if let Some(resource) = stack.resources.get_mut(&item.logical_id) {
-                    resource.live = None;
+                    if item.unfinished {
+                        resource.unfinished = None;
+                    } else {
+                        resource.live = None;
+                    }
                 }
             })
             .await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::engine::{Run, failures};
-use super::remove::{Doomed, everything, kept, retired};
+use super::remove::{Doomed, everything, kept, retired, unfinished};
 use super::state::{Policy, Stack};
 use super::status::Status;
 use super::walk::Stop;
@@ -48,6 +48,7 @@ impl Run {
                 let unmade = |stack: &Stack, name: &String| {
                     stack.resources.get(name).is_some_and(|resource| {
                         resource.live.is_none()
+                            && resource.unfinished.is_none()
                             && resource.status == Status::CreateFailed
                             && resource.retired.is_empty()
                     })
@@ -112,6 +113,7 @@ impl Run {
                 stack.resources.retain(|name, _| includes(name));
                 for resource in stack.resources.values_mut() {
                     resource.retired.clear();
+                    resource.unfinished = None;
                 }
             })
             .await;
@@ -145,6 +147,7 @@ impl Run {
                     if let Some(resource) = stack.resources.get_mut(name) {
                         self.mark(resource, Status::DeleteSkipped, None);
                         resource.live = None;
+                        resource.unfinished = None;
                     }
                     events.push(self.resource_event(stack, name));
                 }
@@ -178,9 +181,11 @@ fn leftovers(stack: &Stack, includes: impl Fn(&str) -> bool) -> Vec<Doomed> {
                 logical_id: name.clone(),
                 instance: live.clone(),
                 retired: false,
+                unfinished: false,
                 keep: kept(live, stack.operation.as_ref()),
             });
         }
+        doomed.extend(unfinished(stack, name));
         doomed.extend(retired(stack, name));
     }
     doomed

@@ -142,10 +142,14 @@ pub(super) struct Resource {
     /// A creation that was begun and not yet answered. Written before the provider is asked, so that after a
     /// crash the same token finds what was made.
     pub(super) attempt: Option<Attempt>,
+    /// What a creation that failed had made already: deleted by the rollback, or before the next try.
+    pub(super) unfinished: Option<Instance>,
     /// What the live instance replaced, or what was taken back: deleted in the cleanup.
     pub(super) retired: Vec<Retired>,
     /// An update failed or was cut short: what is there may be neither old nor new.
     pub(super) uncertain: bool,
+    /// What that update wanted.
+    pub(super) tried: Option<Value>,
 }
 
 impl Resource {
@@ -157,13 +161,41 @@ impl Resource {
             changed: now,
             live: None,
             attempt: None,
+            unfinished: None,
             retired: Vec::new(),
             uncertain: false,
+            tried: None,
         }
     }
 
     pub(super) fn physical_id(&self) -> Option<&str> {
-        self.live.as_ref().map(|instance| instance.physical_id.as_str())
+        self.live.as_ref().or(self.unfinished.as_ref()).map(|instance| instance.physical_id.as_str())
+    }
+
+    /// What is there is what was wanted last.
+    pub(super) fn settle(&mut self) {
+        self.uncertain = false;
+        self.tried = None;
+    }
+
+    /// The properties that the physical resource has as far as a change to `wanted` is concerned. After an update that failed
+    /// each may be the old or the tried one: the provider is told of the one that is not wanted, so that it sets the property.
+    pub(super) fn believed(&self, wanted: &Value) -> Value {
+        let plan = self.live.as_ref().map(|live| live.plan.properties.clone()).unwrap_or_default();
+        let Some(Value::Object(tried)) = self.tried.as_ref().filter(|_| self.uncertain) else { return plan };
+        let mut believed = match plan {
+            Value::Object(members) => members,
+            other => return other,
+        };
+        for name in believed.keys().chain(tried.keys()).cloned().collect::<BTreeSet<_>>() {
+            if tried.get(&name) != wanted.get(&name) {
+                match tried.get(&name) {
+                    Some(value) => believed.insert(name, value.clone()),
+                    None => believed.remove(&name),
+                };
+            }
+        }
+        Value::Object(believed)
     }
 }
 
@@ -181,10 +213,11 @@ pub(super) struct Instance {
 }
 
 impl Instance {
+    /// Takes what a provider answered. What an update does not name stays: a key's secret is told only once.
     pub(super) fn take(&mut self, provisioned: Provisioned) {
         self.physical_id = provisioned.physical_id;
-        self.reference = provisioned.reference;
-        self.attributes = provisioned.attributes;
+        self.reference = provisioned.reference.or(self.reference.take());
+        self.attributes.extend(provisioned.attributes);
     }
 }
 
@@ -216,6 +249,21 @@ pub(super) struct Attempt {
     pub(super) token: String,
     pub(super) kind: String,
     pub(super) plan: Intent,
+}
+
+impl Attempt {
+    /// What the attempt has made under `physical_id`, in the operation `made_by`.
+    pub(super) fn instance(self, physical_id: &str, made_by: String) -> Instance {
+        Instance {
+            kind: self.kind,
+            physical_id: physical_id.to_owned(),
+            reference: None,
+            attributes: Map::new(),
+            plan: self.plan,
+            token: self.token,
+            made_by,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

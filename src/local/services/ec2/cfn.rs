@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 mod groups;
 
@@ -158,8 +158,8 @@ impl ResourceType for Vpc {
         });
         let output = send(cx, "CreateVpc", input).await?;
         let id = text(&output["Vpc"]["VpcId"]);
-        Vpc::settings(cx, id, properties).await?;
-        Vpc::provisioned(cx, id).await
+        Vpc::settings(cx, id, properties).await.unfinished(id)?;
+        Vpc::provisioned(cx, id).await.unfinished(id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
@@ -218,7 +218,8 @@ impl ResourceType for Subnet {
             "TagSpecifications": tagged(cx, "subnet", properties),
         });
         let output = send(cx, "CreateSubnet", input).await?;
-        Subnet::provisioned(cx, text(&output["Subnet"]["SubnetId"]), properties).await
+        let id = text(&output["Subnet"]["SubnetId"]);
+        Subnet::provisioned(cx, id, properties).await.unfinished(id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
@@ -464,7 +465,8 @@ impl ResourceType for Endpoint {
             "TagSpecifications": tagged(cx, "vpc-endpoint", properties),
         });
         let output = send(cx, "CreateVpcEndpoint", input).await?;
-        Endpoint::provisioned(cx, text(&output["VpcEndpoint"]["VpcEndpointId"])).await
+        let id = text(&output["VpcEndpoint"]["VpcEndpointId"]);
+        Endpoint::provisioned(cx, id).await.unfinished(id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) fn types() -> Vec<Arc<dyn ResourceType>> {
     vec![Arc::new(ReplicationGroup), Arc::new(SubnetGroup), Arc::new(ParameterGroup)]
@@ -22,6 +23,14 @@ async fn send(cx: &ResourceContext, operation: &str, input: Value) -> Result<Val
         other => other,
     };
     cx.cloud.call(&scope, "elasticache", operation, input).await
+}
+
+/// How long a group may take to come or go, and how soon it is looked at again.
+const PATIENCE: Duration = Duration::from_secs(180);
+const PAUSE: Duration = Duration::from_millis(20);
+
+fn not_stabilized(reason: String) -> ResourceFault {
+    ResourceFault::new("NotStabilized", reason)
 }
 
 fn is_gone(fault: &Fault) -> bool {
@@ -136,16 +145,16 @@ impl ReplicationGroup {
 
     /// Waits for `available`. Express mode does not wait, but endpoints are known from the start.
     async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let group = ReplicationGroup::find(cx, id).await?;
             match group["Status"].as_str().unwrap_or_default() {
                 "available" => return Ok(ReplicationGroup::made(id, &group)),
                 "creating" | "modifying" if cx.express => return Ok(ReplicationGroup::made(id, &group)),
-                "creating" | "modifying" => tokio::time::sleep(Duration::from_millis(20)).await,
+                "creating" | "modifying" if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
                 status => {
                     let why = ReplicationGroup::last_event(cx, id).await;
-                    let fault = Fault::new("NotStabilized", format!("Replication group {id} is {status}: {why}"));
-                    return Err(ResourceFault { handler_code: "NotStabilized", fault });
+                    return Err(not_stabilized(format!("Replication group {id} is {status}: {why}")));
                 }
             }
         }
@@ -227,7 +236,7 @@ impl ResourceType for ReplicationGroup {
             Err(fault) => return Err(fault.into()),
             Ok(_) => {}
         }
-        ReplicationGroup::provisioned(cx, &id).await
+        ReplicationGroup::provisioned(cx, &id).await.unfinished(&id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
@@ -250,12 +259,14 @@ impl ResourceType for ReplicationGroup {
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             match send(cx, "DeleteReplicationGroup", json!({"ReplicationGroupId": id})).await {
                 Err(fault) if is_gone(&fault) => return Ok(()),
                 // Still being made, or on its way out: either ends.
                 Err(fault) if fault.code != "InvalidReplicationGroupState" => return Err(fault.into()),
-                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+                _ if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                _ => return Err(not_stabilized(format!("Replication group {id} is still being deleted"))),
             }
         }
     }
@@ -360,7 +371,7 @@ impl ResourceType for ParameterGroup {
             Err(fault) => return Err(fault.into()),
             Ok(_) => {}
         }
-        ParameterGroup::set(cx, &name, properties).await?;
+        ParameterGroup::set(cx, &name, properties).await.unfinished(&name)?;
         Ok(made(&name, json!({"CacheParameterGroupName": name})))
     }
 

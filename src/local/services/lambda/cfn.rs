@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::local::call::Call;
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) fn types() -> Vec<Arc<dyn ResourceType>> {
     vec![Arc::new(Function), Arc::new(Permission), Arc::new(Version), Arc::new(Alias)]
@@ -158,7 +158,7 @@ impl ResourceType for Function {
         }
         let made = send(cx, "CreateFunction", Value::Object(typed(input))).await?;
         if let Some(reserved) = properties.get("ReservedConcurrentExecutions") {
-            Self::reserve(cx, &name, Some(reserved)).await?;
+            Self::reserve(cx, &name, Some(reserved)).await.unfinished(&name)?;
         }
         Ok(Self::provisioned(&made))
     }
@@ -219,6 +219,13 @@ impl ResourceType for Function {
 
 struct Permission;
 
+impl Permission {
+    fn provisioned(id: &str) -> Provisioned {
+        let attributes = Map::from_iter([("Id".to_owned(), Value::from(id))]);
+        Provisioned { physical_id: id.to_owned(), reference: None, attributes }
+    }
+}
+
 #[async_trait]
 impl ResourceType for Permission {
     fn type_name(&self) -> &'static str {
@@ -237,8 +244,7 @@ impl ResourceType for Permission {
                 other?;
             }
         }
-        let attributes = Map::from_iter([("Id".to_owned(), Value::from(id.clone()))]);
-        Ok(Provisioned { physical_id: id, reference: None, attributes })
+        Ok(Self::provisioned(&id))
     }
 
     async fn update(
@@ -248,7 +254,7 @@ impl ResourceType for Permission {
         _old: &Value,
         _new: &Value,
     ) -> Result<Provisioned, ResourceFault> {
-        Ok(Provisioned { physical_id: id.to_owned(), ..Provisioned::default() })
+        Ok(Self::provisioned(id))
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), ResourceFault> {

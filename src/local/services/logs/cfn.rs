@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::local::call::Call;
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) fn types() -> Vec<Arc<dyn ResourceType>> {
     vec![Arc::new(LogGroup), Arc::new(LogStream)]
@@ -99,7 +99,7 @@ impl ResourceType for LogGroup {
         }
         send(cx, "CreateLogGroup", input).await?;
         if let Some(days) = properties.get("RetentionInDays") {
-            Self::set_retention(cx, &name, Some(days)).await?;
+            Self::set_retention(cx, &name, Some(days)).await.unfinished(&name)?;
         }
         Ok(Self::provisioned(cx, &name))
     }
@@ -157,12 +157,7 @@ impl ResourceType for LogStream {
         let given = properties.get("LogStreamName").and_then(Value::as_str);
         let name = given.map_or_else(|| cx.generated_name(512), str::to_owned);
         let input = json!({"logGroupName": properties.get("LogGroupName"), "logStreamName": name});
-        match send(cx, "CreateLogStream", input).await {
-            // A generated name holds the token: whatever has it was made by an earlier try.
-            Err(fault) if given.is_none() && fault.code == "ResourceAlreadyExistsException" => {}
-            Err(fault) => return Err(fault.into()),
-            Ok(_) => {}
-        }
+        send(cx, "CreateLogStream", input).await?;
         Ok(Provisioned { physical_id: name, ..Provisioned::default() })
     }
 

@@ -39,6 +39,14 @@ fn refuse_others(properties: &Value, type_name: &str, known: &[&[&str]]) -> Resu
     others.next().map_or(Ok(()), |name| Err(Fault::unsupported(format!("the property {name} of {type_name}"))))
 }
 
+/// Refuses by name, before anything is changed, a change that no request of ours can make.
+fn refuse_changes(old: &Value, new: &Value, type_name: &str, changeable: &[&[&str]]) -> Result<(), Fault> {
+    let mut names = old.as_object().into_iter().chain(new.as_object()).flat_map(Map::keys);
+    let fixed = |name: &&String| !changeable.iter().any(|names| names.contains(&name.as_str()));
+    let changed = names.find(|name| fixed(name) && old.get(*name) != new.get(*name));
+    changed.map_or(Ok(()), |name| Err(Fault::unsupported(format!("a change of the property {name} of {type_name}"))))
+}
+
 fn text<'a>(properties: &'a Value, name: &str) -> Option<&'a str> {
     properties.get(name).and_then(Value::as_str)
 }
@@ -132,19 +140,23 @@ async fn until(
 }
 
 fn not_stabilized(reason: String) -> ResourceFault {
-    ResourceFault { handler_code: "NotStabilized", fault: Fault::new("NotStabilized", reason) }
+    ResourceFault::new("NotStabilized", reason)
 }
 
 /// Waits until a description is refused as not found.
 async fn until_gone(cx: &ResourceContext, operation: &str, input: Value) -> Result<(), ResourceFault> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut pause = FIRST_LOOK;
-    while send(cx, operation, input.clone()).await.is_ok() {
+    loop {
+        match send(cx, operation, input.clone()).await {
+            Ok(_) => {}
+            Err(fault) if fault.code.contains("NotFound") => return Ok(()),
+            Err(fault) => return Err(fault.into()),
+        }
         if tokio::time::Instant::now() > deadline {
             return Err(not_stabilized("it is still being deleted".into()));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(100));
     }
-    Ok(())
 }

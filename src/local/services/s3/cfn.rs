@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) fn types() -> Vec<Arc<dyn ResourceType>> {
     vec![Arc::new(Bucket), Arc::new(BucketPolicy)]
@@ -256,11 +256,7 @@ impl ResourceType for Bucket {
             let input = json!({"Bucket": name, "CreateBucketConfiguration": configuration});
             cx.cloud.call(&cx.scope, "s3", "CreateBucket", input).await?;
         }
-        if let Err(fault) = configure(cx, &name, &json!({}), properties).await {
-            // Nothing can be in the bucket yet; if it cannot be taken back, the first fault still is the one to tell.
-            let _ = cx.cloud.call(&cx.scope, "s3", "DeleteBucket", json!({"Bucket": name})).await;
-            return Err(fault.into());
-        }
+        configure(cx, &name, &json!({}), properties).await.unfinished(&name)?;
         Ok(provisioned(cx, &name))
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{gone_is_success, only, patch_text, patches, pick, provisioned, retag, send, tag_map, text};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) struct RestApi;
 
@@ -47,7 +47,8 @@ impl ResourceType for RestApi {
         }
         input.insert("tags".into(), tag_map(&cx.tags(properties.get("Tags"))).into());
         let made = send(cx, "CreateRestApi", Value::Object(input)).await?;
-        Ok(Self::provisioned(cx, &text(&made, "id")).await?)
+        let id = text(&made, "id");
+        Self::provisioned(cx, &id).await.unfinished(&id)
     }
 
     async fn update(
@@ -149,20 +150,27 @@ impl Method {
         pick(properties, &["RestApiId", "ResourceId", "HttpMethod"])
     }
 
-    async fn put(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, Fault> {
+    async fn put(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
         let mut known = METHOD.to_vec();
         known.extend(["Integration", "MethodResponses"]);
         only(self.type_name(), properties, &known)?;
         let place = Self::place(properties);
-        let with_place = |mut input: Map<String, Value>| {
-            input.extend(place.clone());
-            Value::Object(input)
-        };
         let mut input = pick(properties, METHOD);
         input.entry("authorizationType").or_insert_with(|| "NONE".into());
         // What an interrupted try has put is put again.
         let _ = send(cx, "DeleteMethod", Value::Object(place.clone())).await;
         send(cx, "PutMethod", Value::Object(input)).await?;
+        let id = ["RestApiId", "ResourceId", "HttpMethod"].map(|name| text(properties, name)).join("|");
+        Self::put_parts(cx, &place, properties).await.unfinished(&id)?;
+        Ok(provisioned(&id, None))
+    }
+
+    /// Responses and integration of a method that is there.
+    async fn put_parts(cx: &ResourceContext, place: &Map<String, Value>, properties: &Value) -> Result<(), Fault> {
+        let with_place = |mut input: Map<String, Value>| {
+            input.extend(place.clone());
+            Value::Object(input)
+        };
         let list = |of: &Value, key: &str| of.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
         for response in list(properties, "MethodResponses") {
             let names = ["StatusCode", "ResponseParameters", "ResponseModels"];
@@ -184,8 +192,7 @@ impl Method {
                 send(cx, "PutIntegrationResponse", with_place(status_text(pick(&response, &names)))).await?;
             }
         }
-        let id = ["RestApiId", "ResourceId", "HttpMethod"].map(|name| text(properties, name)).join("|");
-        Ok(provisioned(&id, None))
+        Ok(())
     }
 }
 
@@ -204,7 +211,7 @@ impl ResourceType for Method {
     }
 
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        Ok(self.put(cx, properties).await?)
+        self.put(cx, properties).await
     }
 
     /// Put anew: what is deployed is a copy and does not notice.
@@ -215,7 +222,7 @@ impl ResourceType for Method {
         _old: &Value,
         new: &Value,
     ) -> Result<Provisioned, ResourceFault> {
-        Ok(self.put(cx, new).await?)
+        self.put(cx, new).await
     }
 
     async fn delete(&self, cx: &ResourceContext, _id: &str, properties: &Value) -> Result<(), ResourceFault> {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{gone_is_success, only, patch_text, patches, pick, provisioned, retag, send, tag_map, text};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) struct Deployment;
 
@@ -39,9 +39,13 @@ impl ResourceType for Deployment {
 
     async fn delete(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), ResourceFault> {
         let api = properties.get("RestApiId");
-        // A stage that this very deployment made (StageName) goes with it.
+        // The stage that this very deployment made (StageName) goes with it, unless it has gone on to another deployment.
         if let Some(stage) = properties.get("StageName") {
-            let _ = send(cx, "DeleteStage", json!({"restApiId": api, "stageName": stage})).await;
+            let place = json!({"restApiId": api, "stageName": stage});
+            match send(cx, "GetStage", place.clone()).await {
+                Ok(there) if there["deploymentId"] == id => gone_is_success(send(cx, "DeleteStage", place).await)?,
+                other => gone_is_success(other)?,
+            }
         }
         gone_is_success(send(cx, "DeleteDeployment", json!({"restApiId": api, "deploymentId": id})).await)
     }
@@ -172,10 +176,11 @@ impl ResourceType for Stage {
             }
             other => drop(other?),
         }
-        let mut changes = setting_patches(&json!({}), &named)?;
+        let name = text(&named, "StageName");
+        let mut changes = setting_patches(&json!({}), &named).unfinished(&name)?;
         changes.extend(log_patches(&json!({}), &named));
-        change(cx, &named, changes).await?;
-        Ok(provisioned(&text(&named, "StageName"), None))
+        change(cx, &named, changes).await.unfinished(&name)?;
+        Ok(provisioned(&name, None))
     }
 
     async fn update(

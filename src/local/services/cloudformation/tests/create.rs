@@ -346,3 +346,36 @@ async fn bad_requests_are_refused_with_aws_words_and_nothing_is_made() {
     let protected = world.refused("DeleteStack", json!({"StackName": "s"})).await;
     assert!(protected.contains("cannot be deleted while TerminationProtection is enabled"), "{protected}");
 }
+
+#[tokio::test]
+async fn what_a_failed_creation_has_left_is_deleted_by_the_rollback() {
+    let world = World::new().await;
+    world.shop.fail("create A");
+    world.shop.state().leaves.insert("A".into());
+    world.create("Resources: { A: { Type: Test::Fake::Thing, DeletionPolicy: Retain } }").await;
+    assert_eq!(world.rest("s").await, "ROLLBACK_COMPLETE");
+    assert!(world.shop.things().is_empty());
+    let events = world.events("s").await;
+    assert!(before(&world.shop.calls(), "create A", "delete A"));
+    assert!(events.iter().any(|event| event == "A DELETE_COMPLETE"), "{events:?}");
+}
+
+#[tokio::test]
+async fn what_a_failed_creation_has_left_is_deleted_before_the_next_try() {
+    let world = World::new().await;
+    world.shop.fail("create A");
+    world.shop.state().leaves.insert("A".into());
+    let template = "Resources: { A: { Type: Test::Fake::Thing } }";
+    let input = json!({"StackName": "s", "TemplateBody": template, "DisableRollback": true});
+    world.ok("CreateStack", input).await;
+    assert_eq!(world.rest("s").await, "CREATE_FAILED");
+    assert_eq!(world.shop.things(), ["a"]);
+    let resources = world.ok("DescribeStackResources", json!({"StackName": "s"})).await;
+    assert!(resources["StackResources"][0]["PhysicalResourceId"].as_str().unwrap().starts_with("a."), "{resources}");
+    world.shop.mend();
+    world.shop.forget_calls();
+    world.update(template).await;
+    assert_eq!(world.rest("s").await, "UPDATE_COMPLETE");
+    assert_eq!(world.shop.calls(), ["delete A", "create A"]);
+    assert_eq!(world.shop.things(), ["a"]);
+}

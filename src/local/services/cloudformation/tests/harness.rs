@@ -17,7 +17,7 @@ use crate::local::home::Home;
 use crate::local::ids::Ids;
 use crate::local::process::Processes;
 use crate::local::process::engines::Engines;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 use crate::local::scope::Scope;
 use crate::local::service::{Service, Support};
 use crate::local::tls::Authority;
@@ -41,6 +41,10 @@ pub(super) struct State {
     pub(super) things: BTreeMap<String, Value>,
     /// `create A`: fails. `update A`, `delete A` alike.
     pub(super) fails: BTreeSet<String>,
+    /// Logical ids whose failed creation leaves the thing behind, and says so.
+    pub(super) leaves: BTreeSet<String>,
+    /// The old and the new properties of each update, and its token.
+    pub(super) updates: Vec<(Value, Value, String)>,
     /// `create A`: does not answer until it is taken out.
     pub(super) holds: BTreeSet<String>,
     pub(super) objects: BTreeMap<String, String>,
@@ -133,6 +137,9 @@ impl ResourceType for Thing {
         self.shop.state().things.insert(id.clone(), properties.clone());
         self.shop.state().tags.insert(cx.logical_id.clone(), cx.stack_tags.clone());
         if let Err(fault) = self.shop.answer(format!("create {}", cx.logical_id)).await {
+            if self.shop.state().leaves.contains(&cx.logical_id) {
+                return Err(fault).unfinished(&id);
+            }
             self.shop.state().things.remove(&id);
             return Err(fault);
         }
@@ -147,11 +154,9 @@ impl ResourceType for Thing {
         new: &Value,
     ) -> Result<Provisioned, ResourceFault> {
         if old.get("Fixed") != new.get("Fixed") {
-            return Err(ResourceFault {
-                handler_code: "NotUpdatable",
-                fault: Fault::new("NotUpdatable", "Fixed is fixed"),
-            });
+            return Err(ResourceFault::new("NotUpdatable", "Fixed is fixed"));
         }
+        self.shop.state().updates.push((old.clone(), new.clone(), cx.token.clone()));
         self.shop.answer(format!("update {}", cx.logical_id)).await?;
         self.shop.state().things.insert(id.to_owned(), new.clone());
         Ok(provisioned(id, new))

@@ -174,3 +174,43 @@ async fn a_replaced_resource_is_kept_where_its_policy_says_so() {
     assert_eq!(world.shop.things(), ["a", "a"]);
     assert!(world.events("s").await.contains(&"A DELETE_SKIPPED".to_owned()));
 }
+
+#[tokio::test]
+async fn a_successor_that_was_left_half_made_is_taken_away_in_the_cleanup() {
+    let world = at_one().await;
+    let old = world.shop.state().things.clone();
+    world.shop.fail("create Replaced");
+    world.shop.state().leaves.insert("Replaced".into());
+    world.update(TWO).await;
+    assert_eq!(world.rest("s").await, "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(world.shop.state().things, old);
+}
+
+#[tokio::test]
+async fn a_change_has_a_token_of_its_own_in_each_operation_and_direction() {
+    let world = at_one().await;
+    world.update(&ONE.replace("Name: old", "Name: newer")).await;
+    assert_eq!(world.rest("s").await, "UPDATE_COMPLETE");
+    world.shop.fail("create Added");
+    world.update(TWO).await;
+    assert_eq!(world.rest("s").await, "UPDATE_ROLLBACK_COMPLETE");
+    let tokens: Vec<String> = world.shop.state().updates.iter().map(|(_, _, token)| token.clone()).collect();
+    assert_eq!(tokens.len(), 3, "an update, another, its rollback");
+    let made = world.shop.state().things.keys().find(|id| id.starts_with("changed")).cloned().unwrap();
+    for (n, token) in tokens.iter().enumerate() {
+        assert!(!made.ends_with(token.as_str()) && !tokens[..n].contains(token), "{made}: {tokens:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_from_an_update_that_failed_tells_what_it_may_have_left() {
+    let world = at_one().await;
+    world.shop.fail("update Changed");
+    world.ok("UpdateStack", json!({"StackName": "s", "TemplateBody": TWO, "DisableRollback": true})).await;
+    assert_eq!(world.rest("s").await, "UPDATE_FAILED");
+    world.shop.mend();
+    world.ok("RollbackStack", json!({"StackName": "s"})).await;
+    assert_eq!(world.rest("s").await, "UPDATE_ROLLBACK_COMPLETE");
+    let (old, new, _) = world.shop.state().updates.pop().unwrap();
+    assert_eq!((old, new), (json!({"Name": "new"}), json!({"Name": "old"})));
+}

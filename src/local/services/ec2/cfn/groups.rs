@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Made, made, number, only, retag, send, send_gone, tagged, text};
 use crate::local::fault::Fault;
-use crate::local::resource::{ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 /// The direction of a rule, and the names that go with it.
 #[derive(Clone, Copy)]
@@ -150,10 +150,10 @@ impl ResourceType for SecurityGroup {
         let id = text(&output["GroupId"]);
         let default = SecurityGroup::wanted(self.type_name(), &Value::Null, Way::Out)?;
         for (way, old) in [(Way::In, Vec::new()), (Way::Out, default)] {
-            let new = SecurityGroup::wanted(self.type_name(), properties, way)?;
-            SecurityGroup::change(cx, id, way, (&old, &new)).await?;
+            let new = SecurityGroup::wanted(self.type_name(), properties, way).unfinished(id)?;
+            SecurityGroup::change(cx, id, way, (&old, &new)).await.unfinished(id)?;
         }
-        SecurityGroup::provisioned(cx, id).await
+        SecurityGroup::provisioned(cx, id).await.unfinished(id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Made, is_ours, made, name, send, send_gone, text, texts};
 use crate::local::fault::Fault;
-use crate::local::resource::{ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) struct AccessKey;
 
@@ -22,11 +22,13 @@ impl ResourceType for AccessKey {
         let key = &key["AccessKey"];
         let id = text(&key["AccessKeyId"]);
         if properties["Status"] == "Inactive" {
-            send(cx, "UpdateAccessKey", json!({"UserName": user, "AccessKeyId": id, "Status": "Inactive"})).await?;
+            let input = json!({"UserName": user, "AccessKeyId": id, "Status": "Inactive"});
+            send(cx, "UpdateAccessKey", input).await.unfinished(id)?;
         }
         Ok(made(id, &[("SecretAccessKey", &key["SecretAccessKey"])]))
     }
 
+    /// The secret is not told again; the engine keeps it.
     async fn update(&self, cx: &ResourceContext, id: &str, _: &Value, new: &Value) -> Made {
         let status = new["Status"].as_str().unwrap_or("Active");
         send(cx, "UpdateAccessKey", json!({"UserName": new["UserName"], "AccessKeyId": id, "Status": status})).await?;
@@ -79,7 +81,7 @@ impl ResourceType for InstanceProfile {
             }
             made => drop(made?),
         }
-        set_role(cx, &id, properties).await
+        set_role(cx, &id, properties).await.unfinished(&id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, _: &Value, new: &Value) -> Made {
@@ -116,8 +118,8 @@ impl ResourceType for UserToGroupAddition {
     }
 
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        members(cx, &Value::Null, properties).await?;
         let id = cx.generated_name(60);
+        members(cx, &Value::Null, properties).await.unfinished(&id)?;
         Ok(made(&id, &[("Id", &json!(id))]))
     }
 

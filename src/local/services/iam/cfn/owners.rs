@@ -7,7 +7,7 @@ use super::{
     GROUP, Made, ROLE, USER, document, is_ours, made, name, number, retag, send, send_gone, sync_policies, text, texts,
 };
 use crate::local::fault::Fault;
-use crate::local::resource::{ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) struct Role;
 
@@ -39,8 +39,8 @@ impl ResourceType for Role {
             }
             made => drop(made?),
         }
-        sync_policies(cx, ROLE, &id, &Value::Null, properties).await?;
-        role(cx, &id).await
+        sync_policies(cx, ROLE, &id, &Value::Null, properties).await.unfinished(&id)?;
+        role(cx, &id).await.unfinished(&id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
@@ -135,9 +135,9 @@ impl ResourceType for User {
             }
             made => drop(made?),
         }
-        sync_policies(cx, USER, &id, &Value::Null, properties).await?;
-        groups(cx, &id, &Value::Null, properties).await?;
-        user(cx, &id).await
+        sync_policies(cx, USER, &id, &Value::Null, properties).await.unfinished(&id)?;
+        groups(cx, &id, &Value::Null, properties).await.unfinished(&id)?;
+        user(cx, &id).await.unfinished(&id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
@@ -182,8 +182,8 @@ impl ResourceType for Group {
             Err(fault) if fault.code == "EntityAlreadyExists" && properties["GroupName"].is_null() => {}
             made => drop(made?),
         }
-        sync_policies(cx, GROUP, &id, &Value::Null, properties).await?;
-        group(cx, &id).await
+        sync_policies(cx, GROUP, &id, &Value::Null, properties).await.unfinished(&id)?;
+        group(cx, &id).await.unfinished(&id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{KINDS, Kind, Made, document, is_ours, made, name, retag, send, send_gone, text, texts};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 use crate::local::scope::ACCOUNT;
 
 /// One inline policy in several owners.
@@ -36,12 +36,12 @@ impl ResourceType for Inline {
             let message = "At least one of [Groups,Roles,Users] must be non-empty.";
             return Err(Fault::new("ValidationError", message).into());
         }
+        let id = cx.generated_name(25);
         for kind in KINDS {
             for owner in texts(&properties[kind.plural()]) {
-                put(cx, kind, owner, properties).await?;
+                put(cx, kind, owner, properties).await.unfinished(&id)?;
             }
         }
-        let id = cx.generated_name(25);
         Ok(made(&id, &[("Id", &json!(id))]))
     }
 
@@ -168,8 +168,8 @@ impl ResourceType for Managed {
             }
             made => text(&made?["Policy"]["Arn"]).to_owned(),
         };
-        attach(cx, &arn, &Value::Null, properties).await?;
-        managed(cx, &arn).await
+        attach(cx, &arn, &Value::Null, properties).await.unfinished(&arn)?;
+        managed(cx, &arn).await.unfinished(&arn)
     }
 
     async fn update(&self, cx: &ResourceContext, arn: &str, old: &Value, new: &Value) -> Made {

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::{gone, is_ours, name, pick, refuse_others, retag, send, text, until, until_gone};
+use super::{gone, is_ours, name, pick, refuse_changes, refuse_others, retag, send, text, until, until_gone};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) struct Cluster;
 
@@ -113,9 +113,9 @@ impl ResourceType for Cluster {
         }
         if !cx.express {
             let ask = ("DescribeDBClusters", json!({"DBClusterIdentifier": id}), "/DBClusters/0/Status");
-            until(cx, &format!("The cluster {id}"), ask).await?;
+            until(cx, &format!("The cluster {id}"), ask).await.unfinished(&id)?;
         }
-        provisioned(cx, &id).await
+        provisioned(cx, &id).await.unfinished(&id)
     }
 
     async fn update(
@@ -126,6 +126,7 @@ impl ResourceType for Cluster {
         new: &Value,
     ) -> Result<Provisioned, ResourceFault> {
         refuse_others(new, TYPE, &[CREATED_WITH, ELSEWHERE])?;
+        refuse_changes(old, new, TYPE, &[MODIFIED_WITH, &["AssociatedRoles", "Tags"]])?;
         let ask = ("DescribeDBClusters", json!({"DBClusterIdentifier": id}), "/DBClusters/0/Status");
         until(cx, &format!("The cluster {id}"), ask).await?;
         let changed: Vec<&str> = MODIFIED_WITH.iter().copied().filter(|name| old.get(name) != new.get(name)).collect();
@@ -136,13 +137,6 @@ impl ResourceType for Cluster {
             send(cx, "ModifyDBCluster", Value::Object(input)).await?;
         }
         change_roles(cx, id, old, new).await?;
-        let settled: &[&str] = &["AssociatedRoles", "Tags"];
-        let left = old.as_object().into_iter().chain(new.as_object()).flat_map(Map::keys);
-        for name in left.filter(|name| !MODIFIED_WITH.contains(&name.as_str()) && !settled.contains(&name.as_str())) {
-            if old.get(name) != new.get(name) {
-                return Err(Fault::unsupported(format!("a change of the property {name} of {TYPE}")).into());
-            }
-        }
         let found = provisioned(cx, id).await?;
         if let Some(arn) = found.attributes.get("DBClusterArn").and_then(Value::as_str) {
             retag(cx, arn, old, new).await?;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{gone, is_ours, name, refuse_others, retag, send, tags_of};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) struct SubnetGroup;
 
@@ -125,11 +125,7 @@ impl ResourceType for ParameterGroup {
         });
         let arn = cx.scope.arn("rds", format!("{}:{id}", self.arn_kind));
         made(cx, send(cx, &self.operation("Create"), input).await, &arn).await?;
-        if let Err(fault) = self.set(cx, &id, properties).await {
-            // A group without its parameters is not what the template says.
-            let _ = send(cx, &self.operation("Delete"), json!({self.name_member(): id})).await;
-            return Err(fault.into());
-        }
+        self.set(cx, &id, properties).await.unfinished(&id)?;
         Ok(named(&id))
     }
 

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::{gone, is_ours, name, pick, refuse_others, retag, send, until};
+use super::{gone, is_ours, name, pick, refuse_changes, refuse_others, retag, send, until};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) struct Instance;
 
@@ -83,9 +83,9 @@ impl ResourceType for Instance {
         }
         if !cx.express {
             let ask = ("DescribeDBInstances", json!({"DBInstanceIdentifier": id}), "/DBInstances/0/DBInstanceStatus");
-            until(cx, &format!("The instance {id}"), ask).await?;
+            until(cx, &format!("The instance {id}"), ask).await.unfinished(&id)?;
         }
-        provisioned(cx, &id).await
+        provisioned(cx, &id).await.unfinished(&id)
     }
 
     async fn update(
@@ -96,6 +96,7 @@ impl ResourceType for Instance {
         new: &Value,
     ) -> Result<Provisioned, ResourceFault> {
         refuse_others(new, TYPE, &[CREATED_WITH, ELSEWHERE])?;
+        refuse_changes(old, new, TYPE, &[MODIFIED_WITH, &["DeleteAutomatedBackups", "Tags"]])?;
         let changed: Vec<&str> = MODIFIED_WITH.iter().copied().filter(|name| old.get(name) != new.get(name)).collect();
         if !changed.is_empty() {
             let mut input = pick(new, &changed);
