@@ -19,6 +19,7 @@ mod guard;
 pub mod home;
 pub mod http;
 pub mod ids;
+mod like;
 mod log;
 pub mod process;
 pub mod reference;

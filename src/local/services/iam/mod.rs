@@ -1,7 +1,8 @@
 //! IAM: users, groups, roles, policies and access keys, with AWS's rules.
 //!
 //! Access keys open the door of the local cloud and trust policies decide who may assume a role. Permissions are kept
-//! and checked for form; they are not enforced: a call is never refused because of a policy.
+//! and checked for form; they are not enforced: a call is never refused because of a policy. Who asks what they say is
+//! told (`SimulatePrincipalPolicy`), as the database's door does about `rds-db:connect`.
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::local::store::{Shelf, StoreError};
 mod aws_managed;
 mod cfn;
 mod document;
+mod evaluate;
 mod faults;
 mod ops;
 mod page;
@@ -28,7 +30,7 @@ mod state;
 mod tests;
 
 use faults::IamFault;
-use ops::{account, group, owned, policy, profile, role, tags, user};
+use ops::{account, group, owned, policy, profile, role, simulate, tags, user};
 use state::{Account, Cx};
 
 /// Rows of operations that change the account's records, or read them.
@@ -129,6 +131,7 @@ const OPERATIONS: &[Operation<Iam>] = table![
     Modelled change DeleteAccountAlias => account::delete_alias,
     Modelled read ListAccountAliases => account::list_aliases,
     Modelled read GetAccountSummary => account::summary,
+    Real read SimulatePrincipalPolicy => simulate::principal,
 ];
 
 /// The account's records and what IAM needs of the cloud.

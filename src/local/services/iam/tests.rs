@@ -242,3 +242,28 @@ async fn cloudformation_keeps_policies_and_profiles() {
     managed.delete(&cx, &arn, &old).await.unwrap();
     world.ok("DeleteRole", json!({"RoleName": "r"})).await;
 }
+
+#[tokio::test]
+async fn a_principal_may_do_what_its_policies_its_groups_and_its_boundary_allow_together() {
+    let world = World::new();
+    let allow = |action: &str| {
+        let statement = json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+        json!({"Version": "2012-10-17", "Statement": statement}).to_string()
+    };
+    let user = world.ok("CreateUser", json!({"UserName": "ann"})).await["User"]["Arn"].clone();
+    let decision = async |action: &str| {
+        let input = json!({"PolicySourceArn": user, "ActionNames": [action]});
+        world.ok("SimulatePrincipalPolicy", input).await["EvaluationResults"][0]["EvalDecision"].clone()
+    };
+    assert_eq!(decision("rds-db:connect").await, "implicitDeny");
+    world.ok("CreateGroup", json!({"GroupName": "g"})).await;
+    let policy = json!({"GroupName": "g", "PolicyName": "p", "PolicyDocument": allow("rds-db:*")});
+    world.ok("PutGroupPolicy", policy).await;
+    world.ok("AddUserToGroup", json!({"GroupName": "g", "UserName": "ann"})).await;
+    assert_eq!(decision("rds-db:connect").await, "allowed");
+    let bound = world.ok("CreatePolicy", json!({"PolicyName": "b", "PolicyDocument": allow("s3:*")})).await;
+    let boundary = json!({"UserName": "ann", "PermissionsBoundary": bound["Policy"]["Arn"]});
+    world.ok("PutUserPermissionsBoundary", boundary).await;
+    assert_eq!(decision("rds-db:connect").await, "implicitDeny");
+    assert_eq!(decision("s3:GetObject").await, "implicitDeny");
+}

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::local::like::is_like;
 use crate::local::scope::{ACCOUNT, Caller};
 
 /// Who asks, and what conditions may look at.
@@ -126,33 +127,6 @@ fn context<'a>(key: &str, asker: &Asker<'a>) -> Option<Found<'a>> {
 /// Whether an ARN (or pattern) can name a resource of this account. S3's ARNs name none.
 fn is_ours(arn: &str) -> bool {
     arn == "*" || arn.split(':').nth(4).is_some_and(|account| account.is_empty() || is_like(account, ACCOUNT))
-}
-
-/// IAM's wildcards: `*` for any text, `?` for any one character.
-fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut at, mut from) = (0, 0);
-    // Where the last `*` was, and how much of the text it has taken.
-    let mut star: Option<(usize, usize)> = None;
-    while from < text.len() {
-        match (pattern.get(at), star) {
-            (Some('*'), _) => {
-                star = Some((at, from));
-                at += 1;
-            }
-            (Some(&letter), _) if letter == '?' || letter == text[from] => {
-                at += 1;
-                from += 1;
-            }
-            (_, Some((back, taken))) => {
-                star = Some((back, taken + 1));
-                at = back + 1;
-                from = taken + 1;
-            }
-            (_, None) => return false,
-        }
-    }
-    pattern[at..].iter().all(|letter| *letter == '*')
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub(super) mod owned;
 pub(super) mod policy;
 pub(super) mod profile;
 pub(super) mod role;
+pub(super) mod simulate;
 pub(super) mod tags;
 pub(super) mod user;
 

@@ -226,7 +226,8 @@ async fn vouched_for(cluster: &Cluster, client: &mut Client, user: &[u8]) -> io:
     }
 }
 
-/// Whether IAM allows `rds-db:connect`. Root always may; of roles and users IAM is asked as a client would ask it.
+/// Whether IAM allows `rds-db:connect`. Root always may; of roles and users IAM is asked as a client would ask it. A
+/// statement with a condition does not count as one that allows it.
 async fn may_connect(cluster: &Cluster, caller: Caller, user: &str) -> bool {
     let settings = cluster.settings();
     let principal = match &caller {
@@ -250,7 +251,9 @@ async fn may_connect(cluster: &Cluster, caller: Caller, user: &str) -> bool {
             }
             allowed
         }
-        // A cloud whose IAM does not evaluate policies takes a good signature for permission, as it does for every call.
-        Err(fault) => fault.code == "NotImplemented",
+        Err(fault) => {
+            info!(cluster = %settings.identifier, user, principal, %fault, "an IAM login was refused: IAM does not say that it is allowed");
+            false
+        }
     }
 }
