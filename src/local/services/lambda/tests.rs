@@ -38,6 +38,7 @@ if start == "fail":
     post("init/error", json.dumps({"errorMessage": "no", "errorType": "Init.No"}), {"Lambda-Runtime-Function-Error-Type": "Init.No"})
     sys.exit(1)
 if start == "exit": sys.exit(3)
+if start == "never": time.sleep(1000)
 print("up", start, flush=True)
 calls = 0
 while True:
@@ -366,4 +367,16 @@ async fn many_calls_at_once_share_a_pool_that_grows_and_none_is_lost() {
         assert!(call.await.unwrap());
     }
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_ends_functions_that_are_still_starting() {
+    let world = World::open().await;
+    world.create(json!({"Environment": {"Variables": {"START": "never"}}, "Timeout": 900})).await.unwrap();
+    world.invoke(json!({"InvocationType": "Event"}), json!({})).await.unwrap();
+    let scratch = world.cloud.home.run().join("lambda");
+    while std::fs::read_dir(&scratch).map_or(0, Iterator::count) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::timeout(Duration::from_secs(5), world.stop()).await.expect("it waited for the function");
 }

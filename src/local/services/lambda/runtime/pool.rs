@@ -28,9 +28,9 @@ const TRIES: usize = 3;
 
 /// Environments of one revision of one version.
 pub(super) struct Pool {
-    cloud: Arc<Cloud>,
+    pub(super) cloud: Arc<Cloud>,
     pub version: Arc<Version>,
-    task_root: PathBuf,
+    pub(super) task_root: PathBuf,
     state: Mutex<State>,
     /// How many environments there are; whoever waits for the end watches it.
     alive: watch::Sender<usize>,
@@ -41,8 +41,10 @@ struct State {
     idle: VecDeque<(Worker, Instant)>,
     waiting: VecDeque<oneshot::Sender<Result<Worker, NotStarted>>>,
     starting: usize,
-    /// Every process, for a stop that waits for nothing.
+    /// Every process, those that are still starting too, for a stop that waits for nothing.
     children: Vec<Arc<Child>>,
+    /// The cloud stops: a process that has been spawned all the same is ended at once.
+    stopped: bool,
     /// No new work comes: what is freed is ended.
     retired: bool,
 }
@@ -156,12 +158,12 @@ impl Pool {
         self.alive.send_modify(|alive| *alive += 1);
         let pool = self.clone();
         tokio::spawn(async move {
-            let mut started = Worker::start(&pool.cloud, &pool.version, &pool.task_root, INIT_WITHIN).await;
+            let mut started = Worker::start(&pool, INIT_WITHIN).await;
             // An initialisation that took longer than its phase is tried once more, within the invocation's own time.
             if let Err(NotStarted { failure: Failure::InitTimedOut, log }) = &started {
                 log.close().await;
                 let within = Duration::from_secs(u64::from(pool.version.timeout));
-                started = Worker::start(&pool.cloud, &pool.version, &pool.task_root, within).await;
+                started = Worker::start(&pool, within).await;
                 if let Err(NotStarted { failure: failure @ Failure::InitTimedOut, .. }) = &mut started {
                     *failure = Failure::TimedOut { seconds: within.as_secs_f64() };
                 }
@@ -170,13 +172,24 @@ impl Pool {
         });
     }
 
+    /// Keeps a process that has just been spawned, so that a stop ends it whatever it is doing.
+    pub(super) async fn spawned(&self, child: &Arc<Child>) {
+        let stopped = {
+            let mut state = self.state();
+            state.children.retain(|child| child.ended().is_none());
+            state.children.push(child.clone());
+            state.stopped
+        };
+        if stopped {
+            child.kill().await;
+        }
+    }
+
     fn started(self: &Arc<Self>, started: Result<Worker, NotStarted>) {
         let mut state = self.state();
         state.starting -= 1;
         match started {
             Ok(worker) => {
-                state.children.retain(|child| child.ended().is_none());
-                state.children.push(worker.child());
                 drop(state);
                 self.give(worker);
             }
@@ -257,6 +270,7 @@ impl Pool {
         let children = {
             let mut state = self.state();
             state.waiting.clear();
+            state.stopped = true;
             std::mem::take(&mut state.children)
         };
         self.retire();

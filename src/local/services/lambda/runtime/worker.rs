@@ -16,6 +16,7 @@ use super::failure::Failure;
 use super::log_lines::{self, Report};
 use super::log_stream::LogStream;
 use super::output::Output;
+use super::pool::Pool;
 use super::{Invocation, Outcome};
 use crate::local::cloud::Cloud;
 use crate::local::fault::Fault;
@@ -67,18 +68,14 @@ struct Memory {
 
 impl Worker {
     /// Starts the function's `bootstrap` and waits until it asks for work.
-    pub(super) async fn start(
-        cloud: &Arc<Cloud>,
-        version: &Arc<Version>,
-        task_root: &Path,
-        within: Duration,
-    ) -> Result<Worker, NotStarted> {
+    pub(super) async fn start(pool: &Pool, within: Duration) -> Result<Worker, NotStarted> {
+        let (cloud, version) = (&pool.cloud, &pool.version);
         let log = LogStream::open(cloud.clone(), version.scope(), version.logging.group.clone(), &version.version);
         let began = Instant::now();
         if let Some(line) = log_lines::init_start(version, cloud.clock.now()) {
             log.line(line);
         }
-        let mut worker = match Worker::spawn(cloud, version, task_root, log.clone()).await {
+        let mut worker = match Worker::spawn(pool, log.clone()).await {
             Ok(worker) => worker,
             Err(failure) => {
                 log.line(log_lines::init_report(version, cloud.clock.now(), began.elapsed(), &failure));
@@ -99,12 +96,8 @@ impl Worker {
         }
     }
 
-    async fn spawn(
-        cloud: &Arc<Cloud>,
-        version: &Arc<Version>,
-        task_root: &Path,
-        log: Arc<LogStream>,
-    ) -> Result<Worker, Failure> {
+    async fn spawn(pool: &Pool, log: Arc<LogStream>) -> Result<Worker, Failure> {
+        let Pool { cloud, version, task_root, .. } = pool;
         let internal = |error: &dyn std::fmt::Display| Failure::Fault(Fault::internal(error));
         let program = entrypoint(task_root)?;
         let keys: Credentials = assume(cloud, version).await.map_err(Failure::Fault)?;
@@ -124,6 +117,7 @@ impl Worker {
         let mut child = cloud.processes.spawn(spec).await.map_err(|error| not_spawned(&error))?;
         let output = Output::of(&mut child, &log).map_err(|error| internal(&error))?;
         let (child, memory) = (Arc::new(child), Arc::new(Memory::default()));
+        pool.spawned(&child).await;
         let mut watch = JoinSet::new();
         watch.spawn(watch_memory(child.clone(), slot.clone(), memory.clone(), u64::from(version.memory) << 20));
         Ok(Worker {
@@ -172,10 +166,6 @@ impl Worker {
 
     pub(super) fn is_alive(&self) -> bool {
         self.child.ended().is_none()
-    }
-
-    pub(super) fn child(&self) -> Arc<Child> {
-        self.child.clone()
     }
 
     /// Gives the process one invocation and waits for its answer, its death or the function's timeout.
