@@ -15,6 +15,7 @@ use super::names::Target;
 use super::ops::invoke::limits;
 use super::runtime::Invocation;
 use super::state::Lambda;
+use crate::local::fault::Fault;
 use crate::local::scope::Scope;
 
 /// "By default, Lambda retries an asynchronous invocation twice", an event lives six hours at most.
@@ -56,6 +57,16 @@ impl Event {
             tries: 0,
         }
     }
+
+    fn given_up(&self, why: &str) {
+        tracing::warn!(
+            function = self.name,
+            request_id = self.request_id,
+            tries = self.tries,
+            why,
+            "an event was given up"
+        );
+    }
 }
 
 impl Queue {
@@ -76,7 +87,9 @@ impl Queue {
     }
 
     fn forget(&self, event: &Event) {
-        let _ = std::fs::remove_file(self.path(event));
+        if let Err(error) = std::fs::remove_file(self.path(event)) {
+            tracing::warn!(%error, function = event.name, "a handled event stays on disk and may run again after a restart");
+        }
     }
 
     /// What an earlier run accepted and did not finish.
@@ -87,7 +100,10 @@ impl Queue {
 }
 
 fn read(path: &Path) -> Option<Event> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    let event = std::fs::read(path).and_then(|bytes| serde_json::from_slice(&bytes).map_err(io::Error::other));
+    event
+        .inspect_err(|error| tracing::warn!(%error, path = %path.display(), "an event cannot be read; it is not run"))
+        .ok()
 }
 
 impl Lambda {
@@ -118,7 +134,12 @@ impl Lambda {
                 Tried::Failed => {
                     event.tries += 1;
                     let (retries, _) = self.event_settings(&event);
-                    if event.tries > retries || self.queue.keep(&event).await.is_err() {
+                    if event.tries > retries {
+                        event.given_up("its retries are used up");
+                        break;
+                    }
+                    if let Err(fault) = self.queue.keep(&event).await {
+                        event.given_up(&format!("its tries cannot be counted: {}", Fault::from(fault)));
                         break;
                     }
                     FIRST_PAUSE * event.tries
@@ -127,6 +148,7 @@ impl Lambda {
             tokio::time::sleep(pause).await;
             let (_, oldest) = self.event_settings(&event);
             if self.now() - event.accepted > i64::from(oldest) * 1000 {
+                event.given_up("it is too old");
                 break;
             }
         }
