@@ -85,7 +85,18 @@ fn is_loopback(authority: &str) -> bool {
 ///
 /// The kernel's table of sockets says whose it is. A connection that its owner has already closed has no owner there
 /// (inode 0, shown as root's): nobody waits for its answer, and it is refused.
-pub(super) fn same_user(peer: SocketAddr, local: SocketAddr) -> bool {
+pub(super) async fn same_user(peer: SocketAddr, local: SocketAddr) -> bool {
+    // The kernel makes the table up while it is read: a line can be missed in a busy one, but not twice.
+    for _ in 0..2 {
+        let look = tokio::task::spawn_blocking(move || is_same_user(peer, local));
+        if look.await.unwrap_or(false) {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_same_user(peer: SocketAddr, local: SocketAddr) -> bool {
     let table = if peer.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
     let ours = rustix::process::geteuid().as_raw();
     match std::fs::read_to_string(table) {
@@ -193,7 +204,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, peer) = listener.accept().unwrap();
-        assert!(same_user(peer, server.local_addr().unwrap()));
+        assert!(is_same_user(peer, server.local_addr().unwrap()));
         drop(client);
     }
 }

@@ -108,7 +108,7 @@ async fn connection<H, F>(
 {
     let _ = stream.set_nodelay(true);
     match stream.local_addr() {
-        Ok(local) if guard::same_user(peer, local) => {}
+        Ok(local) if guard::same_user(peer, local).await => {}
         _ => {
             tracing::warn!(%peer, "refused a connection of another user");
             let body = format!("{}\n", Refusal::ForeignUser);

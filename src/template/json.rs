@@ -143,7 +143,10 @@ impl Reader<'_> {
             word.push(sign);
             self.next();
         }
-        let integer = word.strip_prefix('-').unwrap_or(&word).bytes().all(|b| b.is_ascii_digit());
+        let digits = word.strip_prefix('-').unwrap_or(&word);
+        // JSON has no leading zeros: an account number that begins with one is text, and has to be written as such.
+        let leading_zero = digits.len() > 1 && digits.starts_with('0');
+        let integer = !digits.is_empty() && !leading_zero && digits.bytes().all(|b| b.is_ascii_digit());
         Ok(match word.as_str() {
             "null" => Value::Null,
             "true" => Value::Bool(true),
@@ -203,5 +206,20 @@ impl Reader<'_> {
             unit = unit << 4 | digit as u16;
         }
         Ok(unit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_json_does_not_call_a_number_is_not_one() {
+        for bad in [r#"{"Account": 012345678901}"#, "[-]", "[-01]", "[ , ]", r#"{"a": }"#] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        for good in ["[0]", "[-0]", "[-12]", "[0.5]", "[1e3]", "[123456789012345678901234567890]"] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
     }
 }

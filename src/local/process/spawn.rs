@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -123,7 +124,12 @@ impl Processes {
             let status = process.wait().await;
             // What the child itself started and left behind goes with it.
             let _ = kill_process_group(pid, Signal::KILL);
-            exited.send_replace(Some(status.unwrap_or_default()));
+            // A child of which nobody knows how it ended has not ended well.
+            let status = status.unwrap_or_else(|error| {
+                tracing::warn!(%error, pid = pid.as_raw_nonzero().get(), "a child's exit status is unknown");
+                ExitStatus::from_raw(255 << 8)
+            });
+            exited.send_replace(Some(status));
         });
         Ok(Child { name, pid, exit, stdout, stderr })
     }

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::form::{Form, shortened};
-use super::model::{Kind, Location, Member, Model, Operation, Structure, TimestampFormat};
+use super::model::{Kind, Location, Member, Model, Operation, ShapeId, Structure, TimestampFormat};
 use super::query::scalar;
 use super::{json, timestamp, validate};
 use crate::local::call::Reply;
@@ -157,8 +157,8 @@ impl Reader<'_> {
         members.filter(move |(_, member)| member.location == location)
     }
 
-    fn scalar(&self, name: &str, member: &Member, text: &str) -> Result<Value, Fault> {
-        scalar(&self.model.shape(member.shape).kind, text).map_err(|what| {
+    fn scalar(&self, name: &str, shape: ShapeId, text: &str) -> Result<Value, Fault> {
+        scalar(&self.model.shape(shape).kind, text).map_err(|what| {
             Fault::new("ValidationException", format!("Value '{}' for {name} is {what}", shortened(text))).status(400)
         })
     }
@@ -166,7 +166,7 @@ impl Reader<'_> {
     fn labels(&self, labels: Labels, object: &mut Map<String, Value>) -> Result<(), Fault> {
         for (label, text) in labels {
             if let Some((name, member)) = self.at(Location::Uri).find(|(_, member)| member.wire_in == label) {
-                object.insert(name.to_owned(), self.scalar(name, member, &text)?);
+                object.insert(name.to_owned(), self.scalar(name, member.shape, &text)?);
             }
         }
         Ok(())
@@ -186,7 +186,7 @@ impl Reader<'_> {
             };
             match &self.model.shape(member.shape).kind {
                 Kind::List(element) => {
-                    let item = scalar(&self.model.shape(element.shape).kind, text).unwrap_or_default();
+                    let item = self.scalar(name, element.shape, text)?;
                     let list = object.entry(name).or_insert_with(|| Value::Array(Vec::new()));
                     list.as_array_mut().into_iter().for_each(|list| list.push(item.clone()));
                 }
@@ -195,7 +195,7 @@ impl Reader<'_> {
                     map.as_object_mut().and_then(|map| map.insert(field.to_owned(), Value::from(text)));
                 }
                 _ => {
-                    object.insert(name.to_owned(), self.scalar(name, member, text)?);
+                    object.insert(name.to_owned(), self.scalar(name, member.shape, text)?);
                 }
             }
         }
@@ -208,7 +208,7 @@ impl Reader<'_> {
             let text = value.to_str().map_err(|_| {
                 Fault::new("ValidationException", format!("The header {} is not text", member.wire_in)).status(400)
             })?;
-            object.insert(name.to_owned(), self.scalar(name, member, text)?);
+            object.insert(name.to_owned(), self.scalar(name, member.shape, text)?);
         }
         Ok(())
     }
@@ -253,7 +253,7 @@ pub(super) fn answer(model: &Model, operation: &Operation, reply: Reply) -> Resu
 
 static EMPTY: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| Value::Object(Map::new()));
 
-fn written(model: &Model, shape: super::model::ShapeId, value: &Value) -> Result<Bytes, Fault> {
+fn written(model: &Model, shape: ShapeId, value: &Value) -> Result<Bytes, Fault> {
     let mut out = Vec::with_capacity(256);
     json::write(model, shape, value, &mut out)?;
     Ok(Bytes::from(out))

@@ -267,7 +267,8 @@ async fn accept(listener: TcpListener, slot: Arc<Slot>) {
 
 async fn serve(stream: TcpStream, peer: SocketAddr, slot: Arc<Slot>) {
     let _ = stream.set_nodelay(true);
-    if !stream.local_addr().is_ok_and(|local| guard::same_user(peer, local)) {
+    let Ok(local) = stream.local_addr() else { return };
+    if !guard::same_user(peer, local).await {
         tracing::warn!(%peer, "the Runtime API refused a connection of another user");
         return;
     }
