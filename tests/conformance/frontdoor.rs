@@ -82,7 +82,7 @@ async fn a_user_that_iam_vouches_for_logs_in_with_a_token_over_tls_and_in_no_oth
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_temporary_keys_of_a_role_make_good_tokens_and_without_their_session_none() {
+async fn the_temporary_keys_of_a_role_that_may_connect_make_good_tokens_and_without_their_session_none() {
     let cloud = LocalCloud::start_with_engines().await;
     let database = Database::create(&cloud, "{'EnableIAMDatabaseAuthentication': True}").await;
     database.says("CREATE USER app IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'").await;
@@ -91,8 +91,6 @@ async fn the_temporary_keys_of_a_role_make_good_tokens_and_without_their_session
             "
 trust = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Principal': {'AWS': '000000000000'}, 'Action': 'sts:AssumeRole'}]}
 arn = boto3.client('iam').create_role(RoleName='app', AssumeRolePolicyDocument=json.dumps(trust))['Role']['Arn']
-connect = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', 'Action': 'rds-db:connect', 'Resource': '*'}]}
-boto3.client('iam').put_role_policy(RoleName='app', PolicyName='connect', PolicyDocument=json.dumps(connect))
 say(boto3.client('sts').assume_role(RoleArn=arn, RoleSessionName='session')['Credentials'])
 ",
         )
@@ -101,6 +99,13 @@ say(boto3.client('sts').assume_role(RoleArn=arn, RoleSessionName='session')['Cre
     let role = Key { id: text("AccessKeyId"), secret: text("SecretAccessKey"), token: Some(text("SessionToken")) };
     let who = ["-e", "SELECT CURRENT_USER()"];
     let good = token(&cloud, &database, "app", &role).await;
+    let said = database.mysql("app", &good, &who).await;
+    assert!(said.contains(DENIED), "the role may not connect yet: {said}");
+    let may = serde_json::json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "rds-db:connect", "Resource": "arn:aws:rds-db:us-east-1:000000000000:dbuser:*/app",
+    }]});
+    let (may, of) = (may.to_string(), ["--role-name", "app", "--policy-name", "may-connect", "--policy-document"]);
+    cloud.aws(&[&["iam", "put-role-policy"], &of[..], &[may.as_str()]].concat()).await;
     assert_eq!(database.mysql("app", &good, &who).await, "app@%");
     for session in [None, Some("another".to_owned())] {
         let bad = token(&cloud, &database, "app", &Key { token: session, ..role.clone() }).await;
