@@ -17,6 +17,7 @@ use crate::local::store::{Shelf, StoreError, replace};
 
 use super::events::Event;
 use super::state::{ChangeSet, Stack};
+use super::status::Status;
 
 const LAYOUT: u32 = 1;
 const STACK_FILE: &str = "stack.json";
@@ -98,6 +99,11 @@ impl Cell {
         if document.version != LAYOUT {
             let found = format!("layout {}, this labctl reads {LAYOUT}", document.version);
             return Err(StoreError::new(&path, "understand", io::Error::other(found)));
+        }
+        // A request that was cut off between the stack and its first change set: nobody was told of this stack.
+        let is_empty = document.stack.status == Status::ReviewInProgress;
+        if is_empty && !directory.join(CHANGE_SETS_FILE).exists() {
+            return Ok(None);
         }
         let (events, end) = read_events(&directory.join(EVENTS_FILE))?;
         Cell::with(directory, document.stack, events, end).map(Some)

@@ -250,6 +250,24 @@ impl World {
         World::open(self.directory.clone(), self.shop.clone()).await
     }
 
+    /// Takes every file of this name away, as if it had not been written yet.
+    pub(super) fn lose(&self, name: &str) {
+        let mut folders = vec![self.directory.path().to_owned()];
+        let mut lost = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.ends_with(name) {
+                    std::fs::remove_file(path).unwrap();
+                    lost += 1;
+                }
+            }
+        }
+        assert_eq!(lost, 1, "{name}");
+    }
+
     pub(super) async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
         self.cloud.call(&Scope::root("us-east-1"), "cloudformation", operation, input).await
     }

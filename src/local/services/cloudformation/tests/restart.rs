@@ -70,3 +70,16 @@ async fn finished_stacks_are_read_again_with_their_events() {
     assert_eq!(world.stack("s").await, stack);
     assert_eq!(world.events("s").await, events);
 }
+
+#[tokio::test]
+async fn a_stack_that_was_cut_off_before_its_first_change_set_is_nobodys_and_not_there() {
+    let world = World::new().await;
+    let asked = json!({"StackName": "s", "ChangeSetName": "c", "ChangeSetType": "CREATE", "TemplateBody": PAIR});
+    world.ok("CreateChangeSet", asked.clone()).await;
+    let world = world.restart().await;
+    assert_eq!(world.stack("s").await["StackStatus"], "REVIEW_IN_PROGRESS");
+    world.lose("changesets.json");
+    let world = world.restart().await;
+    world.refused("DescribeStacks", json!({"StackName": "s"})).await;
+    world.ok("CreateChangeSet", asked).await;
+}
