@@ -250,33 +250,38 @@ async fn a_client_that_is_killed_leaves_no_session_and_no_lock() {
     cloud.stop().await;
 }
 
-/// A cluster with an empty table `heroes` into which the returned statement loads 20 rows, in two seconds.
-async fn slow_load(cloud: &LocalCloud) -> (Database, &'static str) {
+/// A cluster with an empty table `heroes` into which the returned statement loads 20 rows, each of which waits until
+/// nobody else holds the lock `gate`.
+async fn gated_load(cloud: &LocalCloud) -> (Database, &'static str) {
     let role = cloud.boto3(S3).await;
     let database = Database::create(cloud, "{'DBClusterParameterGroupName': 's3'}").await;
     let role = ["--db-cluster-identifier", "lab", "--role-arn", role.as_str().unwrap()];
     cloud.aws(&[&["rds", "add-role-to-db-cluster"], &role[..]].concat()).await;
     let rows: String = (0..20).map(|at| format!("{at},x\n")).collect();
     cloud
-        .boto3(&format!("boto3.client('s3').put_object(Bucket='heroes', Key='slow.csv', Body={rows:?}.encode())"))
+        .boto3(&format!("boto3.client('s3').put_object(Bucket='heroes', Key='gated.csv', Body={rows:?}.encode())"))
         .await;
     let made = database
-        .says("CREATE TABLE heroes (id INT PRIMARY KEY, name VARCHAR(20)); CREATE TRIGGER slow BEFORE INSERT ON heroes FOR EACH ROW SET @slept = SLEEP(0.1)")
+        .says("CREATE TABLE heroes (id INT PRIMARY KEY, name VARCHAR(20)); CREATE TRIGGER gated BEFORE INSERT ON heroes FOR EACH ROW SET @passed = GET_LOCK('gate', 60)")
         .await;
     assert_eq!(made, "");
-    (database, "LOAD DATA FROM S3 's3://heroes/slow.csv' INTO TABLE heroes FIELDS TERMINATED BY ','")
+    (database, "LOAD DATA FROM S3 's3://heroes/gated.csv' INTO TABLE heroes FIELDS TERMINATED BY ','")
 }
 
-/// Whether a statement is being run that loads a file.
-const LOADING: &str = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'LOAD DATA INFILE%'";
+/// How many statements are being run that load a file.
+const LOADING: &str = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'LOAD DATA INFILE%' OR INFO LIKE '%GET_LOCK(''gate'', 60)'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_whose_client_is_killed_goes_on_to_its_end_and_gives_the_borrowed_role_back() {
     let cloud = LocalCloud::start_with_engines().await;
-    let (database, load) = slow_load(&cloud).await;
+    let (database, load) = gated_load(&cloud).await;
+    let hold = "DO GET_LOCK('gate', 60); DO SLEEP(60)";
+    let mut gate = database.command("admin", &database.password, &["lab", "-e", hold]).spawn().unwrap();
+    until(&database, "SELECT IS_USED_LOCK('gate') IS NOT NULL", "1").await;
     let mut client = database.command("admin", &database.password, &["lab", "-e", load]).spawn().unwrap();
     until(&database, LOADING, "1").await;
     client.kill().await.unwrap();
+    gate.kill().await.unwrap();
     until(&database, LOADING, "0").await;
     until(&database, "SELECT COUNT(*) FROM heroes", "20").await;
     let grants = database.says("SHOW GRANTS").await;

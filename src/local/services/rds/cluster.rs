@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder};
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::engine::{self, ADMIN, ClusterSecret, First, HEALTH, Layout, TRANSFER_ROLE};
@@ -115,8 +116,8 @@ impl Cluster {
             admin: Mutex::new(None),
             transfers: Mutex::default(),
         });
-        Door::open(cluster.clone()).await?;
-        tokio::spawn(cluster.clone().supervise());
+        let door = Door::open(cluster.clone()).await?;
+        tokio::spawn(cluster.clone().supervise(door));
         Ok(cluster)
     }
 
@@ -211,16 +212,13 @@ impl Cluster {
         self.stop().await;
     }
 
-    async fn supervise(self: Arc<Self>) {
+    /// Keeps the engine running until the cluster is stopped; then also its door is closed and its sockets are gone.
+    async fn supervise(self: Arc<Self>, door: JoinHandle<()>) {
         let mut failures = 0u32;
         loop {
             let name = self.settings().identifier.clone();
             let begun = Instant::now();
-            let booted = tokio::select! {
-                booted = self.boot() => booted,
-                () = self.stopped() => break,
-            };
-            match booted {
+            match self.boot().await {
                 Ok(child) => {
                     info!(cluster = %name, pid = child.pid(), took_ms = begun.elapsed().as_millis(), "engine is up");
                     self.health.send_replace(Health::Running);
@@ -242,6 +240,7 @@ impl Cluster {
                         }
                     }
                 }
+                Err(_) if *self.stopping.borrow() => break,
                 Err(reason) => {
                     failures += 1;
                     error!(cluster = %name, %reason, log = %self.layout.log.display(), "engine did not start");
@@ -254,12 +253,17 @@ impl Cluster {
                 () = self.stopped() => break,
             }
         }
+        let _ = door.await;
+        // An engine that was killed has left its own.
+        let _ = std::fs::remove_file(&self.layout.socket);
         self.health.send_replace(Health::Stopped);
     }
 
+    /// Starts the engine and waits until it answers. When the cluster is being stopped meanwhile it gives up, and leaves
+    /// no process behind that writes to files which somebody is about to delete.
     async fn boot(&self) -> Result<Child, ClusterError> {
         if !self.layout.data.exists() {
-            engine::make_data(&self.engine, &self.layout, &self.cloud.processes).await?;
+            engine::make_data(&self.engine, &self.layout, &self.cloud.processes, self.stopped()).await?;
         }
         let _ = std::fs::remove_file(&self.layout.socket);
         let settings = self.settings();
@@ -277,7 +281,11 @@ impl Cluster {
                 output: Output::File(self.layout.log.clone()),
             })
             .await?;
-        match self.prepare(&child).await {
+        let prepared = tokio::select! {
+            prepared = self.prepare(&child) => prepared,
+            () = self.stopped() => Err(ClusterError::Down("it is being stopped".into())),
+        };
+        match prepared {
             Ok(()) => Ok(child),
             Err(error) => {
                 child.kill().await;

@@ -248,15 +248,31 @@ pub(super) enum SetupError {
     Spawn(#[from] crate::local::process::SpawnError),
     #[error("{program} could not set up a data directory ({status}); its log: {}", log.display())]
     Failed { program: PathBuf, status: std::process::ExitStatus, log: PathBuf },
+    #[error("{program} did not set up a data directory within {} s; its log: {}", SETUP_PATIENCE.as_secs(), log.display())]
+    Slow { program: PathBuf, log: PathBuf },
+    #[error("the cluster was stopped before its data directory was there")]
+    Stopped,
     #[error("the SQL files of {0} are not where it says its messages are; reinstall it")]
     NoShare(PathBuf),
 }
 
-/// The data directory of a new cluster: a copy of one that this engine set up before.
+/// How the directory of a template begins that is not finished yet.
+pub(super) const UNFINISHED: &str = ".new-";
+
+/// How long an engine may take to set up a data directory, which is done once for each version of it.
+const SETUP_PATIENCE: Duration = Duration::from_secs(180);
+
+/// The data directory of a new cluster: a copy of one that this engine set up before. Nothing is being written any more
+/// when it returns, also where `stopped` resolved first.
 ///
 /// # Errors
 /// The engine cannot set one up, or the disk is full.
-pub(super) async fn make_data(engine: &Engine, layout: &Layout, processes: &Processes) -> Result<(), SetupError> {
+pub(super) async fn make_data(
+    engine: &Engine,
+    layout: &Layout,
+    processes: &Processes,
+    stopped: impl Future<Output = ()>,
+) -> Result<(), SetupError> {
     static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let version: String =
         engine.version.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' }).collect();
@@ -265,8 +281,8 @@ pub(super) async fn make_data(engine: &Engine, layout: &Layout, processes: &Proc
         let _guard = ONE_AT_A_TIME.lock().await;
         if !template.exists() {
             std::fs::create_dir_all(&layout.templates)?;
-            let fresh = tempfile::Builder::new().prefix(".new-").tempdir_in(&layout.templates)?;
-            initialise(engine, fresh.path(), layout, processes).await?;
+            let fresh = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&layout.templates)?;
+            initialise(engine, fresh.path(), layout, processes, stopped).await?;
             std::fs::rename(fresh.keep(), &template)?;
         }
     }
@@ -294,7 +310,13 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-async fn initialise(engine: &Engine, data: &Path, layout: &Layout, processes: &Processes) -> Result<(), SetupError> {
+async fn initialise(
+    engine: &Engine,
+    data: &Path,
+    layout: &Layout,
+    processes: &Processes,
+    stopped: impl Future<Output = ()>,
+) -> Result<(), SetupError> {
     let mut args: Vec<OsString> = vec!["--no-defaults".into(), option("datadir", data)];
     args.extend(as_root());
     args.push("--innodb-buffer-pool-size=32M".into());
@@ -322,11 +344,17 @@ async fn initialise(engine: &Engine, data: &Path, layout: &Layout, processes: &P
             output: Output::File(layout.log.clone()),
         })
         .await?;
-    let status = child.wait().await;
-    if !status.success() {
-        return Err(SetupError::Failed { program: engine.program.clone(), status, log: layout.log.clone() });
-    }
-    Ok(())
+    let (program, log) = (engine.program.clone(), layout.log.clone());
+    let problem = tokio::select! {
+        status = child.wait() => match status.success() {
+            true => return Ok(()),
+            false => return Err(SetupError::Failed { program, status, log }),
+        },
+        () = stopped => SetupError::Stopped,
+        () = tokio::time::sleep(SETUP_PATIENCE) => SetupError::Slow { program, log },
+    };
+    child.kill().await;
+    Err(problem)
 }
 
 /// What MariaDB's own `mariadb-install-db` feeds to `--bootstrap`, without its users.

@@ -1,13 +1,15 @@
 //! From records to running engines and back: bringing clusters up, keeping their settings, taking them down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use super::cluster::{Cluster, ClusterError, Health, Settings};
-use super::engine::{First, Layout};
+use super::engine::{First, Layout, UNFINISHED};
 use super::faults::RdsFault;
 use super::frontdoor::probe;
 use super::parameters::{for_engine, is_on, set_global, value};
@@ -245,12 +247,63 @@ async fn discard(rds: &Rds, scope: &Scope, cluster: &DbCluster) {
         warn!(cluster = %identifier, %reason, "the files of a deleted cluster could not be removed");
     }
     if let Some(secret) = &cluster.secret {
-        let input = serde_json::json!({"SecretId": secret.arn, "ForceDeleteWithoutRecovery": true});
-        let service = scope.as_service("rds.amazonaws.com");
-        if let Err(fault) = rds.cloud.call(&service, "secretsmanager", "DeleteSecret", input).await {
-            warn!(cluster = %identifier, %fault, "the managed secret of a deleted cluster could not be deleted");
+        forget_secret(rds, scope, &secret.arn).await;
+    }
+}
+
+/// Deletes the managed secret of a cluster that is no more.
+async fn forget_secret(rds: &Rds, scope: &Scope, arn: &str) {
+    let input = json!({"SecretId": arn, "ForceDeleteWithoutRecovery": true});
+    let service = scope.as_service("rds.amazonaws.com");
+    if let Err(fault) = rds.cloud.call(&service, "secretsmanager", "DeleteSecret", input).await {
+        warn!(secret = %arn, %fault, "the managed secret of a deleted cluster could not be deleted");
+    }
+}
+
+/// Deletes the managed secrets that no cluster names: the local cloud was killed after it had made the secret and
+/// before it put the cluster on record.
+async fn forget_stray_secrets(rds: &Rds, scope: &Scope, region: &Region) -> Result<(), Fault> {
+    let service = scope.as_service("rds.amazonaws.com");
+    let owned: BTreeSet<&str> =
+        region.clusters.values().filter_map(|cluster| Some(cluster.secret.as_ref()?.arn.as_str())).collect();
+    let mut next = Value::Null;
+    loop {
+        let input = json!({"Filters": [{"Key": "owning-service", "Values": ["rds"]}], "NextToken": next});
+        let page = rds.cloud.call(&service, "secretsmanager", "ListSecrets", input).await?;
+        let listed = page["SecretList"].as_array().into_iter().flatten();
+        for arn in listed.filter_map(|secret| secret["ARN"].as_str()).filter(|arn| !owned.contains(arn)) {
+            forget_secret(rds, scope, arn).await;
+        }
+        next = page["NextToken"].clone();
+        if next.is_null() {
+            return Ok(());
         }
     }
+}
+
+/// Deletes the directories that no cluster names: the local cloud was killed after it had made one and before it put the
+/// cluster on record, or while an engine set up its first data directory.
+fn forget_stray_directories(rds: &Rds, regions: &BTreeMap<String, Region>) -> std::io::Result<()> {
+    let clusters = regions.values().flat_map(|region| region.clusters.values());
+    let owned: BTreeSet<&str> = clusters.map(|cluster| cluster.resource_id.as_str()).collect();
+    let state = rds.cloud.home.state("rds");
+    let stray = |name: &str| !owned.contains(name);
+    let unfinished = |name: &str| name.starts_with(UNFINISHED);
+    remove_directories(&state.join("clusters"), stray)?;
+    remove_directories(&state.join("templates"), unfinished)
+}
+
+fn remove_directories(parent: &Path, doomed: impl Fn(&str) -> bool) -> std::io::Result<()> {
+    if !parent.exists() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(parent)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(&doomed) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// What ran before the local cloud was restarted is starting, until somebody has logged in to it.
@@ -271,10 +324,16 @@ async fn nothing_runs(rds: &Rds, scope: &Scope) -> Result<(), RdsFault> {
 /// After a restart of the local cloud: every cluster that was not stopped runs again, on its own port.
 pub(super) async fn restore(rds: &Arc<Rds>) {
     let regions = rds.shelf.get().regions.clone();
+    if let Err(reason) = forget_stray_directories(rds, &regions) {
+        warn!(%reason, "what a killed local cloud left of clusters could not be removed");
+    }
     for (name, region) in regions {
         let scope = Scope::root(name);
         if let Err(reason) = nothing_runs(rds, &scope).await {
             warn!(%reason, "the clusters' status could not be written");
+        }
+        if let Err(fault) = forget_stray_secrets(rds, &scope, &region).await {
+            warn!(%fault, "the clusters' managed secrets could not be listed");
         }
         for (identifier, cluster) in region.clusters {
             match cluster.status {

@@ -148,13 +148,29 @@ impl World {
         }
     }
 
+    async fn until_gone(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.call("DescribeDBClusters", json!({"DBClusterIdentifier": "lab"})).await.is_ok() {
+            assert!(Instant::now() < deadline);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The processes whose command line names this world's directory.
+    fn processes(&self) -> Vec<String> {
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = all.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+        let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+        lines.filter(|line| line.contains(&*self.directory.path().to_string_lossy())).collect()
+    }
+
+    /// Through the front door's private socket: the port would want TLS, which this client does not have.
     pub(crate) async fn connect(&self, cluster: &Value, user: &str) -> Conn {
+        let door = door_socket(&self.cloud, cluster["DbClusterResourceId"].as_str().unwrap()).unwrap();
         let options = OptsBuilder::default()
-            .ip_or_hostname("127.0.0.1")
-            .tcp_port(u16::try_from(cluster["Port"].as_u64().unwrap()).unwrap())
+            .socket(Some(door.to_string_lossy()))
             .user(Some(user))
             .pass(Some(PASSWORD))
-            .prefer_socket(false)
             .db_name(Some("lab"));
         Conn::new(options).await.unwrap()
     }
@@ -224,11 +240,7 @@ async fn a_cluster_is_available_when_clients_can_log_in_and_gone_when_deleted() 
     let socket = world.cloud.home.sockets().unwrap();
     let pid = world.directory.path().join("state/rds/clusters").join(cluster["DbClusterResourceId"].as_str().unwrap());
     world.call("DeleteDBCluster", json!({"DBClusterIdentifier": "lab", "SkipFinalSnapshot": true})).await.unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while world.call("DescribeDBClusters", json!({"DBClusterIdentifier": "lab"})).await.is_ok() {
-        assert!(Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    world.until_gone().await;
     assert!(!pid.exists());
     assert_eq!(std::fs::read_dir(socket).unwrap().count(), 0);
     world.close().await;
@@ -443,6 +455,43 @@ async fn a_creation_that_fails_leaves_neither_record_nor_secret() {
     assert_eq!(clusters["DBClusters"], json!([]));
     let secrets = world.cloud.call(&world.scope, "secretsmanager", "ListSecrets", json!({})).await.unwrap();
     assert_eq!(secrets["SecretList"], json!([]));
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_deleted_while_its_engine_starts_leaves_no_process_and_no_file() {
+    let world = World::new().await;
+    for moment in [0, 2, 5, 10, 20, 40, 80, 160, 320] {
+        let cluster = json!({
+            "DBClusterIdentifier": "lab", "Engine": "aurora-mysql", "MasterUsername": "admin", "ManageMasterUserPassword": true,
+        });
+        world.call("CreateDBCluster", cluster).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        world.call("DeleteDBCluster", json!({"DBClusterIdentifier": "lab", "SkipFinalSnapshot": true})).await.unwrap();
+        world.until_gone().await;
+        assert_eq!(world.processes(), [""; 0], "after {moment} ms");
+        let left = std::fs::read_dir(world.cloud.home.state("rds").join("clusters")).unwrap().flatten();
+        assert_eq!(left.map(|entry| entry.path()).collect::<Vec<_>>(), [""; 0].map(PathBuf::from), "after {moment} ms");
+    }
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_for_a_cluster_that_was_never_recorded_goes_at_the_next_start() {
+    let world = World::new().await;
+    world.make(json!({})).await;
+    let (rds, secrets) = (world.scope.as_service("rds.amazonaws.com"), "secretsmanager");
+    let make = |name: &str| json!({"Name": name, "SecretString": "{}"});
+    world.cloud.call(&rds, secrets, "CreateSecret", make("rds!cluster-stray")).await.unwrap();
+    world.cloud.call(&world.scope, secrets, "CreateSecret", make("mine")).await.unwrap();
+    let clusters = world.cloud.home.state("rds").join("clusters");
+    std::fs::create_dir_all(clusters.join("cluster-STRAY/tls")).unwrap();
+    let world = World::open(world.close().await).await;
+    world.until("available").await;
+    assert_eq!(std::fs::read_dir(clusters).unwrap().count(), 1);
+    let listed = world.cloud.call(&world.scope, secrets, "ListSecrets", json!({})).await.unwrap();
+    let names: Vec<&Value> = listed["SecretList"].as_array().unwrap().iter().map(|secret| &secret["Name"]).collect();
+    assert_eq!(names, ["mine"]);
     world.close().await;
 }
 

@@ -9,6 +9,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
@@ -38,22 +39,23 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Binds the cluster's port and private socket, and serves them until the cluster is stopped.
+    /// Binds the cluster's port and private socket, and serves them until the cluster is stopped. The task that is returned
+    /// ends when both are free again.
     ///
     /// # Errors
     /// The port is taken, or the certificate cannot be made.
-    pub(crate) async fn open(cluster: Arc<Cluster>) -> Result<(), ClusterError> {
+    pub(crate) async fn open(cluster: Arc<Cluster>) -> Result<JoinHandle<()>, ClusterError> {
         let port = cluster.settings().port;
         let files = cluster.cloud.authority.issue(&cluster.directory().join("tls"), &[])?;
         let tls = TlsAcceptor::from(Arc::new(server_config(&files)?));
-        let path = cluster.door_socket();
-        let _ = std::fs::remove_file(&path);
-        let private = UnixListener::bind(&path)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .map_err(|source| ClusterError::Port { port, source })?;
+        let path = cluster.door_socket();
+        let _ = std::fs::remove_file(&path);
+        let private = UnixListener::bind(&path)?;
         let door = Arc::new(Door { cluster, tls });
-        tokio::spawn(async move {
+        Ok(tokio::spawn(async move {
             loop {
                 tokio::select! {
                     () = door.cluster.stopped() => break,
@@ -71,8 +73,7 @@ impl Door {
                 }
             }
             let _ = std::fs::remove_file(&path);
-        });
-        Ok(())
+        }))
     }
 
     fn admit(self: Arc<Self>, stream: Stream, via: Via) {

@@ -350,6 +350,8 @@ async fn manage_password(rds: &Rds, scope: &Scope, cluster: &mut DbCluster) -> R
     if let Some(kms_key) = &kms_key {
         input["KmsKeyId"] = kms_key.clone().into();
     }
+    // A restart looks for secrets without a cluster in the regions that are on record.
+    rds.change(scope, |_| Ok::<_, RdsFault>(())).await?;
     let service = scope.as_service("rds.amazonaws.com");
     let made = rds.cloud.call(&service, "secretsmanager", "CreateSecret", input).await?;
     let arn = made.get("ARN").and_then(Value::as_str).ok_or_else(|| Fault::internal("the secret has no ARN"))?;
