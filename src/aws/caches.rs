@@ -2,6 +2,9 @@
 
 use super::clients::Aws;
 use super::fault::AwsError;
+use aws_sdk_elasticache::types::SourceType;
+
+const DAY_IN_MINUTES: i32 = 24 * 60;
 
 impl Aws {
     /// The status of a replication group, `available` when it can be used. `None`: there is no such group.
@@ -11,6 +14,16 @@ impl Aws {
             Err(error) if error.is("ReplicationGroupNotFoundFault") => Ok(None),
             answer => Ok(answer?.replication_groups().first().and_then(|group| group.status()).map(str::to_owned)),
         }
+    }
+
+    /// The last thing that ElastiCache told of a replication group, within the last day.
+    pub async fn last_cache_event(&self, group: &str) -> Result<Option<String>, AwsError> {
+        let kind = SourceType::ReplicationGroup;
+        let asked = self.elasticache().describe_events().source_type(kind).source_identifier(group);
+        let sent = asked.duration(DAY_IN_MINUTES).send().await;
+        let answer = sent.map_err(AwsError::of("elasticache:DescribeEvents"))?;
+        let last = answer.events().iter().max_by_key(|event| event.date().map(|date| date.as_nanos()));
+        Ok(last.and_then(|event| event.message()).map(str::to_owned))
     }
 
     /// Replication groups whose identifiers begin with `prefix`.

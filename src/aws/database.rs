@@ -2,6 +2,9 @@
 
 use super::clients::Aws;
 use super::fault::AwsError;
+use aws_sdk_rds::types::SourceType;
+
+const DAY_IN_MINUTES: i32 = 24 * 60;
 
 impl Aws {
     /// The status of a cluster, `available` when it can be used. `None`: there is no such cluster.
@@ -22,6 +25,14 @@ impl Aws {
                 Ok(answer?.db_instances().first().and_then(|instance| instance.db_instance_status()).map(str::to_owned))
             }
         }
+    }
+
+    /// The last thing that RDS told of a cluster or an instance, within the last day.
+    pub async fn last_database_event(&self, kind: SourceType, id: &str) -> Result<Option<String>, AwsError> {
+        let asked = self.rds().describe_events().source_type(kind).source_identifier(id).duration(DAY_IN_MINUTES);
+        let answer = asked.send().await.map_err(AwsError::of("rds:DescribeEvents"))?;
+        let last = answer.events().iter().max_by_key(|event| event.date().map(|date| date.as_nanos()));
+        Ok(last.and_then(|event| event.message()).map(str::to_owned))
     }
 
     /// Clusters whose identifiers begin with `prefix`.

@@ -70,6 +70,7 @@ fn options(cx: &Context, request: &Request<'_>, aws: &Aws, wanted: &Wanted, owne
         cache,
         again: format!("labctl {}{flags}", request.again),
         validate: format!("labctl validate {}{flags}", wanted.instance.lab),
+        down: format!("labctl down {}{flags}", wanted.instance.lab),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::event::{Event, Events};
 use super::observe;
 use super::steps::{check, data, function, sql, stack};
+use super::trouble::Trouble;
 use super::walk::{Done, Runner};
 use crate::aws::{Aws, AwsError};
 use crate::error::{Failure, Kind};
@@ -30,6 +31,8 @@ pub struct Options {
     pub again: String,
     /// Type it to run the checks again.
     pub validate: String,
+    /// Type it to take the lab away.
+    pub down: String,
 }
 
 /// One run of a plan. Its steps take turns on one thread, so what they share needs no locks.
@@ -133,6 +136,21 @@ impl<'a> Run<'a> {
     /// A failure of this run: what to type next comes last.
     pub fn failure(&self, summary: impl Into<String>) -> Failure {
         Failure::new(Kind::Failed, summary).hint(format!("mend it and go on: {}", self.options.again))
+    }
+
+    /// A failure of this run because of a stack.
+    pub fn failure_of_stack(&self, summary: impl Into<String>, trouble: Trouble) -> Failure {
+        let mut failure = match trouble {
+            Trouble::Hopeless { .. } => Failure::new(Kind::Failed, summary).hint(format!(
+                "it does not mend itself; take it away and begin again: {}, {}",
+                self.options.down, self.options.again
+            )),
+            _ => self.failure(summary),
+        };
+        if let Some(link) = trouble.stack_id().and_then(|id| self.aws.target().console_link(id)) {
+            failure = failure.hint(format!("see it happen: {link}"));
+        }
+        failure.because(trouble)
     }
 }
 

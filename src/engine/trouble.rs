@@ -14,6 +14,13 @@ pub enum Trouble {
         kind: String,
         reason: String,
     },
+    /// A resource of a stack that is done does not work and never will: AWS does not try again.
+    Hopeless {
+        stack_id: String,
+        resource: String,
+        kind: String,
+        reason: String,
+    },
     /// CloudFormation refused the change before it began.
     Refused {
         reason: String,
@@ -42,6 +49,7 @@ impl Trouble {
     pub fn stack_id(&self) -> Option<&str> {
         match self {
             Trouble::Resource { stack_id, .. }
+            | Trouble::Hopeless { stack_id, .. }
             | Trouble::Ended { stack_id, .. }
             | Trouble::TimedOut { stack_id, .. } => Some(stack_id),
             Trouble::Aws(_) | Trouble::Refused { .. } | Trouble::Unknown { .. } | Trouble::Foreign { .. } => None,
@@ -53,7 +61,9 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trouble::Aws(error) => error.fmt(f),
-            Trouble::Resource { resource, kind, reason, .. } => write!(f, "{resource} ({kind}): {reason}"),
+            Trouble::Resource { resource, kind, reason, .. } | Trouble::Hopeless { resource, kind, reason, .. } => {
+                write!(f, "{resource} ({kind}): {reason}")
+            }
             Trouble::Refused { reason } => write!(f, "CloudFormation refused the change: {reason}"),
             Trouble::Ended { status, .. } => write!(f, "the stack ended in {status}"),
             Trouble::Unknown { parameter } => write!(f, "nothing gives a value to parameter `{parameter}`"),

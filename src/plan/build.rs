@@ -58,12 +58,13 @@ impl Plan {
         self.steps.iter().any(|step| step.action != Action::Keep)
     }
 
-    /// Stack/resource names of what would be lost.
+    /// Stack/resource names of what would be lost. A deployment of an API is a picture of it: when the stage has moved on to
+    /// the next one, nobody misses the last.
     pub fn losses(&self) -> Vec<String> {
         let resources =
             self.stacks.iter().flat_map(|stack| stack.resources.iter().map(move |resource| (stack, resource)));
         resources
-            .filter(|(_, resource)| resource.action.destroys())
+            .filter(|(_, resource)| resource.action.destroys() && resource.kind != "AWS::ApiGateway::Deployment")
             .map(|(stack, resource)| {
                 format!("{} {}/{} ({})", resource.action.glyph(), stack.stack, resource.resource, resource.kind)
             })
@@ -290,10 +291,8 @@ impl Wanted {
             let work = Work::LoadSql { path: sql.path.clone(), cluster: sql.cluster.name.clone() };
             steps.push(step(work, before_sql, action));
         }
-        if !self.lab.manifest.checks.is_empty() {
-            let after = steps.iter().map(|step| step.id.clone()).collect();
-            steps.push(step(Work::RunChecks { checks: self.lab.manifest.checks.len() }, after, action));
-        }
+        let after = steps.iter().map(|step| step.id.clone()).collect();
+        steps.push(step(Work::RunChecks { checks: self.lab.manifest.checks.len() }, after, action));
     }
 
     /// The stacks whose outputs a text names as `${Output}`.
@@ -530,7 +529,7 @@ stacks: [network, second, third]
         let plan = wanted("x").plan(&Observed { region: "us-east-1".into(), ..Observed::default() });
         assert_eq!(actions(&plan), [("network", Action::Add), ("store", Action::Add)]);
         let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.0.as_str()).collect();
-        assert_eq!(ids, ["stack/network", "stack/store"]);
+        assert_eq!(ids, ["stack/network", "stack/store", "checks"]);
         assert!(plan.has_changes() && plan.losses().is_empty());
     }
 
@@ -575,7 +574,8 @@ Outputs:
         let old = there("old", STORE, &[("VpcId", "vpc-1"), ("Keep", "z")], &[]);
         observed.stacks.insert("old".into(), old);
         let plan = wanted("x").plan(&observed);
-        assert_eq!(plan.steps.last().map(|step| step.id.0.as_str()), Some("delete/old"));
+        let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.0.as_str()).collect();
+        assert_eq!(ids, ["stack/network", "stack/store", "delete/old", "checks"]);
         assert_eq!(plan.losses(), ["- old/Bucket (AWS::S3::Bucket)"]);
     }
 
@@ -591,9 +591,9 @@ Outputs:
     #[test]
     fn a_plan_of_which_steps_were_left_out_is_partial() {
         let mut plan = wanted("other").plan(&deployed("x"));
-        plan.keep_to(|work| matches!(work, Work::DeployStack { .. }));
+        plan.keep_to(|work| matches!(work, Work::DeployStack { .. } | Work::RunChecks { .. }));
         assert!(plan.has_changes() && !plan.partial, "nothing was left out");
-        plan.keep_to(|work| *work != Work::DeployStack { stack: "store".into() });
+        plan.keep_to(|work| *work == Work::DeployStack { stack: "network".into() });
         assert!(!plan.has_changes() && plan.partial);
     }
 

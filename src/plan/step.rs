@@ -59,7 +59,7 @@ pub enum Work {
     UploadData { file: String, to: String },
     /// Apply a folder of SQL files.
     LoadSql { path: String, cluster: String },
-    /// Send the lab's requests and look at the answers.
+    /// Look whether every resource is usable, send the lab's requests and look at the answers.
     RunChecks { checks: usize },
 }
 

@@ -1,3 +1,4 @@
 //! Whole labs, up, up again and down.
 
+mod readme;
 mod superheroes;

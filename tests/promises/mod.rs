@@ -1,5 +1,6 @@
 //! Promises that other emulators break, and bad days.
 
+mod broken_engine;
 mod dependencies;
 mod disk_full;
 mod front_door;

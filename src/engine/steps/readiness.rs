@@ -7,6 +7,11 @@ use crate::engine::run::Run;
 use crate::engine::trouble::Trouble;
 use crate::engine::wait::{Look, Pace, until};
 use crate::plan::Step;
+use aws_sdk_rds::types::SourceType;
+
+const CLUSTER: &str = "AWS::RDS::DBCluster";
+const INSTANCE: &str = "AWS::RDS::DBInstance";
+const CACHE: &str = "AWS::ElastiCache::ReplicationGroup";
 
 /// Statuses out of which a database or cache does not come by itself.
 const HOPELESS: &[&str] =
@@ -19,7 +24,7 @@ pub async fn wait(run: &Run<'_>, step: &Step, record: &StackRecord) -> Result<St
         let ready = until(Pace::OPERATION, async || look(run.aws, resource).await, |why| run.waiting(step, why)).await;
         if let Some(reason) = ready.map_err(|error| waited(error, &record.id))? {
             let (resource, kind) = (resource.resource.clone(), resource.kind.clone());
-            return Err(Trouble::Resource { stack_id: record.id.clone(), resource, kind, reason });
+            return Err(Trouble::Hopeless { stack_id: record.id.clone(), resource, kind, reason });
         }
     }
     let verb = if record.status.starts_with("CREATE") { "made" } else { "updated" };
@@ -53,26 +58,38 @@ pub async fn health(aws: &Aws, resource: &StackResource) -> Result<Option<String
 }
 
 fn takes_time(resource: &StackResource) -> bool {
-    const KINDS: &[&str] =
-        &["AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::ElastiCache::ReplicationGroup", "AWS::Lambda::Function"];
-    KINDS.contains(&resource.kind.as_str()) && !resource.status.starts_with("DELETE")
+    [CLUSTER, INSTANCE, CACHE, "AWS::Lambda::Function"].contains(&resource.kind.as_str())
+        && !resource.status.starts_with("DELETE")
 }
 
 /// Done with `None`: it works. Done with a reason: it never will.
 async fn look(aws: &Aws, resource: &StackResource) -> Result<Look<Option<String>>, AwsError> {
     let id = resource.id.as_str();
     let status = match resource.kind.as_str() {
-        "AWS::RDS::DBCluster" => aws.cluster_status(id).await?,
-        "AWS::RDS::DBInstance" => aws.database_instance_status(id).await?,
-        "AWS::ElastiCache::ReplicationGroup" => aws.cache_status(id).await?,
+        CLUSTER => aws.cluster_status(id).await?,
+        INSTANCE => aws.database_instance_status(id).await?,
+        CACHE => aws.cache_status(id).await?,
         _ => return function(aws, id).await,
     };
     Ok(match status.as_deref() {
         Some("available") => Look::Done(None),
-        Some(bad) if HOPELESS.contains(&bad) => Look::Done(Some(format!("it is {bad}"))),
+        Some(bad) if HOPELESS.contains(&bad) => Look::Done(Some(match last_words(aws, resource).await {
+            Some(why) => format!("it is {bad}: {why}"),
+            None => format!("it is {bad}"),
+        })),
         Some(status) => Look::Waiting(format!("{} is {status}", resource.resource)),
         None => Look::Done(Some("it is gone".to_owned())),
     })
+}
+
+/// What the service last told of a resource. Whoever may not read events gets on without.
+async fn last_words(aws: &Aws, resource: &StackResource) -> Option<String> {
+    let told = match resource.kind.as_str() {
+        CLUSTER => aws.last_database_event(SourceType::DbCluster, &resource.id).await,
+        INSTANCE => aws.last_database_event(SourceType::DbInstance, &resource.id).await,
+        _ => aws.last_cache_event(&resource.id).await,
+    };
+    told.ok().flatten()
 }
 
 async fn function(aws: &Aws, name: &str) -> Result<Look<Option<String>>, AwsError> {

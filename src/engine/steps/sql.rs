@@ -51,11 +51,12 @@ pub fn loader<'a>(aws: &'a Aws, names: &'a BTreeMap<String, String>) -> Option<F
 }
 
 pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
-    let failed = || run.failure("cannot apply the lab's SQL");
+    const FAILED: &str = "cannot apply the lab's SQL";
+    let failed = || run.failure(FAILED);
     let files = files(&run.wanted.lab).map_err(|problem| failed().because(problem))?;
     let known = run.known();
     let stacks = run.wanted.lab.manifest.sql.iter().map(|sql| sql.cluster.name.as_str());
-    readiness::rest(run, step, stacks).await.map_err(|error| failed().because(error))?;
+    readiness::rest(run, step, stacks).await.map_err(|error| run.failure_of_stack(FAILED, error))?;
     let cluster = run.wanted.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.as_str()).unwrap_or_default();
     let outputs = known.outputs.get(cluster).cloned().unwrap_or_default();
     let missing = |output| failed().because(format!("stack `{cluster}` has no output `{output}`"));

@@ -50,12 +50,7 @@ fn failure(run: &Run<'_>, stack: &str, error: Trouble) -> Failure {
 }
 
 fn failure_to(run: &Run<'_>, doing: &str, stack: &str, error: Trouble) -> Failure {
-    let link = error.stack_id().and_then(|id| run.aws.target().console_link(id));
-    let failure = run.failure(format!("cannot {doing} stack `{stack}`"));
-    match link {
-        Some(link) => failure.hint(format!("see it happen: {link}")).because(error),
-        None => failure.because(error),
-    }
+    run.failure_of_stack(format!("cannot {doing} stack `{stack}`"), error)
 }
 
 /// Waits for what is under way, removes what is broken. Gives the stack if there is one to update.

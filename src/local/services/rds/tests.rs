@@ -16,7 +16,7 @@ use crate::local::cloud::Parts;
 use crate::local::home::Home;
 use crate::local::ids::Ids;
 use crate::local::process::Processes;
-use crate::local::process::engines::{Engines, Search};
+use crate::local::process::engines::{EngineKind, Engines, Search};
 use crate::local::scope::Scope;
 use crate::local::tls::Authority;
 
@@ -379,8 +379,13 @@ async fn statements_of_any_size_and_prepared_ones_pass_and_json_paths_are_bridge
     assert_eq!(rows, [(1, "x".into(), 20 << 20), (2, "z".into(), 17 << 20)]);
     let big: String = conn.exec_first("SELECT big FROM t WHERE d->'$.a' = ?", ("x",)).await.unwrap().unwrap();
     assert_eq!(big.len(), 20 << 20);
-    let error = message(conn.query_drop("CREATE INDEX i ON t ((id + 1))").await.unwrap_err());
-    assert!(error.0 == 1235 && error.1.contains("functional index"), "{}", error.1);
+    let index = conn.query_drop("CREATE INDEX i ON t ((id + 1))").await;
+    if world.cloud.engines.sql().unwrap().kind == EngineKind::MySql {
+        index.unwrap();
+    } else {
+        let error = message(index.unwrap_err());
+        assert!(error.0 == 1235 && error.1.contains("functional index"), "{}", error.1);
+    }
     // Refused in the middle, the connection goes on.
     assert_eq!(conn.query_first::<u32, _>("SELECT 7").await.unwrap(), Some(7));
     world.close().await;
