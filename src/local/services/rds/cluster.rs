@@ -254,8 +254,9 @@ impl Cluster {
             }
         }
         let _ = door.await;
-        // An engine that was killed has left its own.
+        // An engine that was killed has left its own, MySQL also a note of who holds it.
         let _ = std::fs::remove_file(&self.layout.socket);
+        let _ = std::fs::remove_file(self.layout.socket.with_extension("sql.lock"));
         self.health.send_replace(Health::Stopped);
     }
 
