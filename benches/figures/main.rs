@@ -80,7 +80,8 @@ fn main() {
 
 /// Each round in a new home: the local cloud is started, its authority made, the database set up.
 fn lifecycle(table: &mut Vec<Figure>) {
-    let mut version = times(50, || drop(Cloud::new().run(&["--version"])));
+    let nothing = Cloud::new();
+    let mut version = times(50, || drop(nothing.run(&["--version"])));
     // Builds the function, if no run before has.
     Cloud::new().up();
     let (mut ups, mut agains, mut downs) = (Vec::new(), Vec::new(), Vec::new());
