@@ -10,6 +10,7 @@ use super::faults::GatewayFault;
 use super::plane::Plane;
 use crate::local::clock::Timestamp;
 use crate::local::cloud::Cloud;
+use crate::local::credentials::Secret;
 use crate::local::scope::Scope;
 use crate::local::store::{Shelf, StoreError};
 
@@ -270,7 +271,7 @@ impl Api {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ApiKey {
     pub id: String,
-    pub value: String,
+    pub value: Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
