@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::local::fault::Fault;
-use crate::local::store::{Shelf, StoreError, replace};
+use crate::local::store::{Shelf, StoreError, UNDERSTAND, replace};
 
 use super::events::Event;
 use super::state::{ChangeSet, Stack};
@@ -95,10 +95,10 @@ impl Cell {
             Err(error) => return Err(StoreError::new(&path, "read", error)),
         };
         let document: Document<Stack> = serde_json::from_slice(&bytes)
-            .map_err(|error| StoreError::new(&path, "understand", io::Error::other(error)))?;
+            .map_err(|error| StoreError::new(&path, UNDERSTAND, io::Error::other(error)))?;
         if document.version != LAYOUT {
             let found = format!("layout {}, this labctl reads {LAYOUT}", document.version);
-            return Err(StoreError::new(&path, "understand", io::Error::other(found)));
+            return Err(StoreError::new(&path, UNDERSTAND, io::Error::other(found)));
         }
         // A request that was cut off between the stack and its first change set: nobody was told of this stack.
         let is_empty = document.stack.status == Status::ReviewInProgress;
@@ -239,8 +239,8 @@ fn read_events(path: &Path) -> Result<(Vec<Arc<Event>>, u64), StoreError> {
     let mut events = Vec::new();
     let mut end = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        let event = serde_json::from_slice(line)
-            .map_err(|error| StoreError::new(path, "understand", io::Error::other(error)))?;
+        let event =
+            serde_json::from_slice(line).map_err(|error| StoreError::new(path, UNDERSTAND, io::Error::other(error)))?;
         events.push(Arc::new(event));
         end += line.len() as u64;
     }
