@@ -15,6 +15,7 @@ pub mod cloud;
 pub mod credentials;
 mod endpoint;
 pub mod fault;
+mod gate;
 mod guard;
 pub mod home;
 pub mod http;
