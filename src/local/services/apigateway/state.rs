@@ -346,6 +346,13 @@ pub(super) struct Region {
     pub cloudwatch_role: Option<String>,
 }
 
+impl Region {
+    pub(super) fn api_mut(&mut self, scope: &Scope, id: &str) -> Result<&mut Api, GatewayFault> {
+        let found = self.apis.get_mut(id).ok_or_else(|| no_api(scope, id))?;
+        Ok(Arc::make_mut(&mut found.0))
+    }
+}
+
 /// An API shared between the document's old and new state.
 #[derive(Debug)]
 pub(super) struct Shared<T>(pub Arc<T>);
@@ -403,12 +410,7 @@ impl ApiGateway {
         id: &str,
         change: impl FnOnce(&mut Api) -> Result<R, GatewayFault>,
     ) -> Result<R, GatewayFault> {
-        self.regions
-            .change(|regions| {
-                let found = regions.get_mut(&scope.region).and_then(|region| region.apis.get_mut(id));
-                change(Arc::make_mut(&mut found.ok_or_else(|| no_api(scope, id))?.0))
-            })
-            .await
+        self.change_region(scope, |region| change(region.api_mut(scope, id)?)).await
     }
 
     pub(super) fn region(&self, scope: &Scope) -> Region {
