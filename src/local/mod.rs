@@ -22,6 +22,7 @@ pub mod http;
 pub mod ids;
 mod like;
 mod log;
+mod policy;
 pub mod process;
 pub mod reference;
 pub mod resource;
