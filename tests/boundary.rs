@@ -34,13 +34,19 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
 }
 
 fn edges(text: &str) -> BTreeSet<String> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let code: String = code.collect::<Vec<_>>().join("\n");
+    let code: String = text.lines().map(without_comment).collect::<Vec<_>>().join("\n");
     let after = code.split("crate::").skip(1).flat_map(|rest| match rest.strip_prefix('{') {
         Some(group) => members(group),
         None => vec![rest],
     });
     after.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()).map(str::to_owned).collect()
+}
+
+/// A line up to its comment; what looks like one within a text may be the text's.
+fn without_comment(line: &str) -> &str {
+    let begins = |at: &usize| line[..*at].matches('"').count().is_multiple_of(2);
+    let end = line.match_indices("//").map(|(at, _)| at).find(begins);
+    &line[..end.unwrap_or(line.len())]
 }
 
 /// The paths of a `use` group up to its closing brace; groups within it belong to their path.
@@ -70,8 +76,9 @@ fn leaves(text: &str, depth: usize) -> bool {
 
 #[test]
 fn every_name_of_a_nested_group_is_seen() {
-    let text = "use crate::{aws::{x, y}, local::z,\n    ui};\nlet a = crate::plan::B;\n// crate::sql";
+    let text = "use crate::{aws::{x, y::{self, z}}, local::z, // of, }\n    // crate::{cli}\n    ui};\nlet a = crate::plan::B;\n// crate::sql";
     assert_eq!(edges(text), ["aws", "local", "plan", "ui"].map(str::to_owned).into());
+    assert_eq!(edges("get(\"http://x\", crate::lab::Y)"), ["lab"].map(str::to_owned).into());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::package;
 use crate::plan::build::{Known, Wanted};
 use crate::plan::names;
 use crate::plan::{Observed, Step, Work};
+use crate::template::names::{Piece, pieces};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -165,17 +166,11 @@ pub fn names_of(wanted: &Wanted, known: &Known) -> BTreeMap<String, String> {
 
 /// Puts values in the place of `${Name}`. The error is the first name that stands for nothing.
 pub fn expand(text: &str, names: &BTreeMap<String, String>) -> Result<String, String> {
-    let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let Some(end) = rest[start..].find('}') else { break };
-        let name = &rest[start + 2..start + end];
-        expanded.push_str(&rest[..start]);
-        expanded.push_str(names.get(name).ok_or_else(|| name.to_owned())?);
-        rest = &rest[start + end + 1..];
-    }
-    expanded.push_str(rest);
-    Ok(expanded)
+    let value = |piece| match piece {
+        Piece::Text(text) | Piece::Open { rest: text, .. } => Ok(text),
+        Piece::Name { name, .. } => names.get(name).map(String::as_str).ok_or_else(|| name.to_owned()),
+    };
+    pieces(text).map(value).collect()
 }
 
 impl Runner for Run<'_> {

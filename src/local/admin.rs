@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /_labctl/health` | `{"status": "ok"}`, 503 while resetting |
+//! | `GET /_labctl/health` | `{"status": "ok"}`; 503 with the reason while resetting and after a reset that failed |
 //! | `GET /_labctl/status` | version, pid, endpoint, home, uptime, engines, services with what each runs |
 //! | `POST /_labctl/stop` | 202; the process drains, stops its children and ends |
 //! | `POST /_labctl/reset` | 200 when every service is empty again |
@@ -14,25 +14,35 @@ use serde_json::{Map, Value, json};
 
 use super::http::json as answer_json;
 use super::process::engines::Engine;
-use super::serve::Supervisor;
+use super::serve::{Closed, Supervisor};
 use super::service::Body;
 
 /// Answers one request under `/_labctl/`.
 pub(super) async fn answer<B>(supervisor: &Arc<Supervisor>, request: &Request<B>) -> Response<Body> {
     match (request.method(), request.uri().path()) {
-        (&Method::GET, "/_labctl/health") => match supervisor.cloud() {
-            Some(_) => answer_json(StatusCode::OK, &json!({"status": "ok"})),
-            None => answer_json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "resetting"})),
+        (&Method::GET, "/_labctl/health") => match supervisor.now_open() {
+            Ok(_) => answer_json(StatusCode::OK, &json!({"status": "ok"})),
+            Err(closed) => {
+                let status = if closed == Closed::Resetting { "resetting" } else { "failed" };
+                let body = json!({"status": status, "message": closed.to_string()});
+                answer_json(StatusCode::SERVICE_UNAVAILABLE, &body)
+            }
         },
         (&Method::GET, "/_labctl/status") => answer_json(StatusCode::OK, &status(supervisor)),
         (&Method::POST, "/_labctl/stop") => {
             supervisor.ask_to_stop();
             answer_json(StatusCode::ACCEPTED, &json!({"status": "stopping", "pid": std::process::id()}))
         }
-        (&Method::POST, "/_labctl/reset") => match supervisor.reset().await {
-            Ok(()) => answer_json(StatusCode::OK, &json!({"status": "ok"})),
-            Err(error) => answer_json(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": error.to_string()})),
-        },
+        (&Method::POST, "/_labctl/reset") => {
+            // In a task of its own: who asks may go away, and half a reset is none.
+            let resetting = supervisor.clone();
+            let reset = tokio::spawn(async move { resetting.reset().await });
+            let reset = reset.await.map_err(|crash| crash.to_string());
+            match reset.and_then(|reset| reset.map_err(|closed| closed.to_string())) {
+                Ok(()) => answer_json(StatusCode::OK, &json!({"status": "ok"})),
+                Err(message) => answer_json(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": message})),
+            }
+        }
         (_, "/_labctl/health" | "/_labctl/status" | "/_labctl/stop" | "/_labctl/reset") => {
             answer_json(StatusCode::METHOD_NOT_ALLOWED, &json!({"message": "health, status: GET; stop, reset: POST"}))
         }
@@ -48,9 +58,9 @@ fn engine(engine: Option<&Engine>) -> Value {
 }
 
 fn status(supervisor: &Supervisor) -> Value {
-    let cloud = supervisor.cloud();
+    let open = supervisor.now_open().ok();
     let mut services = Map::new();
-    for service in cloud.iter().flat_map(|cloud| cloud.services()) {
+    for service in open.iter().flat_map(|open| open.cloud.services()) {
         services.insert(service.name().to_owned(), service.status());
     }
     json!({

@@ -28,7 +28,7 @@ pub const ROOT_KEY: &str = "test";
 /// Its secret: known to all, good for nothing outside this machine.
 pub const ROOT_SECRET: &str = "test";
 
-/// A secret access key; it does not show itself in logs.
+/// A secret access key, a session's token, an API key: it does not show itself in logs.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -70,7 +70,7 @@ pub struct UserKey {
 pub struct Session {
     pub access_key_id: String,
     pub secret: Secret,
-    pub token: String,
+    pub token: Secret,
     pub expires: Timestamp,
 }
 
@@ -149,7 +149,7 @@ impl Keyring {
         let claims = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&claims)?);
         let mac = URL_SAFE_NO_PAD.encode(keyed(&master, "token", &claims).finalize().into_bytes());
         let secret = session_secret(&master, &access_key_id);
-        Ok(Session { access_key_id, secret, token: format!("{claims}.{mac}"), expires })
+        Ok(Session { access_key_id, secret, token: Secret(format!("{claims}.{mac}")), expires })
     }
 
     /// A user's access key becomes valid. IAM calls it when a key is made or activated, and for each one at start.
@@ -222,9 +222,9 @@ mod tests {
         let (dir, keyring) = keyring();
         let session = keyring.issue(role(), NOW.plus_millis(5), &Ids::Random).unwrap();
         let again = Keyring::new(&Home::open(dir.path()).unwrap());
-        let found = again.identify(&session.access_key_id, Some(&session.token), NOW).unwrap();
+        let found = again.identify(&session.access_key_id, Some(session.token.expose()), NOW).unwrap();
         assert_eq!((found.caller, found.secret), (role(), session.secret));
-        let late = again.identify(&session.access_key_id, Some(&session.token), NOW.plus_millis(5));
+        let late = again.identify(&session.access_key_id, Some(session.token.expose()), NOW.plus_millis(5));
         assert_eq!(late.unwrap_err(), Rejected::Expired);
     }
 
@@ -232,17 +232,29 @@ mod tests {
     fn a_token_that_was_touched_or_belongs_to_another_key_is_unknown() {
         let (_dir, keyring) = keyring();
         let session = keyring.issue(role(), NOW.plus_millis(5), &Ids::Random).unwrap();
+        let good = session.token.expose();
         for (key, token) in [
-            ("ASIAOTHER", session.token.clone()),
-            (&*session.access_key_id, format!("e{}", session.token)),
-            (&*session.access_key_id, format!("{}A", session.token)),
-            (&*session.access_key_id, session.token.replace('.', "")),
+            ("ASIAOTHER", good.to_owned()),
+            (&*session.access_key_id, format!("e{good}")),
+            (&*session.access_key_id, format!("{good}A")),
+            (&*session.access_key_id, good.replace('.', "")),
             (&*session.access_key_id, "x".into()),
-            (ROOT_KEY, session.token.clone()),
+            (ROOT_KEY, good.to_owned()),
         ] {
             assert_eq!(keyring.identify(key, Some(&token), NOW).unwrap_err(), Rejected::Unknown, "{key} {token}");
         }
         assert_eq!(keyring.identify(&session.access_key_id, None, NOW).unwrap_err(), Rejected::Unknown);
+    }
+
+    #[test]
+    fn a_session_does_not_show_its_secrets() {
+        let (_dir, keyring) = keyring();
+        let session = keyring.issue(role(), NOW, &Ids::Random).unwrap();
+        let shown = format!("{session:?}");
+        assert!(shown.contains(&session.access_key_id), "{shown}");
+        for secret in [&session.secret, &session.token] {
+            assert!(!shown.contains(secret.expose()), "{shown}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One request, from its head to its answer: guard, route, verify, decode, dispatch, encode, log.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use super::cloud::Cloud;
 use super::fault::Fault;
 use super::route::{self, Route};
 use super::scope::{ACCOUNT, Scope};
-use super::serve::Supervisor;
+use super::serve::{Closed, Open, Supervisor};
 use super::service::Body;
 use super::wire::model::{Model, Operation, Protocol, model};
 use super::wire::sigv4::{self, Claim, Message, Refused};
@@ -41,13 +42,13 @@ pub(super) async fn answer(supervisor: Arc<Supervisor>, request: Request<Arrivin
     if request.uri().path().starts_with("/_labctl/") {
         return admin::answer(&supervisor, &request).await;
     }
-    let Some(cloud) = supervisor.cloud() else {
-        let fault = Fault::new("ServiceUnavailable", "The local cloud is being reset.").status(503);
-        return fault::answer(None, &fault, "");
+    let open = match supervisor.now_open() {
+        Ok(open) => open,
+        Err(closed) => return fault::answer(None, &unavailable(&closed), ""),
     };
     let started = Instant::now();
-    let mut log = Log { request_id: cloud.ids.uuid(), service: "", operation: "", code: String::new() };
-    let mut response = exchange(&cloud, request, &mut log).await;
+    let mut log = Log { request_id: open.cloud.ids.uuid(), service: "", operation: "", code: String::new() };
+    let mut response = exchange(&open, request, &mut log).await;
     if let Ok(id) = HeaderValue::from_str(&log.request_id) {
         response.headers_mut().entry(REQUEST_ID).or_insert(id);
     }
@@ -61,6 +62,10 @@ pub(super) async fn answer(supervisor: Arc<Supervisor>, request: Request<Arrivin
         "request"
     );
     response
+}
+
+fn unavailable(closed: &Closed) -> Fault {
+    Fault::new("ServiceUnavailable", closed.to_string()).status(503)
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -88,7 +93,7 @@ impl Log {
     }
 }
 
-async fn exchange(cloud: &Arc<Cloud>, request: Request<Arriving>, log: &mut Log) -> Response<Body> {
+async fn exchange(open: &Open, request: Request<Arriving>, log: &mut Log) -> Response<Body> {
     let (head, body) = request.into_parts();
     let claim = sigv4::claim(&head.headers, head.uri.query());
     // S3's crate passes over a header that is signed and was not sent.
@@ -106,26 +111,34 @@ async fn exchange(cloud: &Arc<Cloud>, request: Request<Arriving>, log: &mut Log)
         }
     };
     match route {
-        Ok(Route::Api(service)) => api(cloud, Api { service, head, body, claim: claim.ok().flatten() }, log).await,
-        Ok(Route::S3) => raw(cloud, "s3", Request::from_parts(head, body), log).await,
-        Ok(Route::ExecuteApi) => raw(cloud, "apigateway", Request::from_parts(head, body), log).await,
-        Ok(Route::FunctionCode) => raw(cloud, "lambda", Request::from_parts(head, body), log).await,
+        Ok(Route::Api(service)) => api(open, Api { service, head, body, claim: claim.ok().flatten() }, log).await,
+        Ok(Route::S3) => raw(open, "s3", Request::from_parts(head, body), log).await,
+        Ok(Route::ExecuteApi) => raw(open, "apigateway", Request::from_parts(head, body), log).await,
+        Ok(Route::FunctionCode) => raw(open, "lambda", Request::from_parts(head, body), log).await,
         Err(fault) => log.fault(route::guess(&head).and_then(model), &fault),
     }
 }
 
 /// Hands a request to a service that reads HTTP itself.
-async fn raw(cloud: &Arc<Cloud>, name: &'static str, request: Request<Arriving>, log: &mut Log) -> Response<Body> {
+async fn raw(open: &Open, name: &'static str, request: Request<Arriving>, log: &mut Log) -> Response<Body> {
     log.service = name;
     log.operation = "http";
     let absent =
         || Fault::new("NotImplemented", format!("The local cloud does not have the data plane of {name}.")).status(501);
-    let Some(service) = cloud.service(name) else { return log.fault(model(name), &absent()) };
-    match tokio::spawn(service.http(request)).await {
+    let Some(service) = open.cloud.service(name) else { return log.fault(model(name), &absent()) };
+    match inside(open, service.http(request)).await {
         Ok(Some(response)) => response,
         Ok(None) => log.fault(model(name), &absent()),
-        Err(panicked) => log.fault(model(name), &crashed(&panicked)),
+        Err(fault) => log.fault(model(name), &fault),
     }
+}
+
+/// Does the work in a task of its own that a reset waits for.
+async fn inside<R: Send + 'static>(open: &Open, work: impl Future<Output = R> + Send + 'static) -> Result<R, Fault> {
+    let resetting = || unavailable(&Closed::Resetting);
+    let pass = open.gate.enter().ok_or_else(resetting)?;
+    let done = tokio::spawn(pass.run(work)).await.map_err(|panicked| crashed(&panicked))?;
+    done.ok_or_else(resetting)
 }
 
 fn crashed(error: &tokio::task::JoinError) -> Fault {
@@ -141,22 +154,22 @@ struct Api {
     claim: Option<Claim>,
 }
 
-async fn api(cloud: &Arc<Cloud>, api: Api, log: &mut Log) -> Response<Body> {
+async fn api(open: &Open, api: Api, log: &mut Log) -> Response<Body> {
     log.service = api.service;
     // Routes name services that have a model: a test of the table says so.
     let Some(model) = model(api.service) else {
         return log.fault(None, &Fault::unsupported(format!("the service {}", api.service)));
     };
-    match operate(cloud, model, api, log).await {
+    match operate(open, model, api, log).await {
         Ok(response) => response,
         Err(fault) => log.fault(Some(model), &fault),
     }
 }
 
-async fn operate(cloud: &Arc<Cloud>, model: &'static Model, api: Api, log: &mut Log) -> Result<Response<Body>, Fault> {
+async fn operate(open: &Open, model: &'static Model, api: Api, log: &mut Log) -> Result<Response<Body>, Fault> {
     let Api { service, head, body, claim } = api;
     let body = collect(body, longest_body(service)).await?;
-    let scope = authenticate(cloud, model, claim.as_ref(), &Message::of(&head, &body))?;
+    let scope = authenticate(&open.cloud, model, claim.as_ref(), &Message::of(&head, &body))?;
     let asked = codec::asked(model, &head, &body)?;
     let operation: &'static Operation = asked.operation;
     log.operation = operation.name;
@@ -170,9 +183,8 @@ async fn operate(cloud: &Arc<Cloud>, model: &'static Model, api: Api, log: &mut 
         scope,
         request_id: log.request_id.clone(),
     };
-    let answering = cloud.clone();
-    let dispatched = tokio::spawn(async move { answering.dispatch(call).await });
-    let reply = dispatched.await.map_err(|panicked| crashed(&panicked))??;
+    let answering = open.cloud.clone();
+    let reply = inside(open, async move { answering.dispatch(call).await }).await??;
     codec::answer(model, operation, reply, &log.request_id)
 }
 

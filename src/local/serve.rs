@@ -18,6 +18,7 @@ use super::clock::{Clock, Timestamp};
 use super::cloud::{Cloud, Parts};
 use super::endpoint;
 use super::fault::Fault;
+use super::gate::Gate;
 use super::home::Home;
 use super::http::{self, Patience};
 use super::ids::Ids;
@@ -71,6 +72,14 @@ pub enum ServeError {
     State(#[from] StoreError),
     #[error("cannot bring back {service}")]
     Start { service: &'static str, source: Fault },
+}
+
+impl ServeError {
+    /// With its causes, on one line.
+    fn whole(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |error| error.source());
+        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
 }
 
 fn found(by: Option<&Found>) -> String {
@@ -148,12 +157,12 @@ pub async fn serve(options: Options) -> Result<Running, ServeError> {
         ids: options.ids,
         address,
         home,
-        current: RwLock::default(),
+        current: RwLock::new(Err(Closed::Resetting)),
         stop: watch::Sender::new(false),
         resetting: tokio::sync::Mutex::new(()),
     });
     let cloud = supervisor.open()?;
-    supervisor.set_cloud(Some(cloud.clone()));
+    *supervisor.current() = Ok(Open::of(cloud.clone()));
     let answering = supervisor.clone();
     let stop = supervisor.stop.subscribe();
     let listening = tokio::spawn(http::run(listener, options.patience, stop, move |request| {
@@ -191,7 +200,7 @@ impl Running {
 
     /// The cloud behind it; `None` while it resets.
     pub fn cloud(&self) -> Option<Arc<Cloud>> {
-        self.supervisor.cloud()
+        self.supervisor.now_open().ok().map(|open| open.cloud)
     }
 
     /// Waits until someone asks it to stop (`POST /_labctl/stop`); then call [`Running::stop`].
@@ -204,9 +213,9 @@ impl Running {
     pub async fn stop(self) {
         self.supervisor.ask_to_stop();
         let _ = self.listening.await;
-        let running = self.supervisor.current().take();
-        if let Some(cloud) = running {
-            stop_services(&cloud).await;
+        let running = std::mem::replace(&mut *self.supervisor.current(), Err(Closed::Resetting));
+        if let Ok(open) = running {
+            stop_services(&open.cloud).await;
         }
         let _ = std::fs::remove_file(self.supervisor.home.root().join(NOTE));
         if let Err(error) = self.supervisor.home.remove_sockets() {
@@ -281,6 +290,43 @@ async fn bind(port: u16) -> Result<TcpListener, ServeError> {
     })
 }
 
+/// How long a reset waits for requests under way, and then for those that end only with the services' children.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// The cloud of the moment, and the gate that its requests go through.
+#[derive(Clone)]
+pub(super) struct Open {
+    pub(super) cloud: Arc<Cloud>,
+    pub(super) gate: Arc<Gate>,
+}
+
+impl Open {
+    fn of(cloud: Arc<Cloud>) -> Self {
+        Open { cloud, gate: Gate::new() }
+    }
+
+    /// Stops everything; afterwards nothing of this cloud writes any more.
+    async fn close(self) {
+        self.gate.close();
+        self.gate.is_empty(DRAIN_WITHIN).await;
+        stop_services(&self.cloud).await;
+        if !self.gate.is_empty(DRAIN_WITHIN).await {
+            tracing::warn!("requests were cut by a reset");
+            self.gate.cut();
+            self.gate.is_empty(DRAIN_WITHIN).await;
+        }
+    }
+}
+
+/// Why there is no cloud to answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Closed {
+    #[error("The local cloud is being reset.")]
+    Resetting,
+    #[error("The last reset failed: {0}. Mend that and reset once more: labctl local reset")]
+    Failed(String),
+}
+
 /// What outlives a reset: the place, the port, the keys, and the cloud of the moment.
 pub(super) struct Supervisor {
     home: Home,
@@ -291,23 +337,22 @@ pub(super) struct Supervisor {
     engines: Engines,
     address: SocketAddr,
     started: Timestamp,
-    current: RwLock<Option<Arc<Cloud>>>,
+    current: RwLock<Result<Open, Closed>>,
     stop: watch::Sender<bool>,
     resetting: tokio::sync::Mutex<()>,
 }
 
 impl Supervisor {
-    /// The cloud that answers now; `None` while it resets.
-    pub(super) fn cloud(&self) -> Option<Arc<Cloud>> {
+    /// The cloud that answers now.
+    ///
+    /// # Errors
+    /// There is none: it resets, or could not.
+    pub(super) fn now_open(&self) -> Result<Open, Closed> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn current(&self) -> std::sync::RwLockWriteGuard<'_, Option<Arc<Cloud>>> {
+    fn current(&self) -> std::sync::RwLockWriteGuard<'_, Result<Open, Closed>> {
         self.current.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_cloud(&self, cloud: Option<Arc<Cloud>>) {
-        *self.current() = cloud;
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -348,18 +393,35 @@ impl Supervisor {
         Ok(cloud)
     }
 
-    /// Stops everything, forgets everything but the certificate authority, and starts empty on the same port.
-    pub(super) async fn reset(&self) -> Result<(), ServeError> {
+    /// Stops everything, forgets everything but the certificate authority, and starts empty on the same port. What fails is
+    /// told to all who ask from then on, until another reset succeeds.
+    ///
+    /// # Errors
+    /// Why there is no cloud now.
+    pub(super) async fn reset(&self) -> Result<(), Closed> {
         let _one_at_a_time = self.resetting.lock().await;
-        let running = self.current().take();
-        if let Some(cloud) = running {
-            stop_services(&cloud).await;
+        let running = std::mem::replace(&mut *self.current(), Err(Closed::Resetting));
+        if let Ok(open) = running {
+            open.close().await;
         }
+        let renewed = self.renew().await.map(Open::of).map_err(|error| Closed::Failed(error.whole()));
+        if let Err(error) = &renewed {
+            tracing::error!(%error, "a reset failed");
+        }
+        *self.current() = renewed.clone();
+        renewed.map(drop)
+    }
+
+    async fn renew(&self) -> Result<Arc<Cloud>, ServeError> {
         forget(&self.home).map_err(|source| ServeError::Home { home: self.home.root().to_owned(), source })?;
         let cloud = self.open()?;
-        start_services(&cloud).await?;
-        self.set_cloud(Some(cloud));
-        Ok(())
+        match start_services(&cloud).await {
+            Ok(()) => Ok(cloud),
+            Err(error) => {
+                stop_services(&cloud).await;
+                Err(error)
+            }
+        }
     }
 
     fn leave_note(&self) -> io::Result<()> {
@@ -424,6 +486,46 @@ mod tests {
         first.stop().await;
         assert_eq!(Found::find(dir.path()).unwrap(), None);
         serve(Options::new(dir.path())).await.unwrap().stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_reset_that_failed_says_why_until_one_succeeds() {
+        let dir = tempfile::tempdir().unwrap();
+        let running = serve(Options::new(dir.path())).await.unwrap();
+        let state = dir.path().join("state");
+        std::fs::remove_dir_all(&state).unwrap();
+        std::fs::write(&state, "in the way").unwrap();
+        let error = running.supervisor.reset().await.unwrap_err();
+        assert!(matches!(&error, Closed::Failed(why) if why.contains("Not a directory")), "{error}");
+        assert_eq!(running.supervisor.now_open().err(), Some(error));
+        std::fs::remove_file(&state).unwrap();
+        running.supervisor.reset().await.unwrap();
+        assert!(running.cloud().is_some());
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_ends_before_a_reset_forgets() {
+        let dir = tempfile::tempdir().unwrap();
+        let running = serve(Options::new(dir.path())).await.unwrap();
+        let open = running.supervisor.now_open().unwrap();
+        let (left, file) = (open.gate.enter().unwrap(), dir.path().join("state/written"));
+        let late = file.clone();
+        let (resetting, seen) = tokio::sync::oneshot::channel::<()>();
+        let writing = tokio::spawn(left.run(async move {
+            seen.await.unwrap();
+            std::fs::write(late, "late").unwrap();
+        }));
+        let supervisor = running.supervisor.clone();
+        let reset = tokio::spawn(async move { supervisor.reset().await });
+        while open.gate.enter().is_some() {
+            tokio::task::yield_now().await;
+        }
+        resetting.send(()).unwrap();
+        assert_eq!(writing.await.unwrap(), Some(()));
+        reset.await.unwrap().unwrap();
+        assert!(!file.exists() && running.cloud().is_some());
+        running.stop().await;
     }
 
     #[tokio::test]

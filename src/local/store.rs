@@ -28,6 +28,9 @@ pub struct Shelf<T> {
     writing: tokio::sync::Mutex<()>,
 }
 
+/// What fails with a file that can be read and holds something else.
+pub const UNDERSTAND: &str = "understand";
+
 /// A shelf could not be read or written.
 #[derive(Debug)]
 pub struct StoreError {
@@ -40,6 +43,11 @@ impl StoreError {
     /// For state that is not a shelf. `doing` completes "cannot … PATH".
     pub fn new(path: impl Into<PathBuf>, doing: &'static str, source: io::Error) -> Self {
         StoreError { path: path.into(), doing, source }
+    }
+
+    /// The one file whose content is not what it should be, if that is what is wrong.
+    pub fn spoilt(&self) -> Option<&Path> {
+        (self.doing == UNDERSTAND).then_some(self.path.as_path())
     }
 }
 
@@ -72,10 +80,10 @@ impl<T: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static> 
         let state = match std::fs::read(&path) {
             Ok(bytes) => {
                 let document: Document<T> =
-                    serde_json::from_slice(&bytes).map_err(|error| failed("understand", io::Error::other(error)))?;
+                    serde_json::from_slice(&bytes).map_err(|error| failed(UNDERSTAND, io::Error::other(error)))?;
                 if document.version != version {
                     let found = format!("layout {}, this labctl reads {version}", document.version);
-                    return Err(failed("understand", io::Error::other(found)));
+                    return Err(failed(UNDERSTAND, io::Error::other(found)));
                 }
                 document.state
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::template::names::{Piece, pieces};
 use crate::template::problem::nearest;
 
 /// Why a `${…}` cannot be filled in.
@@ -35,24 +36,25 @@ impl SubstituteError {
 /// Every `${…}` that cannot be filled in.
 pub fn substitute(text: &str, values: &BTreeMap<String, String>) -> Result<String, Vec<SubstituteError>> {
     let (mut out, mut errors) = (String::with_capacity(text.len()), Vec::new());
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        out.push_str(&rest[..start]);
-        let line = text[..text.len() - rest.len() + start].matches('\n').count() + 1;
-        let Some(length) = rest[start..].find('}') else {
-            errors.push(SubstituteError::Open { line });
-            rest = "";
-            break;
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    for piece in pieces(text) {
+        let (name, line) = match piece {
+            Piece::Text(text) => {
+                out.push_str(text);
+                continue;
+            }
+            Piece::Open { at, .. } => {
+                errors.push(SubstituteError::Open { line: line(at) });
+                continue;
+            }
+            Piece::Name { name, at } => (name.to_owned(), line(at)),
         };
-        let name = rest[start + 2..start + length].to_owned();
         match values.get(&name) {
             Some(value) if value.chars().all(is_harmless) => out.push_str(value),
             Some(value) => errors.push(SubstituteError::Unsafe { name, line, value: value.clone() }),
             None => errors.push(SubstituteError::Unknown { near: near(&name, values), name, line }),
         }
-        rest = &rest[start + length + 1..];
     }
-    out.push_str(rest);
     if errors.is_empty() { Ok(out) } else { Err(errors) }
 }
 

@@ -8,6 +8,7 @@ mod functions;
 pub mod intrinsics;
 mod json;
 pub mod model;
+pub mod names;
 pub mod parameters;
 pub mod problem;
 pub mod reader;

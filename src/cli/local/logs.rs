@@ -1,6 +1,8 @@
 //! `labctl local logs`.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use serde::Serialize;
 use super::Wish;
 use crate::cli::context::Context;
 use crate::error::Failure;
+use crate::local::process::logs::earlier;
 use crate::ui::{Answer, Format, Theme};
 
 /// Show the log of the local cloud, or of one of its engines or functions
@@ -43,30 +46,51 @@ pub(super) async fn logs(args: &LogsArgs, wish: &Wish, cx: &Context) -> Result<(
             .hint("labctl local logs --output json"));
     }
     let path = choose(&wish.home.join("logs"), &args.name)?;
-    let failed = |error: std::io::Error| Failure::failed(format!("cannot read {}", path.display())).because(error);
-    let mut file = std::fs::File::open(&path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(failed)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let shown = lines.len().saturating_sub(args.lines);
-    cx.ui.answer(&Log { name: args.name.clone(), lines: lines[shown..].to_vec() });
+    let failed = |error: io::Error| Failure::failed(format!("cannot read {}", path.display())).because(error);
+    let file = File::open(&path).map_err(failed)?;
+    let (mut lines, end) = tail(&file, args.lines).map_err(failed)?;
+    // A log that was turned a moment ago goes on in the one before.
+    if lines.len() < args.lines
+        && let Ok(earlier) = File::open(earlier(&path))
+    {
+        let (before, _) = tail(&earlier, args.lines - lines.len()).map_err(failed)?;
+        lines.splice(0..0, before);
+    }
+    cx.ui.answer(&Log { name: args.name.clone(), lines });
     if args.follow {
-        follow(&path, bytes.len() as u64, cx).await.map_err(failed)?;
+        follow(&path, file, end, cx).await.map_err(failed)?;
     }
     Ok(())
 }
 
-/// Shows what is added, until the user interrupts; begins anew when the file was.
-async fn follow(path: &Path, mut seen: u64, cx: &Context) -> std::io::Result<()> {
+/// The last lines, and where the file ends. No more is read than it takes to find them.
+fn tail(file: &File, lines: usize) -> io::Result<(Vec<String>, u64)> {
+    const PIECE: u64 = 64 * 1024;
+    let end = file.metadata()?.len();
+    let (mut start, mut pieces, mut breaks) = (end, Vec::new(), 0);
+    // The break that ends the line before the first wanted one has to be in it.
+    while start > 0 && breaks <= lines {
+        let length = start.min(PIECE);
+        start -= length;
+        // At most 64 KiB.
+        let mut piece = vec![0; length as usize];
+        file.read_exact_at(&mut piece, start)?;
+        breaks += piece.iter().filter(|byte| **byte == b'\n').count();
+        pieces.push(piece);
+    }
+    pieces.reverse();
+    let bytes = pieces.concat();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut found: Vec<String> = text.lines().map(str::to_owned).collect();
+    let more = found.len().saturating_sub(lines);
+    found.drain(..more);
+    Ok((found, end))
+}
+
+/// Shows what is added, until the user interrupts; goes on in the new file when the log was turned.
+async fn follow(path: &Path, mut file: File, mut seen: u64, cx: &Context) -> io::Result<()> {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let mut file = match std::fs::File::open(path) {
-            Ok(file) => file,
-            // Removed with what it was the log of; it may come back.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
         let length = file.metadata()?.len();
         if length < seen {
             seen = 0;
@@ -77,6 +101,14 @@ async fn follow(path: &Path, mut seen: u64, cx: &Context) -> std::io::Result<()>
             file.read_to_end(&mut bytes)?;
             seen += bytes.len() as u64;
             cx.ui.raw(&String::from_utf8_lossy(&bytes));
+            continue;
+        }
+        match File::open(path) {
+            Ok(now) if now.metadata()?.ino() != file.metadata()?.ino() => (file, seen) = (now, 0),
+            Ok(_) => {}
+            // Removed with what it was the log of; it may come back.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -130,5 +162,24 @@ mod tests {
         assert_eq!(choose(dir.path(), "elasticache/sessions").unwrap(), dir.path().join("elasticache/sessions.log"));
         assert_eq!(choose(dir.path(), "locla").unwrap_err().hints, ["labctl local logs local"]);
         assert!(choose(dir.path(), "../x").is_err());
+    }
+
+    #[test]
+    fn only_the_end_of_a_log_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("local.log");
+        let text: String = (0..200_000).map(|n| format!("line {n}\n")).collect();
+        std::fs::write(&path, &text).unwrap();
+        let file = File::open(&path).unwrap();
+        let (lines, end) = tail(&file, 2).unwrap();
+        assert_eq!(
+            (lines.as_slice(), end),
+            (&["line 199998".to_owned(), "line 199999".to_owned()][..], text.len() as u64)
+        );
+        assert_eq!(tail(&file, 150_000).unwrap().0[0], "line 50000");
+        assert_eq!(tail(&file, usize::MAX).unwrap().0.len(), 200_000);
+        assert_eq!(tail(&file, 0).unwrap().0.len(), 0);
+        std::fs::write(&path, "one\ntwo").unwrap();
+        assert_eq!(tail(&File::open(&path).unwrap(), 1).unwrap().0, ["two"]);
     }
 }

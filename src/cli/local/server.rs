@@ -1,5 +1,7 @@
 //! `labctl local serve`: the process that is the local cloud.
 
+use std::path::Path;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Wish;
@@ -49,18 +51,50 @@ pub(super) async fn serve(args: &ServeArgs, wish: &Wish, cx: &Context) -> Result
 }
 
 fn refused(error: ServeError) -> Failure {
-    let hint = match &error {
+    let hints = match &error {
         ServeError::Home { .. } => {
-            format!("name a directory that you can write to: export {}=/path/to/a/directory", crate::env::LABCTL_HOME)
+            let home = crate::env::LABCTL_HOME;
+            vec![format!("name a directory that you can write to: export {home}=/path/to/a/directory")]
         }
-        ServeError::Locked { .. } => "labctl local stop".to_owned(),
-        ServeError::PortTaken { .. } | ServeError::Listen { .. } => "take another one: --port 0".to_owned(),
-        ServeError::State(_) => "labctl local reset forgets the state".to_owned(),
-        ServeError::Start { .. } => "labctl local logs".to_owned(),
+        ServeError::Locked { .. } => vec!["labctl local stop".to_owned()],
+        ServeError::PortTaken { .. } | ServeError::Listen { .. } => vec!["take another one: --port 0".to_owned()],
+        ServeError::State(state) => {
+            let aside =
+                state.spoilt().map(|file| format!("to go on without what this one file holds: {}", set_aside(file)));
+            aside.into_iter().chain(["to forget everything: labctl local reset".to_owned()]).collect()
+        }
+        ServeError::Start { .. } => vec!["labctl local logs".to_owned()],
     };
-    let failure = Failure::failed(error.to_string()).hint(hint);
+    let failure = hints.into_iter().fold(Failure::failed(error.to_string()), Failure::hint);
     match std::error::Error::source(&error) {
         Some(source) => failure.because(source.to_string()),
         None => failure,
+    }
+}
+
+/// The command that puts a file where nothing looks for it.
+fn set_aside(file: &Path) -> String {
+    let quoted = |path: String| format!("'{}'", path.replace('\'', "'\\''"));
+    let file = file.display().to_string();
+    format!("mv {} {}", quoted(file.clone()), quoted(format!("{file}.set-aside")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_spoilt_file_is_named_with_the_way_to_go_on_without_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["state/cloudformation/stacks/s/stack.json", "state/apigateway/apis.json"] {
+            let file = dir.path().join(file);
+            local::store::replace(&file, b"{").unwrap();
+            let failure = refused(local::serve(Options::new(dir.path())).await.err().unwrap());
+            let path = file.display();
+            let hint = format!("to go on without what this one file holds: mv '{path}' '{path}.set-aside'");
+            assert_eq!(failure.hints, [hint, "to forget everything: labctl local reset".to_owned()]);
+            std::fs::rename(&file, format!("{path}.set-aside")).unwrap();
+            local::serve(Options::new(dir.path())).await.unwrap().stop().await;
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod disk;
 pub mod engines;
 pub mod install;
+pub mod logs;
 pub mod port;
 pub mod ready;
 pub mod reap;

@@ -1,6 +1,7 @@
 //! Starting, watching and stopping children. Every child has its own process group, dies with the local cloud (even on
 //! kill -9), logs to a file, and is stopped by its owner.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -12,8 +13,11 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::reap;
+use super::{logs, reap};
 use crate::local::home::Home;
+
+/// How often the logs of children are looked at.
+const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// What to start.
 #[derive(Debug)]
@@ -103,11 +107,15 @@ impl Processes {
             .stdin(Stdio::null())
             .process_group(0)
             .kill_on_drop(true);
-        match output {
-            Output::Piped => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
+        let log = match output {
+            Output::Piped => {
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+                None
+            }
             Output::File(path) => {
-                let log = open_log(&path).map_err(failed)?;
-                command.stdout(log.try_clone().map_err(failed)?).stderr(log)
+                let file = logs::open(&path).map_err(failed)?;
+                command.stdout(file.try_clone().map_err(failed)?).stderr(file);
+                Some(path)
             }
         };
         die_with_parent(&mut command);
@@ -121,7 +129,13 @@ impl Processes {
         let noted = self.notes.as_ref().and_then(|notes| reap::note(notes, &name, pid.as_raw_nonzero().get()));
         tokio::spawn(async move {
             let _noted = noted;
-            let status = process.wait().await;
+            let status = match log {
+                Some(log) => tokio::select! {
+                    status = process.wait() => status,
+                    never = keep_short(log) => match never {},
+                },
+                None => process.wait().await,
+            };
             // What the child itself started and left behind goes with it.
             let _ = kill_process_group(pid, Signal::KILL);
             // A child of which nobody knows how it ended has not ended well.
@@ -135,12 +149,16 @@ impl Processes {
     }
 }
 
-fn open_log(path: &std::path::Path) -> io::Result<std::fs::File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
+/// Looks after a child's log for as long as the child lives.
+async fn keep_short(log: PathBuf) -> Infallible {
+    loop {
+        let path = log.clone();
+        let shortened = tokio::task::spawn_blocking(move || logs::shorten(&path, logs::LONGEST)).await;
+        if let Err(error) = shortened.map_err(io::Error::other).flatten() {
+            tracing::warn!(%error, path = %log.display(), "a log cannot be shortened");
+        }
+        tokio::time::sleep(LOG_EVERY).await;
     }
-    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 fn die_with_parent(command: &mut tokio::process::Command) {

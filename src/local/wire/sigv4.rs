@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use time::{Date, Month, PrimitiveDateTime, Time};
 
 use crate::local::clock::Timestamp;
-use crate::local::credentials::{Keyring, Rejected};
+use crate::local::credentials::{Keyring, Rejected, Secret};
 use crate::local::scope::Caller;
 
 /// How far a signature's date may be from now.
@@ -48,7 +48,7 @@ pub enum Refused {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub access_key_id: String,
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     /// `20261121`.
     pub date: String,
     pub region: String,
@@ -123,7 +123,7 @@ fn header_claim(text: &str, headers: &HeaderMap) -> Result<Claim, Refused> {
         None => return Err(incomplete("existence of either a 'X-Amz-Date' or a 'Date' header")),
     };
     let claim = Claim {
-        token: text_of("x-amz-security-token").map(str::to_owned),
+        token: text_of("x-amz-security-token").map(Secret::new),
         signed_headers: field("SignedHeaders")?.split(';').map(str::to_owned).collect(),
         signature: field("Signature")?.to_owned(),
         at,
@@ -206,7 +206,7 @@ fn query_claim(query: &str) -> Result<Claim, Refused> {
     let expires = expires
         .ok_or_else(|| Refused::Incomplete("X-Amz-Expires must be a number of seconds from 1 to 604800".into()))?;
     Ok(Claim {
-        token: field("X-Amz-Security-Token"),
+        token: field("X-Amz-Security-Token").map(Secret::new),
         signed_headers: needed("X-Amz-SignedHeaders")?.split(';').map(str::to_owned).collect(),
         signature: needed("X-Amz-Signature")?,
         at: needed("X-Amz-Date")?,
@@ -222,7 +222,7 @@ impl Claim {
     /// The date, the key, or the signature is not good.
     pub fn verify(&self, keyring: &Keyring, message: &Message<'_>, now: Timestamp) -> Result<Verified, Refused> {
         self.check_date(now)?;
-        let identity = keyring.identify(&self.access_key_id, self.token.as_deref(), now)?;
+        let identity = keyring.identify(&self.access_key_id, self.token.as_ref().map(Secret::expose), now)?;
         let payload = self.payload_hash(message)?;
         let request = self.canonical_request(message, &payload)?;
         let scope = format!("{}/{}/{}/aws4_request", self.date, self.region, self.service);

@@ -20,6 +20,8 @@ mod ops;
 mod patch;
 mod plane;
 mod state;
+#[cfg(test)]
+mod tests;
 mod vtl;
 
 pub use state::ApiGateway;

@@ -10,6 +10,7 @@ use super::faults::GatewayFault;
 use super::plane::Plane;
 use crate::local::clock::Timestamp;
 use crate::local::cloud::Cloud;
+use crate::local::credentials::Secret;
 use crate::local::scope::Scope;
 use crate::local::store::{Shelf, StoreError};
 
@@ -270,7 +271,7 @@ impl Api {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ApiKey {
     pub id: String,
-    pub value: String,
+    pub value: Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -345,6 +346,13 @@ pub(super) struct Region {
     pub cloudwatch_role: Option<String>,
 }
 
+impl Region {
+    pub(super) fn api_mut(&mut self, scope: &Scope, id: &str) -> Result<&mut Api, GatewayFault> {
+        let found = self.apis.get_mut(id).ok_or_else(|| no_api(scope, id))?;
+        Ok(Arc::make_mut(&mut found.0))
+    }
+}
+
 /// An API shared between the document's old and new state.
 #[derive(Debug)]
 pub(super) struct Shared<T>(pub Arc<T>);
@@ -402,12 +410,7 @@ impl ApiGateway {
         id: &str,
         change: impl FnOnce(&mut Api) -> Result<R, GatewayFault>,
     ) -> Result<R, GatewayFault> {
-        self.regions
-            .change(|regions| {
-                let found = regions.get_mut(&scope.region).and_then(|region| region.apis.get_mut(id));
-                change(Arc::make_mut(&mut found.ok_or_else(|| no_api(scope, id))?.0))
-            })
-            .await
+        self.change_region(scope, |region| change(region.api_mut(scope, id)?)).await
     }
 
     pub(super) fn region(&self, scope: &Scope) -> Region {

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::local::fault::Fault;
-use crate::local::store::{Shelf, StoreError, replace};
+use crate::local::store::{Shelf, StoreError, UNDERSTAND, replace};
 
 use super::events::Event;
 use super::state::{ChangeSet, Stack};
@@ -25,6 +25,8 @@ const EVENTS_FILE: &str = "events.jsonl";
 const CHANGE_SETS_FILE: &str = "changesets.json";
 /// How long the engine waits before it asks a full disk again.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long a change waits for those that were built on it.
+const AGAIN: Duration = Duration::from_millis(20);
 
 #[derive(Serialize, Deserialize)]
 struct Document<T> {
@@ -52,6 +54,22 @@ struct Draft {
     stack: Stack,
     pending: Vec<Event>,
     version: u64,
+}
+
+/// How a change is taken back: the stack before it, and how many events it added.
+struct Undo {
+    stack: Stack,
+    events: usize,
+}
+
+impl Draft {
+    /// Takes the last change back.
+    fn take_back(&mut self, undo: Undo) {
+        self.stack = undo.stack;
+        let kept = self.pending.len().saturating_sub(undo.events);
+        self.pending.truncate(kept);
+        self.version -= 1;
+    }
 }
 
 struct Written {
@@ -95,10 +113,10 @@ impl Cell {
             Err(error) => return Err(StoreError::new(&path, "read", error)),
         };
         let document: Document<Stack> = serde_json::from_slice(&bytes)
-            .map_err(|error| StoreError::new(&path, "understand", io::Error::other(error)))?;
+            .map_err(|error| StoreError::new(&path, UNDERSTAND, io::Error::other(error)))?;
         if document.version != LAYOUT {
             let found = format!("layout {}, this labctl reads {LAYOUT}", document.version);
-            return Err(StoreError::new(&path, "understand", io::Error::other(found)));
+            return Err(StoreError::new(&path, UNDERSTAND, io::Error::other(found)));
         }
         // A request that was cut off between the stack and its first change set: nobody was told of this stack.
         let is_empty = document.stack.status == Status::ReviewInProgress;
@@ -132,23 +150,23 @@ impl Cell {
         &self,
         change: impl FnOnce(&mut Stack, &mut Vec<Event>) -> Result<R, E>,
     ) -> Result<R, E> {
-        let (result, version, before) = {
+        let (result, version, undo) = {
             let mut draft = self.draft.lock().unwrap_or_else(PoisonError::into_inner);
             let mut stack = draft.stack.clone();
             let mut events = Vec::new();
             let result = change(&mut stack, &mut events)?;
-            let before = (std::mem::replace(&mut draft.stack, stack), draft.pending.len());
+            let undo = Undo { stack: std::mem::replace(&mut draft.stack, stack), events: events.len() };
             draft.pending.extend(events);
             draft.version += 1;
-            (result, draft.version, before)
+            (result, draft.version, undo)
         };
-        if let Err(fault) = self.flush(version).await {
-            let mut draft = self.draft.lock().unwrap_or_else(PoisonError::into_inner);
-            if draft.version == version {
-                draft.stack = before.0;
-                draft.pending.truncate(before.1);
+        let mut undo = Some(undo);
+        while let Err(fault) = self.flush(version, &mut undo).await {
+            if undo.is_none() {
+                return Err(fault.into());
             }
-            return Err(fault.into());
+            // Others have built on this change and wait for the disk too: it stands or falls with theirs.
+            tokio::time::sleep(AGAIN).await;
         }
         Ok(result)
     }
@@ -162,7 +180,7 @@ impl Cell {
             *version += 1;
             (result, *version)
         };
-        while let Err(fault) = self.flush(version).await {
+        while let Err(fault) = self.flush(version, &mut None).await {
             tracing::error!(%fault, "a stack's progress cannot be written; trying again");
             tokio::time::sleep(RETRY).await;
         }
@@ -179,8 +197,9 @@ impl Cell {
         }
     }
 
-    /// Writes the draft unless a write that began later than `version` already did.
-    async fn flush(&self, version: u64) -> Result<(), Fault> {
+    /// Writes the draft unless a write that began later than `version` already did. If it cannot be written and `version` is
+    /// still the last change, `undo` is taken and the change with it: before any other write.
+    async fn flush(&self, version: u64, undo: &mut Option<Undo>) -> Result<(), Fault> {
         let mut written = self.written.lock().await;
         if written.version >= version {
             return Ok(());
@@ -190,7 +209,7 @@ impl Cell {
             (draft.stack.clone(), draft.pending.clone(), draft.version)
         };
         let (directory, start) = (self.directory.clone(), written.events_end);
-        let (stack, events, end) = tokio::task::spawn_blocking(move || {
+        let flushed = tokio::task::spawn_blocking(move || {
             let end = append_events(&directory.join(EVENTS_FILE), &events, start)?;
             let bytes = serde_json::to_vec(&Document { version: LAYOUT, stack: &stack })?;
             replace(&directory.join(STACK_FILE), &bytes)?;
@@ -198,9 +217,21 @@ impl Cell {
         })
         .await
         .map_err(io::Error::other)
-        .flatten()
-        .map_err(|error| Fault::internal(format_args!("cannot write {}: {error}", self.directory.display())))?;
-        self.draft.lock().unwrap_or_else(PoisonError::into_inner).pending.drain(..events.len());
+        .flatten();
+        let mut draft = self.draft.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stack, events, end) = match flushed {
+            Ok(flushed) => flushed,
+            Err(error) => {
+                if draft.version == version
+                    && let Some(undo) = undo.take()
+                {
+                    draft.take_back(undo);
+                }
+                return Err(Fault::internal(format_args!("cannot write {}: {error}", self.directory.display())));
+            }
+        };
+        draft.pending.drain(..events.len());
+        drop(draft);
         self.events.write().unwrap_or_else(PoisonError::into_inner).extend(events.into_iter().map(Arc::new));
         *self.published.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(stack);
         *written = Written { version: at, events_end: end };
@@ -239,10 +270,107 @@ fn read_events(path: &Path) -> Result<(Vec<Arc<Event>>, u64), StoreError> {
     let mut events = Vec::new();
     let mut end = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        let event = serde_json::from_slice(line)
-            .map_err(|error| StoreError::new(path, "understand", io::Error::other(error)))?;
+        let event =
+            serde_json::from_slice(line).map_err(|error| StoreError::new(path, UNDERSTAND, io::Error::other(error)))?;
         events.push(Arc::new(event));
         end += line.len() as u64;
     }
     Ok((events, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::local::scope::Scope;
+    use crate::local::services::cloudformation::events::What;
+
+    use super::*;
+
+    fn blank() -> Stack {
+        Stack {
+            id: "s".into(),
+            name: "s".into(),
+            scope: Scope::root("us-east-1"),
+            status: Status::CreateComplete,
+            reason: None,
+            created: crate::local::clock::Timestamp::from_millis(0),
+            updated: None,
+            deleted: None,
+            deployed: None,
+            goal: None,
+            operation: None,
+            last_operations: Vec::new(),
+            resources: IndexMap::new(),
+            outputs: Vec::new(),
+            imports: std::collections::BTreeSet::new(),
+            termination_protection: false,
+            policy: None,
+            change_set_id: None,
+            parent: None,
+            root: None,
+        }
+    }
+
+    fn event(id: &str) -> Event {
+        Event {
+            id: id.into(),
+            at: crate::local::clock::Timestamp::from_millis(0),
+            logical_id: "A".into(),
+            physical_id: String::new(),
+            kind: "K".into(),
+            reason: None,
+            properties: None,
+            client_token: None,
+            operation: None,
+            what: What::Changed(Status::CreateComplete),
+        }
+    }
+
+    async fn import(cell: &Cell, name: &str) -> Result<(), Fault> {
+        cell.change(|stack, events| {
+            stack.imports.insert(name.to_owned());
+            events.push(event(name));
+            Ok::<_, Fault>(())
+        })
+        .await
+    }
+
+    fn names(cell: &Cell) -> (Vec<String>, Vec<String>) {
+        (cell.get().imports.iter().cloned().collect(), cell.events().iter().map(|event| event.id.clone()).collect())
+    }
+
+    #[tokio::test]
+    async fn what_was_told_to_have_failed_is_not_written_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("s");
+        let cell = Cell::new(place.clone(), blank()).unwrap();
+        std::fs::write(&place, "in the way").unwrap();
+        // The second is built on the first, and waits for the disk behind it.
+        let (one, two, three) = tokio::join!(import(&cell, "one"), import(&cell, "two"), import(&cell, "three"));
+        assert!(one.is_err() && two.is_err() && three.is_err());
+        std::fs::remove_file(&place).unwrap();
+        import(&cell, "four").await.unwrap();
+        let four = (vec!["four".to_owned()], vec!["four".to_owned()]);
+        assert_eq!(names(&cell), four);
+        assert_eq!(names(&Cell::open(place).unwrap().unwrap()), four);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_the_engine_has_built_on_is_told_as_it_comes_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("s");
+        let cell = Cell::new(place.clone(), blank()).unwrap();
+        std::fs::write(&place, "in the way").unwrap();
+        let engine = cell.record(|stack, events| {
+            stack.imports.insert("engine".to_owned());
+            events.push(event("engine"));
+        });
+        let mend = async {
+            tokio::task::yield_now().await;
+            std::fs::remove_file(&place).unwrap();
+        };
+        let (client, (), ()) = tokio::join!(import(&cell, "client"), engine, mend);
+        client.unwrap();
+        let both = ["client".to_owned(), "engine".to_owned()].to_vec();
+        assert_eq!(names(&cell), (both.clone(), both));
+    }
 }

@@ -1,6 +1,7 @@
 //! What is known of a stack: the document on disk, one per stack.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ impl Stack {
 }
 
 /// A template with everything that was sent along to deploy it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Deployment {
     /// The template's digest in the library.
     pub(super) template: String,
@@ -69,6 +70,21 @@ pub(super) struct Deployment {
     pub(super) express: bool,
     pub(super) timeout_minutes: Option<u32>,
     pub(super) description: Option<String>,
+}
+
+/// Without the values of parameters: those of `NoEcho` ones are secrets.
+impl fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameters: Vec<&String> = self.parameters.keys().collect();
+        let Deployment { template, tags, capabilities, role_arn, .. } = self;
+        f.debug_struct("Deployment")
+            .field("template", template)
+            .field("parameters", &parameters)
+            .field("tags", tags)
+            .field("capabilities", capabilities)
+            .field("role_arn", role_arn)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,7 +216,7 @@ impl Resource {
 }
 
 /// A physical resource.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Instance {
     pub(super) kind: String,
     pub(super) physical_id: String,
@@ -210,6 +226,21 @@ pub(super) struct Instance {
     pub(super) token: String,
     /// Made by the operation with this id: `RetainExceptOnCreate` asks.
     pub(super) made_by: String,
+}
+
+/// Without the attributes' values: an access key's secret is one.
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attributes: Vec<&String> = self.attributes.keys().collect();
+        let Instance { kind, physical_id, plan, made_by, .. } = self;
+        f.debug_struct("Instance")
+            .field("kind", kind)
+            .field("physical_id", physical_id)
+            .field("attributes", &attributes)
+            .field("plan", plan)
+            .field("made_by", made_by)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Instance {
@@ -222,7 +253,7 @@ impl Instance {
 }
 
 /// What a resource should be: its part of the template, evaluated.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Intent {
     /// Intrinsic functions are resolved; dynamic references (`{{resolve:…}}`) stay as written.
     pub(super) properties: Value,
@@ -235,6 +266,18 @@ pub(super) struct Intent {
     /// The stack's tags, for types that carry tags.
     pub(super) tags: Vec<Tag>,
     pub(super) metadata: Option<Value>,
+}
+
+/// As events show it.
+impl fmt::Debug for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Intent { deletion_policy, after, .. } = self;
+        f.debug_struct("Intent")
+            .field("properties", self.public())
+            .field("deletion_policy", deletion_policy)
+            .field("after", after)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Intent {
@@ -326,4 +369,31 @@ pub(super) enum ExecutionStatus {
     ExecuteComplete,
     ExecuteFailed,
     Obsolete,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_secret_is_not_shown_by_debug() {
+        let deployment =
+            Deployment { parameters: [("Password".to_owned(), "hush".to_owned())].into(), ..Deployment::default() };
+        let plan = Intent {
+            properties: json!({"MasterUserPassword": "hush"}),
+            masked: Some(json!({"MasterUserPassword": MASK})),
+            deletion_policy: Policy::Delete,
+            update_replace_policy: Policy::Delete,
+            after: Vec::new(),
+            tags: Vec::new(),
+            metadata: None,
+        };
+        let attempt = Attempt { token: "t".into(), kind: "AWS::IAM::AccessKey".into(), plan };
+        let mut instance = attempt.instance("AKIA", "op".into());
+        instance.attributes.insert("SecretAccessKey".into(), json!("hush"));
+        let shown = format!("{deployment:?} {instance:?}");
+        assert!(!shown.contains("hush") && shown.contains("SecretAccessKey") && shown.contains("Password"), "{shown}");
+    }
 }

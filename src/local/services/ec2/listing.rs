@@ -8,6 +8,7 @@ use super::faults::{Kind, NetFault};
 use super::places;
 use super::state::{Cx, Network};
 use super::views;
+use crate::local::like::is_like_escaped;
 
 /// One listing operation.
 pub(super) struct Catalogue {
@@ -412,40 +413,8 @@ fn any(item: &Value, path: &str, patterns: &[&str]) -> bool {
             Value::Null => return false,
             other => other.to_string(),
         };
-        return patterns.iter().any(|pattern| wildcard(pattern.as_bytes(), text.as_bytes()));
+        return patterns.iter().any(|pattern| is_like_escaped(pattern, &text));
     }
     let (head, rest) = path.split_once('.').unwrap_or((path, ""));
     any(&item[head], rest, patterns)
-}
-
-/// `*` any run, `?` any one, `\` takes the next literally.
-fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern, text) {
-        ([], []) => true,
-        ([b'*', rest @ ..], _) => (0..=text.len()).any(|skip| wildcard(rest, &text[skip..])),
-        ([b'?', rest @ ..], [_, tail @ ..]) => wildcard(rest, tail),
-        ([b'\\', literal, rest @ ..], [first, tail @ ..]) if literal == first => wildcard(rest, tail),
-        ([literal, rest @ ..], [first, tail @ ..]) if literal == first && *literal != b'\\' => wildcard(rest, tail),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_match_as_ec2_says() {
-        let cases = [
-            ("lab-*", "lab-a", true),
-            ("lab-?", "lab-ab", false),
-            ("\\*", "*", true),
-            ("\\*", "x", false),
-            ("*b*", "abc", true),
-            ("", "x", false),
-        ];
-        for (pattern, text, expected) in cases {
-            assert_eq!(wildcard(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
-        }
-    }
 }

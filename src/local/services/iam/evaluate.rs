@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::local::like::is_like;
+use crate::local::policy::{has_effect, statements, texts};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
@@ -38,8 +39,8 @@ pub(super) fn decide<'d>(documents: impl Iterator<Item = &'d str>, asked: Asked<
     let mut decision = Decision::Unmentioned;
     for document in documents {
         let document: Value = serde_json::from_str(document).unwrap_or_default();
-        for statement in many(&document["Statement"]) {
-            let denies = statement["Effect"] == "Deny";
+        for statement in statements(&document) {
+            let denies = has_effect(statement, "Deny");
             if !applies(statement, asked, denies) {
                 continue;
             }
@@ -52,20 +53,11 @@ pub(super) fn decide<'d>(documents: impl Iterator<Item = &'d str>, asked: Asked<
     decision
 }
 
-/// IAM's "one or a list of".
-fn many(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(items) => items,
-        Value::Null => &[],
-        one => std::slice::from_ref(one),
-    }
-}
-
 /// `unknown`: what counts as true if it cannot be judged.
 fn applies(statement: &Value, asked: Asked<'_>, unknown: bool) -> bool {
     let action = |pattern: &str| is_like(&pattern.to_ascii_lowercase(), &asked.action.to_ascii_lowercase());
     let resource = |pattern: &str| if pattern.contains("${") { unknown } else { is_like(pattern, asked.resource) };
-    let some = |list: &Value, like: &dyn Fn(&str) -> bool| many(list).iter().filter_map(Value::as_str).any(like);
+    let some = |list: &Value, like: &dyn Fn(&str) -> bool| texts(Some(list)).into_iter().any(like);
     let action = match &statement["NotAction"] {
         Value::Null => some(&statement["Action"], &action),
         not => !some(not, &action),

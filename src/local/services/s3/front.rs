@@ -20,6 +20,8 @@ use super::store::Store;
 
 /// The most that is gathered of an answer to put a request id into it; error documents are far smaller.
 const LONGEST_ERROR: usize = 64 * 1024;
+/// A thousand parts with their checksums.
+const LONGEST_ATTRIBUTES: usize = 1024 * 1024;
 
 /// What the crate says of a method and an address that no operation of S3 has. S3 does not call that unimplemented.
 const NO_OPERATION: &str = "<Message>Unknown operation</Message>";
@@ -38,6 +40,7 @@ pub(super) async fn answer(service: &S3Service, request: Request<Arriving>, requ
     if is_form(&request) {
         return plain(S3Fault::NotSupported("uploads by HTML form (PostObject)".into()), request_id);
     }
+    let attributes = request.method() == Method::GET && asks_for_attributes(request.uri().query().unwrap_or_default());
     let token = session_token(&request);
     let answered = TOKEN.scope(token, service.call(request.map(s3s::Body::http_body))).await;
     let response = match answered {
@@ -53,6 +56,7 @@ pub(super) async fn answer(service: &S3Service, request: Request<Arriving>, requ
         status if (status.is_client_error() || status.is_server_error()) && !head => {
             with_request_id(response, request_id).await
         }
+        StatusCode::OK if attributes => with_plain_etag(response).await,
         _ => response.map(BodyExt::boxed_unsync),
     };
     if let Ok(id) = HeaderValue::from_str(request_id) {
@@ -73,6 +77,26 @@ fn without_body(response: Response<s3s::Body>) -> Response<Body> {
     head.headers.remove(CONTENT_LENGTH);
     head.headers.remove(CONTENT_TYPE);
     Response::from_parts(head, full(Bytes::new()))
+}
+
+fn asks_for_attributes(query: &str) -> bool {
+    query.split('&').any(|field| field.split('=').next() == Some("attributes"))
+}
+
+/// `GetObjectAttributes` is the one answer in which S3 leaves out the quotes of the tag, which the crate's type always writes.
+async fn with_plain_etag(response: Response<s3s::Body>) -> Response<Body> {
+    let (mut head, mut body) = response.into_parts();
+    match body.store_all_limited(LONGEST_ATTRIBUTES).await {
+        Ok(bytes) => {
+            head.headers.remove(CONTENT_LENGTH);
+            Response::from_parts(head, full(Bytes::from(unquoted(&String::from_utf8_lossy(&bytes)))))
+        }
+        Err(_) => Response::from_parts(head, body.boxed_unsync()),
+    }
+}
+
+fn unquoted(document: &str) -> String {
+    document.replacen("<ETag>\"", "<ETag>", 1).replacen("\"</ETag>", "</ETag>", 1)
 }
 
 async fn with_request_id(response: Response<s3s::Body>, request_id: &str) -> Response<Body> {
@@ -158,7 +182,14 @@ fn bucket_of(host: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{bucket_of, worded};
+    use super::{asks_for_attributes, bucket_of, unquoted, worded};
+
+    #[test]
+    fn the_attributes_of_an_object_have_their_tag_without_quotes() {
+        assert_eq!(unquoted("<A><ETag>\"5d41\"</ETag><B/></A>"), "<A><ETag>5d41</ETag><B/></A>");
+        assert!(asks_for_attributes("attributes") && asks_for_attributes("x=1&attributes="));
+        assert!(!asks_for_attributes("x=attributes") && !asks_for_attributes(""));
+    }
 
     #[test]
     fn a_refusal_of_the_crate_gets_words_and_keeps_those_it_has() {

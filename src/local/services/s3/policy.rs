@@ -6,6 +6,8 @@
 use serde_json::Value;
 
 use super::faults::S3Fault;
+use crate::local::like::is_like;
+use crate::local::policy::{has_effect, statements, texts};
 
 /// Reads a policy and refuses what S3 would refuse.
 pub(super) fn parse(text: &str, bucket: &str) -> Result<Value, S3Fault> {
@@ -21,7 +23,7 @@ pub(super) fn parse(text: &str, bucket: &str) -> Result<Value, S3Fault> {
     if let Some(unknown) = members.keys().find(|name| !["Version", "Id", "Statement"].contains(&name.as_str())) {
         return Err(malformed(&format!("Unknown field {unknown}")));
     }
-    if statements(&policy).next().is_none() {
+    if statements(&policy).is_empty() {
         return Err(malformed("Missing required field Statement"));
     }
     for statement in statements(&policy) {
@@ -64,8 +66,8 @@ fn check_statement(statement: &Value, bucket: &str) -> Result<(), S3Fault> {
 
 /// Whether the policy gives something to everybody.
 pub(super) fn is_public(policy: &Value) -> bool {
-    statements(policy).any(|statement| {
-        effect(statement) == Some("Allow") && names_everybody(statement) && statement.get("Condition").is_none()
+    statements(policy).iter().any(|statement| {
+        has_effect(statement, "Allow") && names_everybody(statement) && statement.get("Condition").is_none()
     })
 }
 
@@ -73,30 +75,17 @@ pub(super) fn is_public(policy: &Value) -> bool {
 pub(super) fn lets_anonymous(policy: &Value, action: &str, resource: &str) -> bool {
     let applies = |statement: &&Value| {
         names_everybody(statement)
-            && matches(statement, "Action", |pattern| glob(&pattern.to_lowercase(), &action.to_lowercase()))
-            && matches(statement, "Resource", |pattern| glob(pattern, resource))
+            && matches(statement, "Action", |pattern| is_like(&pattern.to_lowercase(), &action.to_lowercase()))
+            && matches(statement, "Resource", |pattern| is_like(pattern, resource))
     };
     let mut allowed = false;
-    for statement in statements(policy).filter(applies) {
-        match effect(statement) {
-            Some("Allow") if statement.get("Condition").is_none() => allowed = true,
-            Some("Allow") => {}
-            _ => return false,
+    for statement in statements(policy).iter().filter(applies) {
+        if !has_effect(statement, "Allow") {
+            return false;
         }
+        allowed |= statement.get("Condition").is_none();
     }
     allowed
-}
-
-fn statements(policy: &Value) -> impl Iterator<Item = &Value> {
-    match policy.get("Statement") {
-        Some(Value::Array(list)) => list.iter(),
-        Some(one) => std::slice::from_ref(one).iter(),
-        None => [].iter(),
-    }
-}
-
-fn effect(statement: &Value) -> Option<&str> {
-    statement.get("Effect").and_then(Value::as_str)
 }
 
 fn names_everybody(statement: &Value) -> bool {
@@ -116,41 +105,6 @@ fn matches(statement: &Value, field: &str, fits: impl Fn(&str) -> bool) -> bool 
         Some(value) => texts(Some(value)).into_iter().any(fits),
         None => !texts(statement.get(format!("Not{field}"))).into_iter().any(fits),
     }
-}
-
-fn texts(value: Option<&Value>) -> Vec<&str> {
-    match value {
-        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-        Some(one) => one.as_str().into_iter().collect(),
-        None => Vec::new(),
-    }
-}
-
-/// `*` is any text, `?` any one character.
-fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    p = at + 1;
-                    t = from + 1;
-                    star = Some((at, from + 1));
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]

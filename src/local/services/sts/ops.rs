@@ -98,7 +98,7 @@ impl From<Session> for Credentials {
         Credentials {
             access_key_id: session.access_key_id,
             secret_access_key: session.secret.expose().to_owned(),
-            session_token: session.token,
+            session_token: session.token.expose().to_owned(),
             expiration: session.expires,
         }
     }

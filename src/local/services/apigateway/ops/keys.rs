@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Answer, Patches, nothing, page};
 use crate::local::call::Call;
+use crate::local::credentials::Secret;
 use crate::local::services::apigateway::faults::GatewayFault;
 use crate::local::services::apigateway::patch::{self, Kind};
 use crate::local::services::apigateway::state::{ApiGateway, ApiKey, Texts, shown};
@@ -51,7 +52,7 @@ pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateA
         } else {
             id
         },
-        value: input.value.unwrap_or_else(|| gateway.cloud.ids.lower(40)),
+        value: Secret::new(input.value.unwrap_or_else(|| gateway.cloud.ids.lower(40))),
         name: input.name,
         customer_id: input.customer_id,
         description: input.description,

@@ -10,7 +10,7 @@ use crate::local::call::Call;
 use crate::local::clock::Timestamp;
 use crate::local::services::apigateway::faults::GatewayFault;
 use crate::local::services::apigateway::patch::{self, Kind, Operation};
-use crate::local::services::apigateway::state::{ApiGateway, Stage, Texts, shown};
+use crate::local::services::apigateway::state::{ApiGateway, Stage, Texts, UsagePlan, shown};
 
 /// What a stage is made of.
 pub(super) struct NewStage {
@@ -118,21 +118,19 @@ pub(crate) async fn list(gateway: Arc<ApiGateway>, call: &Call, input: List) -> 
 /// DeleteStage.
 pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) -> Answer {
     let (id, name) = (&input.rest_api_id, &input.stage_name);
-    let region = gateway.region(&call.scope);
-    let planned = region
-        .plans
-        .values()
-        .find(|plan| plan.api_stages.iter().any(|stage| stage.api_id == *id && stage.stage == *name));
-    if let Some(plan) = planned {
-        let message = format!("Stage {name} is used by usage plan {}; remove it from the plan first", plan.id);
-        return Err(GatewayFault::invalid(message));
-    }
     gateway
-        .change_api(&call.scope, id, |api| {
-            api.stages.remove(name).map(|_| ()).ok_or_else(|| GatewayFault::missing("stage"))
+        .change_region(&call.scope, |region| {
+            let names_it =
+                |plan: &&UsagePlan| plan.api_stages.iter().any(|stage| stage.api_id == *id && stage.stage == *name);
+            if let Some(plan) = region.plans.values().find(names_it) {
+                let message = format!("Stage {name} is used by usage plan {}; remove it from the plan first", plan.id);
+                return Err(GatewayFault::invalid(message));
+            }
+            let api = region.api_mut(&call.scope, id)?;
+            api.stages.remove(name).ok_or_else(|| GatewayFault::missing("stage"))?;
+            nothing()
         })
-        .await?;
-    nothing()
+        .await
 }
 
 #[derive(Deserialize)]
@@ -205,13 +203,14 @@ pub(crate) async fn update(gateway: Arc<ApiGateway>, call: &Call, input: Update)
         .patch_operations
         .iter()
         .any(|operation| operation.path.starts_with("/accessLogSettings/") && !operation.removes());
-    if logs && gateway.region(&call.scope).cloudwatch_role.is_none() {
-        return Err(GatewayFault::invalid(
-            "CloudWatch Logs role ARN must be set in account settings to enable logging",
-        ));
-    }
     gateway
-        .change_api(&call.scope, &input.rest_api_id, |api| {
+        .change_region(&call.scope, |region| {
+            if logs && region.cloudwatch_role.is_none() {
+                return Err(GatewayFault::invalid(
+                    "CloudWatch Logs role ARN must be set in account settings to enable logging",
+                ));
+            }
+            let api = region.api_mut(&call.scope, &input.rest_api_id)?;
             let mut stage = api.stage(&input.stage_name)?.clone();
             let mut rest = Vec::new();
             for operation in input.patch_operations {

@@ -194,7 +194,12 @@ fn check_key<'f>(
     at: &str,
 ) -> Result<(&'f str, &'f str), Refusal> {
     let given = request.header("x-api-key").ok_or(Refusal::InvalidApiKey)?;
-    let key = found.region.keys.values().find(|key| key.value == given && key.enabled).ok_or(Refusal::InvalidApiKey)?;
+    let key = found
+        .region
+        .keys
+        .values()
+        .find(|key| key.value.expose() == given && key.enabled)
+        .ok_or(Refusal::InvalidApiKey)?;
     let (api, name) = (&found.api.id, &found.stage.stage_name);
     let plan = found.region.plans.values().find_map(|plan| {
         let stage = plan.api_stages.iter().find(|stage| stage.api_id == *api && stage.stage == *name)?;
@@ -218,7 +223,7 @@ fn check_key<'f>(
     {
         return Err(Refusal::QuotaExceeded);
     }
-    Ok((&key.id, &key.value))
+    Ok((&key.id, key.value.expose()))
 }
 
 fn log_access(

@@ -1,20 +1,21 @@
 //! Rendering a template.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::JsonPath;
+use super::budget::{Budget, DEEPEST};
 use super::parse::{Expression, Node, Operator, Reference, Step, Template};
+use super::values::{binary, element, integer, is_true, method, print, property, util, walk};
 
-/// "#foreach: up to 1000 iterations", and templates render 300 KB at most.
+/// "#foreach: up to 1000 iterations", and the payload quota: 10 MB.
 const MOST_ROUNDS: usize = 1000;
 const MOST_OUTPUT: usize = 10 << 20;
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+/// A round of a loop, which makes `$foreach` and `$velocityCount`, takes as long as so many steps.
+const ROUND_STEPS: usize = 4;
 
 /// A request's parameters by place.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +37,9 @@ struct Renderer<'i> {
     inputs: &'i Inputs<'i>,
     /// The body as JSON, read when first asked for.
     json: Option<Value>,
-    variables: HashMap<String, Value>,
+    /// Shared for as long as one is looked at.
+    variables: HashMap<String, Rc<Value>>,
+    budget: Budget,
     stopped: bool,
     broken: bool,
 }
@@ -56,15 +59,17 @@ pub(in crate::local::services::apigateway) fn render(
     template: &Template,
     inputs: &Inputs<'_>,
 ) -> Result<Rendered, String> {
-    let mut renderer = Renderer { inputs, json: None, variables: HashMap::new(), stopped: false, broken: false };
+    let budget = Budget::for_body(inputs.body.len());
+    let mut renderer =
+        Renderer { inputs, json: None, variables: HashMap::new(), budget, stopped: false, broken: false };
     let mut out = String::new();
     renderer.nodes(&template.0, &mut out)?;
-    Ok(Rendered { text: out, context: renderer.variables.remove("context") })
+    Ok(Rendered { text: out, context: renderer.variables.remove("context").map(Rc::unwrap_or_clone) })
 }
 
-type Eval<T> = Result<T, String>;
+pub(super) type Eval<T> = Result<T, String>;
 
-impl Renderer<'_> {
+impl<'i> Renderer<'i> {
     fn nodes(&mut self, nodes: &[Node], out: &mut String) -> Eval<()> {
         for node in nodes {
             if self.stopped || self.broken {
@@ -79,10 +84,14 @@ impl Renderer<'_> {
     }
 
     fn node(&mut self, node: &Node, out: &mut String) -> Eval<()> {
+        self.budget.steps(1)?;
         match node {
             Node::Text(text) => out.push_str(text),
-            Node::Reference(reference) => match self.reference(reference)? {
-                Some(value) => out.push_str(&print(&value)),
+            Node::Reference(reference) => match self.lend(reference, |value| value.map(print))? {
+                Some(text) => {
+                    self.budget.bytes(text.len())?;
+                    out.push_str(&text);
+                }
                 None if reference.quiet => {}
                 None => out.push_str(&reference.source),
             },
@@ -92,8 +101,7 @@ impl Renderer<'_> {
             }
             Node::If { branches, otherwise } => {
                 for (condition, body) in branches {
-                    let value = self.expression(condition)?;
-                    if is_true(&value) {
+                    if self.truth(condition)? {
                         return self.nodes(body, out);
                     }
                 }
@@ -115,16 +123,17 @@ impl Renderer<'_> {
         let outer = (self.variables.get(variable).cloned(), self.variables.get("foreach").cloned());
         let count = items.len();
         for (index, item) in items.into_iter().enumerate().take(MOST_ROUNDS) {
-            self.variables.insert(variable.to_owned(), item);
+            self.budget.steps(ROUND_STEPS)?;
+            self.variables.insert(variable.to_owned(), Rc::new(item));
             let state = json!({"index": index, "count": index + 1, "hasNext": index + 1 < count, "first": index == 0, "last": index + 1 == count});
-            self.variables.insert("velocityCount".into(), json!(index + 1));
-            self.variables.insert("foreach".into(), state);
+            self.variables.insert("velocityCount".into(), Rc::new(json!(index + 1)));
+            self.variables.insert("foreach".into(), Rc::new(state));
             self.nodes(body, out)?;
             if std::mem::take(&mut self.broken) || self.stopped {
                 break;
             }
         }
-        let mut restore = |name: &str, value: Option<Value>| match value {
+        let mut restore = |name: &str, value: Option<Rc<Value>>| match value {
             Some(value) => self.variables.insert(name.to_owned(), value),
             None => self.variables.remove(name),
         };
@@ -134,6 +143,10 @@ impl Renderer<'_> {
     }
 
     fn assign(&mut self, target: &Reference, value: Value) -> Eval<()> {
+        if target.steps.len() > DEEPEST {
+            return Err("#set goes too deep".into());
+        }
+        self.budget.steps(target.steps.len())?;
         let mut keys = Vec::new();
         for step in &target.steps {
             keys.push(match step {
@@ -142,44 +155,59 @@ impl Renderer<'_> {
                 Step::Method(name, _) => return Err(format!("#set cannot set the result of {name}()")),
             });
         }
-        let fresh = if target.name == "context" { self.inputs.context.clone() } else { Value::Null };
-        let root = self.variables.entry(target.name.clone()).or_insert(fresh);
+        let fresh = || Rc::new(if target.name == "context" { self.inputs.context.clone() } else { Value::Null });
+        let root = Rc::make_mut(self.variables.entry(target.name.clone()).or_insert_with(fresh));
         if let Some(place) = walk(root, &keys, true) {
             *place = value;
         }
         Ok(())
     }
 
-    fn reference(&mut self, reference: &Reference) -> Eval<Option<Value>> {
-        let mut steps = reference.steps.as_slice();
-        let mut value = match (reference.name.as_str(), steps.first()) {
-            ("input" | "util" | "context" | "stageVariables", _) if !self.variables.contains_key(&reference.name) => {
-                let (value, rest) = self.built_in(reference)?;
-                steps = rest;
-                value
-            }
-            (name, _) => {
-                if let Some(changed) = self.change_in_place(reference)? {
-                    return Ok(Some(changed));
-                }
-                self.variables.get(name).cloned()
-            }
-        };
+    /// Lends what a reference leads to: what is only looked at is not copied.
+    fn lend<R>(&mut self, reference: &Reference, look: impl FnOnce(Option<&Value>) -> R) -> Eval<R> {
+        let name = reference.name.as_str();
+        let variable = self.variables.contains_key(name);
+        if !variable && ["input", "util", "context", "stageVariables"].contains(&name) {
+            return Ok(look(self.built_in(reference)?.as_deref()));
+        }
+        if let Some(changed) = self.change_in_place(reference)? {
+            return Ok(look(Some(&changed)));
+        }
+        match self.variables.get(name).cloned() {
+            Some(root) => Ok(look(self.follow(&root, &reference.steps)?.as_deref())),
+            None => Ok(look(None)),
+        }
+    }
+
+    /// Goes on from `value`, step by step.
+    fn follow<'v>(&mut self, value: &'v Value, steps: &[Step]) -> Eval<Option<Cow<'v, Value>>> {
+        let mut value = Cow::Borrowed(value);
         for step in steps {
-            let Some(on) = value else { return Ok(None) };
-            value = match step {
-                Step::Property(name) => property(&on, name),
+            self.budget.steps(1)?;
+            let next = match step {
+                Step::Property(name) => part(value, |on| property(on, name)),
                 Step::Index(index) => {
                     let index = self.expression(index)?;
-                    element(&on, &index)
+                    part(value, |on| element(on, &index))
                 }
                 Step::Method(name, arguments) => {
                     let arguments = self.all(arguments)?;
-                    method(&on, name, &arguments)?
+                    match (name.as_str(), arguments.as_slice(), &*value) {
+                        ("get", [index], Value::Array(_) | Value::Object(_)) => part(value, |on| element(on, index)),
+                        _ => {
+                            let made = method(&value, name, &arguments, &mut self.budget)?;
+                            made.iter().try_for_each(|made| self.budget.made(made))?;
+                            made.map(Cow::Owned)
+                        }
+                    }
                 }
             };
+            match next {
+                Some(next) => value = next,
+                None => return Ok(None),
+            }
         }
-        Ok(value)
+        Ok(Some(value))
     }
 
     /// `$list.add(x)`, `$map.put(k, v)`, `….remove(k)`: the only methods that change what they are called on.
@@ -197,7 +225,8 @@ impl Renderer<'_> {
                 Step::Method(method, _) => return Err(format!("{name}() on the result of {method}()")),
             });
         }
-        let Some(place) = self.variables.get_mut(&reference.name).and_then(|root| walk(root, &keys, false)) else {
+        let root = self.variables.get_mut(&reference.name);
+        let Some(place) = root.and_then(|root| walk(Rc::make_mut(root), &keys, false)) else {
             return Ok(None);
         };
         Ok(Some(match (place, name.as_str(), arguments.as_slice()) {
@@ -213,44 +242,36 @@ impl Renderer<'_> {
         }))
     }
 
-    fn built_in<'r>(&mut self, reference: &'r Reference) -> Eval<(Option<Value>, &'r [Step])> {
+    fn built_in(&mut self, reference: &Reference) -> Eval<Option<Cow<'i, Value>>> {
+        let inputs = self.inputs;
         let steps = reference.steps.as_slice();
         let rest = steps.get(1..).unwrap_or_default();
-        let value = match (reference.name.as_str(), steps.first()) {
-            ("input", Some(Step::Property(name))) if name == "body" => Some(Value::String(self.inputs.body.to_owned())),
+        let made = match (reference.name.as_str(), steps.first()) {
+            ("context" | "stageVariables", first) => {
+                let root = if reference.name == "context" { inputs.context } else { inputs.stage_variables };
+                let found = self.follow(root, steps)?;
+                // An unknown variable of the context is empty, not its own name.
+                return Ok(match found.filter(|value| !value.is_null()) {
+                    None if first.is_some() => Some(Cow::Owned(json!(""))),
+                    found => found,
+                });
+            }
+            ("input", Some(Step::Property(name))) if name == "body" => Value::String(inputs.body.to_owned()),
             ("input", Some(Step::Method(name, arguments))) => {
                 let arguments = self.all(arguments)?;
                 self.input(name, &arguments)?
             }
             ("util", Some(Step::Method(name, arguments))) => {
                 let arguments = self.all(arguments)?;
-                Some(util(name, arguments.first().unwrap_or(&Value::Null))?)
+                util(name, arguments.first().unwrap_or(&Value::Null))?
             }
-            // An unknown variable of the context is empty, not its own name.
-            ("context" | "stageVariables", Some(_)) => {
-                let root = if reference.name == "context" { self.inputs.context } else { self.inputs.stage_variables };
-                let mut value = Some(root.clone());
-                for step in steps {
-                    value = match (value, step) {
-                        (Some(on), Step::Property(name)) => property(&on, name),
-                        (Some(on), Step::Index(index)) => {
-                            let index = self.expression(index)?;
-                            element(&on, &index)
-                        }
-                        (Some(on), Step::Method(name, arguments)) => {
-                            let arguments = self.all(arguments)?;
-                            method(&on, name, &arguments)?
-                        }
-                        (None, _) => None,
-                    };
-                }
-                return Ok((Some(value.filter(|value| !value.is_null()).unwrap_or_else(|| json!(""))), &[]));
-            }
-            ("context", None) => Some(self.inputs.context.clone()),
-            ("stageVariables", None) => Some(self.inputs.stage_variables.clone()),
-            _ => None,
+            _ => return Ok(None),
         };
-        Ok((value, rest))
+        self.budget.made(&made)?;
+        if rest.is_empty() {
+            return Ok(Some(Cow::Owned(made)));
+        }
+        Ok(self.follow(&made, rest)?.map(|value| Cow::Owned(value.into_owned())))
     }
 
     fn body_json(&mut self) -> &Value {
@@ -262,27 +283,25 @@ impl Renderer<'_> {
         })
     }
 
-    fn input(&mut self, name: &str, arguments: &[Value]) -> Eval<Option<Value>> {
+    fn input(&mut self, name: &str, arguments: &[Value]) -> Eval<Value> {
         let params = self.inputs.params;
         match (name, arguments) {
             ("json", [path]) => {
                 let path = JsonPath::parse(&print(path))?;
                 let found = path.select(self.body_json());
-                Ok(Some(Value::String(found.map_or_else(|| "\"\"".to_owned(), |value| value.to_string()))))
+                Ok(Value::String(found.map_or_else(|| "\"\"".to_owned(), |value| value.to_string())))
             }
             ("path", [path]) => {
                 let path = JsonPath::parse(&print(path))?;
-                Ok(Some(path.select(self.body_json()).unwrap_or_else(|| json!(""))))
+                Ok(path.select(self.body_json()).unwrap_or_else(|| json!("")))
             }
-            ("params", []) => {
-                Ok(Some(json!({"path": params.path, "querystring": params.query, "header": params.header})))
-            }
+            ("params", []) => Ok(json!({"path": params.path, "querystring": params.query, "header": params.header})),
             ("params", [name]) => {
                 let name = print(name);
                 let header =
                     || params.header.iter().find(|(key, _)| key.eq_ignore_ascii_case(&name)).map(|(_, value)| value);
                 let found = params.path.get(&name).or_else(|| params.query.get(&name)).or_else(header);
-                Ok(Some(found.cloned().unwrap_or_else(|| json!(""))))
+                Ok(found.cloned().unwrap_or_else(|| json!("")))
             }
             _ => Err(format!("$input.{name}() takes other arguments")),
         }
@@ -293,23 +312,19 @@ impl Renderer<'_> {
     }
 
     fn expression(&mut self, expression: &Expression) -> Eval<Value> {
-        Ok(match expression {
+        self.budget.steps(1)?;
+        let value = match expression {
             Expression::Literal(value) => value.clone(),
             Expression::Text(nodes) => {
                 let mut text = String::new();
                 self.nodes(nodes, &mut text)?;
                 Value::String(text)
             }
-            Expression::Reference(reference) => self.reference(reference)?.unwrap_or(Value::Null),
+            Expression::Reference(reference) => self.lend(reference, |value| value.cloned())?.unwrap_or(Value::Null),
             Expression::List(items) => Value::Array(self.all(items)?),
             Expression::Range(first, last) => {
                 let (first, last) = (integer(&self.expression(first)?)?, integer(&self.expression(last)?)?);
-                let up = |from: i64, to: i64| (from..=to).take(MOST_ROUNDS).map(Value::from).collect::<Vec<_>>();
-                if first <= last {
-                    Value::Array(up(first, last))
-                } else {
-                    Value::Array(up(last, first).into_iter().rev().collect())
-                }
+                range(first, last)
             }
             Expression::Map(entries) => {
                 let mut map = Map::new();
@@ -319,226 +334,46 @@ impl Renderer<'_> {
                 }
                 Value::Object(map)
             }
-            Expression::Not(inner) => Value::Bool(!is_true(&self.expression(inner)?)),
-            Expression::Binary(Operator::Or, left, right) => {
-                Value::Bool(is_true(&self.expression(left)?) || is_true(&self.expression(right)?))
-            }
-            Expression::Binary(Operator::And, left, right) => {
-                Value::Bool(is_true(&self.expression(left)?) && is_true(&self.expression(right)?))
+            Expression::Not(_) | Expression::Binary(Operator::Or | Operator::And, ..) => {
+                Value::Bool(self.truth(expression)?)
             }
             Expression::Binary(operator, left, right) => {
                 let (left, right) = (self.expression(left)?, self.expression(right)?);
                 binary(*operator, &left, &right)?
             }
-        })
-    }
-}
-
-/// The place that `keys` lead to; `make` puts maps where nothing is.
-fn walk<'v>(root: &'v mut Value, keys: &[Value], make: bool) -> Option<&'v mut Value> {
-    let mut place = root;
-    for key in keys {
-        if make && place.is_null() {
-            *place = json!({});
-        }
-        place = match place {
-            Value::Array(list) => list.get_mut(usize::try_from(key.as_i64()?).ok()?)?,
-            Value::Object(map) => {
-                let key = print(key);
-                if make && !map.contains_key(&key) {
-                    map.insert(key.clone(), Value::Null);
-                }
-                map.get_mut(&key)?
-            }
-            _ => return None,
         };
+        self.budget.made(&value)?;
+        Ok(value)
     }
-    Some(place)
+
+    fn truth(&mut self, expression: &Expression) -> Eval<bool> {
+        self.budget.steps(1)?;
+        match expression {
+            Expression::Reference(reference) => self.lend(reference, |value| value.is_some_and(is_true)),
+            Expression::Not(inner) => Ok(!self.truth(inner)?),
+            Expression::Binary(Operator::Or, left, right) => Ok(self.truth(left)? || self.truth(right)?),
+            Expression::Binary(Operator::And, left, right) => Ok(self.truth(left)? && self.truth(right)?),
+            other => self.expression(other).map(|value| is_true(&value)),
+        }
+    }
 }
 
-fn is_true(value: &Value) -> bool {
+/// A part of what is lent is lent, of what is owned it is owned.
+fn part<'v>(value: Cow<'v, Value>, take: impl FnOnce(&Value) -> Option<&Value>) -> Option<Cow<'v, Value>> {
     match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        _ => true,
+        Cow::Borrowed(value) => take(value).map(Cow::Borrowed),
+        Cow::Owned(value) => take(&value).cloned().map(Cow::Owned),
     }
 }
 
-fn integer(value: &Value) -> Eval<i64> {
-    let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-    number.ok_or_else(|| format!("{} is not an integer", print(value)))
-}
-
-fn binary(operator: Operator, left: &Value, right: &Value) -> Eval<Value> {
-    let numbers = left.as_f64().zip(right.as_f64());
-    let order = match numbers {
-        Some((left, right)) => left.partial_cmp(&right),
-        None => left.as_str().zip(right.as_str()).map(|(left, right)| left.cmp(right)),
+/// From the first to the last, up or down, as far as a loop goes.
+fn range(first: i64, last: i64) -> Value {
+    let numbers: Vec<Value> = if first <= last {
+        (first..=last).take(MOST_ROUNDS).map(Value::from).collect()
+    } else {
+        (last..=first).rev().take(MOST_ROUNDS).map(Value::from).collect()
     };
-    let integers = left.as_i64().zip(right.as_i64());
-    Ok(match operator {
-        Operator::Equal => Value::Bool(order.map_or_else(|| print(left) == print(right), std::cmp::Ordering::is_eq)),
-        Operator::NotEqual => Value::Bool(order.map_or_else(|| print(left) != print(right), std::cmp::Ordering::is_ne)),
-        Operator::Less => Value::Bool(order.is_some_and(std::cmp::Ordering::is_lt)),
-        Operator::AtMost => Value::Bool(order.is_some_and(std::cmp::Ordering::is_le)),
-        Operator::Greater => Value::Bool(order.is_some_and(std::cmp::Ordering::is_gt)),
-        Operator::AtLeast => Value::Bool(order.is_some_and(std::cmp::Ordering::is_ge)),
-        Operator::Add if numbers.is_none() => Value::String(print(left) + &print(right)),
-        _ => {
-            let whole = integers.and_then(|(left, right)| match operator {
-                Operator::Add => left.checked_add(right),
-                Operator::Subtract => left.checked_sub(right),
-                Operator::Multiply => left.checked_mul(right),
-                Operator::Divide => left.checked_div(right),
-                _ => left.checked_rem(right),
-            });
-            match (whole, numbers) {
-                (Some(whole), _) => json!(whole),
-                (None, Some((left, right))) => json!(match operator {
-                    Operator::Add => left + right,
-                    Operator::Subtract => left - right,
-                    Operator::Multiply => left * right,
-                    Operator::Divide => left / right,
-                    _ => left % right,
-                }),
-                (None, None) => Value::Null,
-            }
-        }
-    })
-}
-
-fn property(value: &Value, name: &str) -> Option<Value> {
-    match value {
-        Value::Object(map) => map.get(name).filter(|value| !value.is_null()).cloned(),
-        _ => None,
-    }
-}
-
-fn element(value: &Value, index: &Value) -> Option<Value> {
-    match value {
-        Value::Array(list) => list.get(usize::try_from(index.as_i64()?).ok()?).cloned(),
-        Value::Object(map) => map.get(&print(index)).cloned(),
-        _ => None,
-    }
-}
-
-fn method(on: &Value, name: &str, arguments: &[Value]) -> Eval<Option<Value>> {
-    let text = |index: usize| arguments.get(index).map(print).unwrap_or_default();
-    let found = match (on, name) {
-        (Value::Array(list), "size") => json!(list.len()),
-        (Value::Array(list), "isEmpty") => json!(list.is_empty()),
-        (Value::Array(list), "contains") => json!(arguments.first().is_some_and(|item| list.contains(item))),
-        (Value::Array(_) | Value::Object(_), "get") => {
-            return Ok(element(on, arguments.first().unwrap_or(&Value::Null)));
-        }
-        (Value::Object(map), "size") => json!(map.len()),
-        (Value::Object(map), "isEmpty") => json!(map.is_empty()),
-        (Value::Object(map), "containsKey") => json!(map.contains_key(&text(0))),
-        (Value::Object(map), "keySet") => json!(map.keys().collect::<Vec<_>>()),
-        (Value::Object(map), "values") => json!(map.values().collect::<Vec<_>>()),
-        (Value::Object(map), "entrySet") => {
-            Value::Array(map.iter().map(|(key, value)| json!({"key": key, "value": value})).collect())
-        }
-        (Value::Object(map), "getKey") => return Ok(map.get("key").cloned()),
-        (Value::Object(map), "getValue") => return Ok(map.get("value").cloned()),
-        (_, "toString") => Value::String(print(on)),
-        (_, "equals") => json!(arguments.first().is_some_and(|other| other == on)),
-        (Value::Number(number), "intValue") => json!(number.as_f64().map(f64::trunc)),
-        (Value::String(string), _) => return of_string(string, name, arguments),
-        _ => return Ok(None),
-    };
-    Ok(Some(found))
-}
-
-fn of_string(string: &str, name: &str, arguments: &[Value]) -> Eval<Option<Value>> {
-    let text = |index: usize| arguments.get(index).map(print).unwrap_or_default();
-    let regex = |index: usize| Regex::new(&text(index)).map_err(|error| error.to_string());
-    let place = |found: Option<usize>| found.map_or(json!(-1), |at| json!(string[..at].chars().count()));
-    Ok(Some(match name {
-        "length" => json!(string.chars().count()),
-        "isEmpty" => json!(string.is_empty()),
-        "contains" => json!(string.contains(&text(0))),
-        "startsWith" => json!(string.starts_with(&text(0))),
-        "endsWith" => json!(string.ends_with(&text(0))),
-        "equalsIgnoreCase" => json!(string.eq_ignore_ascii_case(&text(0))),
-        "indexOf" => place(string.find(&text(0))),
-        "lastIndexOf" => place(string.rfind(&text(0))),
-        "matches" => {
-            json!(Regex::new(&format!("^(?:{})$", text(0))).map_err(|error| error.to_string())?.is_match(string))
-        }
-        "replace" => json!(string.replace(&text(0), &text(1))),
-        "replaceAll" => json!(regex(0)?.replace_all(string, text(1).as_str())),
-        "split" => json!(regex(0)?.split(string).collect::<Vec<_>>()),
-        "concat" => json!(format!("{string}{}", text(0))),
-        "toLowerCase" => json!(string.to_lowercase()),
-        "toUpperCase" => json!(string.to_uppercase()),
-        "trim" => json!(string.trim()),
-        "charAt" => {
-            let at = usize::try_from(integer(arguments.first().unwrap_or(&Value::Null))?).unwrap_or(usize::MAX);
-            json!(string.chars().nth(at).ok_or("charAt() beyond the end")?.to_string())
-        }
-        "substring" => {
-            let bound = |index: usize, default: usize| match arguments.get(index) {
-                Some(value) => integer(value).map(|at| usize::try_from(at).unwrap_or(0)),
-                None => Ok(default),
-            };
-            let (from, to) = (bound(0, 0)?, bound(1, string.chars().count())?);
-            json!(string.chars().skip(from).take(to.saturating_sub(from)).collect::<String>())
-        }
-        _ => return Ok(None),
-    }))
-}
-
-fn util(name: &str, argument: &Value) -> Eval<Value> {
-    let text = print(argument);
-    Ok(match name {
-        "escapeJavaScript" => Value::String(escape_java_script(&text)),
-        "parseJson" => serde_json::from_str(&text).map_err(|error| format!("$util.parseJson(): {error}"))?,
-        "urlEncode" => Value::String(utf8_percent_encode(&text, PLAIN).to_string().replace("%20", "+")),
-        "urlDecode" => Value::String(percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()),
-        "base64Encode" => Value::String(STANDARD.encode(text)),
-        "base64Decode" => {
-            let bytes = STANDARD.decode(text).map_err(|error| format!("$util.base64Decode(): {error}"))?;
-            Value::String(String::from_utf8_lossy(&bytes).into_owned())
-        }
-        _ => return Err(format!("$util.{name}() is not known")),
-    })
-}
-
-fn escape_java_script(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\'' => out.push_str("\\'"),
-            '\\' => out.push_str("\\\\"),
-            '/' => out.push_str("\\/"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if (c as u32) < 0x20 || (c as u32) > 0x7f => {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    out.push_str(&format!("\\u{unit:04X}"));
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// A value as Velocity prints it: lists and maps in Java's form.
-fn print(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(list) => format!("[{}]", list.iter().map(print).collect::<Vec<_>>().join(", ")),
-        Value::Object(map) => {
-            let entries: Vec<String> = map.iter().map(|(key, value)| format!("{key}={}", print(value))).collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        other => other.to_string(),
-    }
+    Value::Array(numbers)
 }
 
 #[cfg(test)]
@@ -547,6 +382,10 @@ mod tests {
     use super::*;
 
     fn run(template: &str) -> String {
+        try_run(template).unwrap()
+    }
+
+    fn try_run(template: &str) -> Result<String, String> {
         let params = Params {
             path: Map::from_iter([("id".to_owned(), json!("7"))]),
             query: Map::from_iter([("q".to_owned(), json!("a b"))]),
@@ -558,7 +397,7 @@ mod tests {
             context: &json!({"stage": "lab", "identity": {"sourceIp": "1.2.3.4"}}),
             stage_variables: &json!({"color": "red"}),
         };
-        render(&Template::parse(template).unwrap(), &inputs).unwrap().text
+        render(&Template::parse(template).unwrap(), &inputs).map(|rendered| rendered.text)
     }
 
     #[test]
@@ -593,6 +432,52 @@ mod tests {
     }
 
     #[test]
+    fn a_template_that_runs_wild_is_an_error() {
+        let doubled = "#set($x = $x + $x)";
+        let nested = "#set($x = [$x, 1])".repeat(150);
+        let grow = |start: &str, round: &str| format!("#set($x = {start})#foreach($i in [1..1000]){round}#end");
+        let cases = [
+            grow("'x'", doubled),
+            grow("[1]", "#set($y = $x.add($x))"),
+            grow("'x'", "#set($x = $x.replace('x', 'xx'))"),
+            grow("'x'", "#set($x = $x.replaceAll('x', '$0$0'))"),
+            grow("'x'", "#set($x = \"$x$x\")"),
+            grow("[1]", &nested),
+            grow("1", "#foreach($j in [1..1000])#set($x = $j)#end"),
+            grow("1", "#foreach($j in [1..1000])#foreach($k in [1..1000])#end#end"),
+            format!("#set($x = 'xxxxxxxxxx')#foreach($i in [1..20]){doubled}#end#set($l = $x.split(''))$l.size()"),
+            format!("#set($x{} = 1)", ".a".repeat(1000)),
+        ];
+        for template in cases {
+            let shown: String = template.chars().take(100).collect();
+            assert!(try_run(&template).is_err(), "{shown}");
+        }
+    }
+
+    #[test]
+    fn an_honest_loop_over_a_long_list_is_none() {
+        let items: Vec<Value> = (0..1000)
+            .map(|n| json!({"id": n, "name": "a name of some length", "tags": ["one", "two", "three"]}))
+            .collect();
+        let body = json!({ "items": items }).to_string();
+        let inputs =
+            Inputs { body: &body, params: &Params::default(), context: &json!({}), stage_variables: &json!({}) };
+        let template = "#set($root = $input.path('$'))#foreach($item in $root.items)#if($root.items && $root.items.size() > 0)\
+                        $item.id:$item.name:#foreach($tag in $item.tags)$tag#if($foreach.hasNext),#end#end\
+                        #set($other = $root.items.get($item.id))$other.name.toUpperCase()#end#if($foreach.hasNext);#end#end";
+        let text = render(&Template::parse(template).unwrap(), &inputs).unwrap().text;
+        assert_eq!(text.split(';').count(), 1000);
+        assert!(text.ends_with("999:a name of some length:one,two,threeA NAME OF SOME LENGTH"), "{text}");
+    }
+
+    #[test]
+    fn a_falling_range_begins_with_its_first_number() {
+        assert_eq!(run("#foreach($n in [3..1])$n #end"), "3 2 1 ");
+        let falling = run("#foreach($n in [5000..1])$n,#end");
+        assert!(falling.starts_with("5000,4999,") && falling.ends_with(",4001,"), "{falling}");
+    }
+
+    #[test]
     fn what_is_broken_or_unknown_is_refused_when_the_template_is_read() {
         for template in ["#if(true)", "#set($x = )", "#foreach($x in [1])", "#if(1 ==)x#end", "#end"] {
             assert!(matches!(Template::parse(template), Err(TemplateError::Invalid(_))), "{template}");
@@ -600,6 +485,9 @@ mod tests {
         for template in ["#macro(x)#end", "$util.nothing('x')", "$input.json('$..a')", "$x.frobnicate()"] {
             assert!(matches!(Template::parse(template), Err(TemplateError::Unsupported(_))), "{template}");
         }
-        assert!(Template::parse(&"#if(true)".repeat(100)).is_err());
+        for endless in ["#if(true)".repeat(100), format!("#set($x = 1{})", "+1".repeat(10_000)), "x".repeat(301 * 1024)]
+        {
+            assert!(matches!(Template::parse(&endless), Err(TemplateError::Invalid(_))));
+        }
     }
 }

@@ -123,7 +123,10 @@ const LEVELS: &[&[(&str, Operator)]] = &[
 
 impl Template {
     pub(in crate::local::services::apigateway) fn parse(text: &str) -> Result<Self, TemplateError> {
-        let mut parser = Parser { text, at: 0, depth: 0 };
+        let mut parser = Parser { text, at: 0, depth: 0, operators: 0 };
+        if text.len() > LONGEST {
+            return Err(parser.invalid("the template is larger than 300 KB"));
+        }
         let (nodes, end) = parser.nodes()?;
         match end {
             None => Ok(Template(nodes)),
@@ -136,11 +139,17 @@ struct Parser<'t> {
     text: &'t str,
     at: usize,
     depth: usize,
+    /// In the directive or reference at hand.
+    operators: usize,
 }
 
 type Parsed<T> = Result<T, TemplateError>;
 /// Nesting that no honest template has.
 const DEEPEST: usize = 64;
+/// A chain of operators is a tree as deep as it is long.
+const MOST_OPERATORS: usize = 256;
+/// The quota of mapping templates.
+const LONGEST: usize = 300 * 1024;
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
@@ -203,6 +212,7 @@ impl<'t> Parser<'t> {
             }
             let rest = self.rest();
             let Some(first) = rest.chars().next() else { return Ok((nodes, None)) };
+            self.operators = 0;
             match first {
                 '\\' => {
                     self.at += 1;
@@ -438,6 +448,10 @@ impl<'t> Parser<'t> {
                 let words = worded.iter().filter(|(_, word)| operators.iter().any(|(_, operator)| operator == word));
                 for (sign, operator) in operators.iter().chain(words) {
                     if parser.eat(sign) {
+                        parser.operators += 1;
+                        if parser.operators > MOST_OPERATORS {
+                            return Err(parser.invalid("the expression has too many operators"));
+                        }
                         let right = parser.expression(level + 1)?;
                         left = Expression::Binary(*operator, Box::new(left), Box::new(right));
                         continue 'more;

@@ -1,0 +1,92 @@
+//! What the policies of roles, functions and buckets have in common: statements, effects, conditions. Pure.
+
+use serde_json::{Map, Value};
+
+use super::like::is_like;
+
+/// IAM's "one or a list of".
+pub(super) fn many(value: Option<&Value>) -> &[Value] {
+    match value {
+        Some(Value::Array(items)) => items,
+        None | Some(Value::Null) => &[],
+        Some(one) => std::slice::from_ref(one),
+    }
+}
+
+pub(super) fn texts(value: Option<&Value>) -> Vec<&str> {
+    many(value).iter().filter_map(Value::as_str).collect()
+}
+
+pub(super) fn statements(policy: &Value) -> &[Value] {
+    many(policy.get("Statement"))
+}
+
+pub(super) fn has_effect(statement: &Value, effect: &str) -> bool {
+    statement.get("Effect").and_then(Value::as_str) == Some(effect)
+}
+
+/// Whether some statement that applies allows it, and none denies it.
+///
+/// `applies` is told what counts as true that cannot be judged here. It never opens a door: it holds in a `Deny`, not in an
+/// `Allow`.
+pub(super) fn allows(policy: &Value, applies: impl Fn(&Value, bool) -> bool) -> bool {
+    let some = |effect: &str, unknown: bool| {
+        statements(policy).iter().any(|statement| has_effect(statement, effect) && applies(statement, unknown))
+    };
+    !some("Deny", true) && some("Allow", false)
+}
+
+/// What is known of a condition key.
+pub(super) enum Found<'a> {
+    Text(&'a str),
+    /// Not what it is, but whether it may be what a condition wants.
+    Fits(fn(&str) -> bool),
+}
+
+/// Whether a statement's conditions hold. `context`: what is known of a key, in small letters. `unknown`: see [`allows`].
+pub(super) fn conditions_hold<'a>(
+    statement: &Value,
+    context: &dyn Fn(&str) -> Option<Found<'a>>,
+    unknown: bool,
+) -> bool {
+    match statement.get("Condition") {
+        None | Some(Value::Null) => true,
+        Some(Value::Object(operators)) => operators
+            .iter()
+            .all(|(operator, keys)| keys.as_object().map_or(unknown, |keys| holds(operator, keys, context, unknown))),
+        Some(_) => unknown,
+    }
+}
+
+fn holds<'a>(
+    operator: &str,
+    keys: &Map<String, Value>,
+    context: &dyn Fn(&str) -> Option<Found<'a>>,
+    unknown: bool,
+) -> bool {
+    let (operator, if_exists) = match operator.strip_suffix("IfExists") {
+        Some(operator) => (operator, true),
+        None => (operator, false),
+    };
+    keys.iter().all(|(key, wanted)| {
+        let wanted = texts(Some(wanted));
+        let Some(found) = context(&key.to_ascii_lowercase()) else { return if_exists || unknown };
+        match (operator, found) {
+            ("StringEquals" | "StringLike" | "ArnEquals" | "ArnLike", Found::Fits(fits)) => {
+                wanted.into_iter().any(fits)
+            }
+            ("StringEquals", Found::Text(text)) => wanted.contains(&text),
+            ("StringNotEquals", Found::Text(text)) => !wanted.contains(&text),
+            ("StringEqualsIgnoreCase", Found::Text(text)) => {
+                wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(text))
+            }
+            ("StringLike" | "ArnEquals" | "ArnLike", Found::Text(text)) => {
+                wanted.iter().any(|pattern| is_like(pattern, text))
+            }
+            ("StringNotLike" | "ArnNotEquals" | "ArnNotLike", Found::Text(text)) => {
+                !wanted.iter().any(|pattern| is_like(pattern, text))
+            }
+            _ => unknown,
+        }
+    })
+}
