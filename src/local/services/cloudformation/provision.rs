@@ -14,10 +14,11 @@ use super::remove::unfinished;
 use super::secrets;
 use super::state::{Attempt, Instance, Intent, Resource, Retired};
 use super::status::Status;
-use super::update::{Decision, decide};
+use super::update::{Decision, decide, own_name};
 use super::walk::Outcome;
 
 const REPLACING: &str = "Requested update requires the creation of a new physical resource; hence creating one.";
+const CUSTOM_NAMED: &str = "CloudFormation cannot update a stack when a custom-named resource requires replacing.";
 const INITIATED: &str = "Resource creation Initiated";
 
 impl Run {
@@ -110,6 +111,11 @@ impl Run {
 
     /// Makes a resource that is not there, or a successor for one that is.
     async fn make(&self, name: &str, kind: &str, intent: Intent) -> Outcome {
+        let named = self.cell.peek(|stack| stack.resources.get(name).and_then(|there| own_name(there, kind, &intent)));
+        if let Some(named) = named {
+            let sentence = format!("{CUSTOM_NAMED} Rename {named} and update the stack again.");
+            return self.cannot_start(name, kind, sentence).await;
+        }
         if let Err(sentence) = self.clear_away(name).await {
             return self.cannot_start(name, kind, sentence).await;
         }

@@ -368,6 +368,32 @@ async fn creations_that_fail_half_way_leave_nothing() {
 }
 
 #[tokio::test]
+async fn a_replacement_does_not_take_over_the_name_that_the_template_gives_what_it_replaces() {
+    let world = World::new().await;
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole",
+    }]});
+    let template = |path: &str| {
+        let properties = json!({"RoleName": "named", "Path": path, "AssumeRolePolicyDocument": trust});
+        json!({"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}})
+    };
+    assert_eq!(world.deploy("CreateStack", &template("/a/")).await, "CREATE_COMPLETE");
+    assert_eq!(world.deploy("UpdateStack", &template("/b/")).await, "UPDATE_ROLLBACK_COMPLETE");
+    let role = world.call("iam", "GetRole", json!({"RoleName": "named"})).await.unwrap();
+    assert_eq!(role["Role"]["Path"], "/a/");
+    let events = world.call("cloudformation", "DescribeStackEvents", json!({"StackName": "s"})).await.unwrap();
+    let reasons: Vec<&str> = events["StackEvents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event["ResourceStatusReason"].as_str())
+        .collect();
+    let wanted = "CloudFormation cannot update a stack when a custom-named resource requires replacing. \
+                  Rename named and update the stack again.";
+    assert!(reasons.contains(&wanted), "{reasons:?}");
+}
+
+#[tokio::test]
 async fn an_access_key_keeps_its_secret_over_an_update() {
     let world = World::new().await;
     let template = |status: &str| {
