@@ -35,7 +35,7 @@ pub struct Cloud {
     pub credentials: Keyring,
     endpoint: OnceLock<SocketAddr>,
     services: OnceLock<BTreeMap<&'static str, Arc<dyn Service>>>,
-    resource_types: OnceLock<BTreeMap<&'static str, Arc<dyn ResourceType>>>,
+    resource_types: OnceLock<BTreeMap<&'static str, ResourceType>>,
 }
 
 /// What a [`Cloud`] is made of; tests put in a fixed clock and counted ids.
@@ -66,8 +66,11 @@ impl Cloud {
 
     /// Registers the services; done once, before the first call.
     pub fn register(&self, services: Vec<Arc<dyn Service>>) {
-        let types = services.iter().flat_map(|service| service.resource_types());
-        let types = types.map(|provider| (provider.type_name(), provider)).collect();
+        let of = |service: &Arc<dyn Service>| {
+            let name = service.name();
+            service.resource_types().into_iter().map(move |kind| (kind.name(), kind.of(name)))
+        };
+        let types = services.iter().flat_map(of).collect();
         let services = services.into_iter().map(|service| (service.name(), service)).collect();
         let fresh = self.resource_types.set(types).is_ok() && self.services.set(services).is_ok();
         debug_assert!(fresh, "services are registered once");
@@ -92,8 +95,8 @@ impl Cloud {
         self.services.get()?.get(name).cloned()
     }
 
-    pub fn resource_type(&self, name: &str) -> Option<Arc<dyn ResourceType>> {
-        self.resource_types.get()?.get(name).cloned()
+    pub fn resource_type(&self, name: &str) -> Option<&ResourceType> {
+        self.resource_types.get()?.get(name)
     }
 
     /// Every resource type that some service provides, sorted.

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// The one account of the local cloud.
 pub const ACCOUNT: &str = "000000000000";
+/// CloudFormation as a caller: it makes things for the owner of a stack.
+pub const CLOUDFORMATION: &str = "cloudformation.amazonaws.com";
 /// Where nothing names a region.
 pub const DEFAULT_REGION: &str = "us-east-1";
 /// The partition in every ARN.

@@ -53,7 +53,7 @@ pub trait Service: Send + Sync + 'static {
     async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault>;
 
     /// The CloudFormation types this service provides (`cfn.rs`).
-    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+    fn resource_types(&self) -> Vec<ResourceType> {
         Vec::new()
     }
 

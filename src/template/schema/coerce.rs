@@ -3,7 +3,7 @@
 
 use serde_json::{Number, Value as Json};
 
-use super::table::{Schema, Table};
+use super::table::{Schema, Table, matches};
 
 impl Table {
     pub(super) fn coerced(&self, schema: &Schema, json: &Json) -> Json {
@@ -24,9 +24,11 @@ impl Table {
         }
     }
 
-    /// The schema of a member, looked for in the alternatives too.
+    /// The schema of a member, looked for in the patterns and the alternatives too.
     fn member<'t>(&'t self, schema: &'t Schema, key: &str) -> Option<&'t Schema> {
-        schema.properties.get(key).or_else(|| {
+        let patterned =
+            || schema.pattern_properties.iter().find(|(pattern, _)| matches(pattern, key)).map(|(_, schema)| schema);
+        schema.properties.get(key).or_else(patterned).or_else(|| {
             let alternatives = schema.any_of.iter().chain(&schema.one_of);
             alternatives.map(|alternative| self.resolve(alternative)).find_map(|schema| schema.properties.get(key))
         })
@@ -68,6 +70,8 @@ mod tests {
             "EnableHttpEndpoint": true, "MasterUsername": "5", "Port": 3306, "BackupRetentionPeriod": "x",
         });
         assert_eq!(coerced("AWS::RDS::DBCluster", &given), expected);
+        let throttle = |rate: serde_json::Value| json!({"ApiStages": [{"Throttle": {"/a/GET": {"RateLimit": rate}}}]});
+        assert_eq!(coerced("AWS::ApiGateway::UsagePlan", &throttle(json!("5"))), throttle(json!(5)));
         assert_eq!(coerced("Custom::Thing", &json!({"A": "1"})), json!({"A": "1"}));
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::local::resource::{
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
+};
 
 use super::CloudFormation;
 use super::begin::Parent;
@@ -18,40 +20,32 @@ use super::state::{Stack, Tag};
 use super::status::Status;
 
 /// The types that CloudFormation provides.
-pub(super) fn types(cfn: &Weak<CloudFormation>) -> Vec<Arc<dyn ResourceType>> {
-    vec![Arc::new(NestedStack { cfn: cfn.clone() }), Arc::new(Nothing(HANDLE)), Arc::new(Nothing("AWS::CDK::Metadata"))]
+pub(super) fn types(cfn: &Weak<CloudFormation>) -> Vec<ResourceType> {
+    let stack = ["NotificationARNs", "Parameters", "Tags", "TemplateURL", "TimeoutInMinutes"];
+    vec![
+        ResourceType::new(STACK_TYPE, &stack, NestedStack { cfn: cfn.clone() }),
+        ResourceType::new("AWS::CloudFormation::WaitConditionHandle", &[], Nothing { is_handle: true }),
+        ResourceType::new("AWS::CDK::Metadata", &["Analytics", "Modules"], Nothing { is_handle: false }),
+    ]
 }
-
-/// Its physical id is a URL, as on AWS.
-const HANDLE: &str = "AWS::CloudFormation::WaitConditionHandle";
 
 /// Types behind which there is nothing, on AWS either: handles, which templates use as resources that do nothing, and
 /// what the CDK says of itself.
-struct Nothing(&'static str);
+struct Nothing {
+    /// Its physical id is a URL, as on AWS.
+    is_handle: bool,
+}
 
 #[async_trait]
-impl ResourceType for Nothing {
-    fn type_name(&self) -> &'static str {
-        self.0
-    }
-
-    async fn create(&self, cx: &ResourceContext, _properties: &Value) -> Result<Provisioned, ResourceFault> {
+impl Provider for Nothing {
+    async fn create(&self, cx: &ResourceContext, _properties: &Value) -> Made {
         let base = cx.cloud.endpoint_url().unwrap_or_else(|| "http://127.0.0.1".to_owned());
-        let physical_id = match self.0 {
-            HANDLE => format!("{base}/_aws/cloudformation/wait/{}", cx.token),
-            _ => cx.token.clone(),
-        };
-        Ok(Provisioned { physical_id, reference: None, attributes: Map::new() })
+        let url = format!("{base}/_aws/cloudformation/wait/{}", cx.token);
+        Ok(Provisioned::named(if self.is_handle { &url } else { &cx.token }))
     }
 
-    async fn update(
-        &self,
-        _: &ResourceContext,
-        physical_id: &str,
-        _: &Value,
-        _: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        Ok(Provisioned { physical_id: physical_id.to_owned(), reference: None, attributes: Map::new() })
+    async fn update(&self, _: &ResourceContext, id: &str, _: &Value, _: &Value) -> Made {
+        Ok(Provisioned::named(id))
     }
 
     async fn delete(&self, _: &ResourceContext, _: &str, _: &Value) -> Result<(), ResourceFault> {
@@ -71,12 +65,8 @@ impl NestedStack {
 }
 
 #[async_trait]
-impl ResourceType for NestedStack {
-    fn type_name(&self) -> &'static str {
-        STACK_TYPE
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
+impl Provider for NestedStack {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
         let cfn = self.cfn()?;
         let mut request = request(cx, properties)?;
         // The name comes from the token: a create that is tried again finds the stack it began.
@@ -93,13 +83,7 @@ impl ResourceType for NestedStack {
         settled(&cell, &[Status::CreateComplete, Status::UpdateComplete]).await.unfinished(&cell.get().id)
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        physical_id: &str,
-        _: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
+    async fn update(&self, cx: &ResourceContext, physical_id: &str, _: &Value, new: &Value) -> Made {
         let cfn = self.cfn()?;
         let mut request = request(cx, new)?;
         physical_id.clone_into(&mut request.stack_name);
@@ -126,18 +110,17 @@ impl ResourceType for NestedStack {
 }
 
 fn request(cx: &ResourceContext, properties: &Value) -> Result<DeployRequest, ResourceFault> {
-    if properties.get("NotificationARNs").and_then(Value::as_array).is_some_and(|arns| !arns.is_empty()) {
+    if !properties.list("NotificationARNs").is_empty() {
         return Err(Fault::unsupported("NotificationARNs of AWS::CloudFormation::Stack").into());
     }
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let parameters = properties.get("Parameters").and_then(Value::as_object).into_iter().flatten();
-    let tags: Vec<Tag> = serde_json::from_value(cx.tags(properties.get("Tags"))).unwrap_or_default();
+    let tags: Vec<Tag> = serde_json::from_value(cx.tags(properties)).unwrap_or_default();
     Ok(DeployRequest {
         template_url: properties.get("TemplateURL").and_then(Value::as_str).map(str::to_owned),
-        parameters: parameters
+        parameters: properties
+            .members("Parameters")
             .map(|(key, value)| GivenParameter {
                 parameter_key: key.clone(),
-                parameter_value: Some(text(value)),
+                parameter_value: Some(value.to_text()),
                 ..GivenParameter::default()
             })
             .collect(),
@@ -157,7 +140,7 @@ fn parent(cfn: &CloudFormation, cx: &ResourceContext) -> Parent {
     Parent { id: cx.stack_id.clone(), root: root.unwrap_or_else(|| cx.stack_id.clone()) }
 }
 
-async fn settled(cell: &Cell, good: &[Status]) -> Result<Provisioned, ResourceFault> {
+async fn settled(cell: &Cell, good: &[Status]) -> Made {
     cell.until(|stack| !stack.status.in_progress()).await;
     let stack = cell.get();
     if good.contains(&stack.status) { Ok(provisioned(&stack)) } else { Err(unstable(&stack)) }
@@ -166,7 +149,7 @@ async fn settled(cell: &Cell, good: &[Status]) -> Result<Provisioned, ResourceFa
 fn provisioned(stack: &Stack) -> Provisioned {
     let outputs =
         stack.outputs.iter().map(|output| (format!("Outputs.{}", output.key), Value::from(output.value.as_str())));
-    Provisioned { physical_id: stack.id.clone(), reference: None, attributes: outputs.collect() }
+    Provisioned { attributes: outputs.collect(), ..Provisioned::named(&stack.id) }
 }
 
 fn unstable(stack: &Stack) -> ResourceFault {

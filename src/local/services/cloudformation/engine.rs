@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::local::clock::Timestamp;
-use crate::local::resource::{ResourceContext, ResourceFault};
+use crate::local::resource::{ResourceContext, ResourceFault, ResourceType};
 
 use super::CloudFormation;
 use super::blueprint::Blueprint;
@@ -254,7 +254,7 @@ impl Run {
     }
 
     /// What a provider is told about where it works.
-    pub(super) fn context(&self, logical_id: &str, token: &str) -> ResourceContext {
+    pub(super) fn context(&self, kind: &ResourceType, logical_id: &str, token: &str) -> ResourceContext {
         self.cell.peek(|stack| {
             let deployment = stack.shown();
             let own = deployment.into_iter().flat_map(|deployment| &deployment.tags);
@@ -265,11 +265,13 @@ impl Run {
             ResourceContext {
                 cloud: self.cfn.cloud.clone(),
                 scope: stack.scope.clone(),
+                service: kind.service(),
                 stack_id: stack.id.clone(),
                 stack_name: stack.name.clone(),
                 logical_id: logical_id.to_owned(),
                 token: token.to_owned(),
                 stack_tags,
+                old_stack_tags: Vec::new(),
                 express: stack.operation.as_ref().is_some_and(|operation| operation.express),
             }
         })

@@ -121,7 +121,7 @@ impl Service for CloudFormation {
         service::run(self, OPERATIONS, call).await
     }
 
-    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+    fn resource_types(&self) -> Vec<ResourceType> {
         cfn::types(&self.me)
     }
 

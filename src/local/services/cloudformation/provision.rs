@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::local::resource::{Provisioned, ResourceFault, ResourceType};
-use crate::template::schema;
+use crate::local::resource::{NOT_UPDATABLE, Provisioned, ResourceFault, ResourceType};
 
 use super::blueprint::Blueprint;
 use super::engine::Run;
@@ -15,13 +14,12 @@ use super::remove::unfinished;
 use super::secrets;
 use super::state::{Attempt, Instance, Intent, Resource, Retired};
 use super::status::Status;
-use super::update::{Decision, decide};
+use super::update::{Decision, decide, own_name};
 use super::walk::Outcome;
 
 const REPLACING: &str = "Requested update requires the creation of a new physical resource; hence creating one.";
+const CUSTOM_NAMED: &str = "CloudFormation cannot update a stack when a custom-named resource requires replacing.";
 const INITIATED: &str = "Resource creation Initiated";
-/// The handler error code by which a provider says that a change needs a new resource.
-const NOT_UPDATABLE: &str = "NotUpdatable";
 
 impl Run {
     /// Brings one resource to what the blueprint says.
@@ -113,6 +111,11 @@ impl Run {
 
     /// Makes a resource that is not there, or a successor for one that is.
     async fn make(&self, name: &str, kind: &str, intent: Intent) -> Outcome {
+        let named = self.cell.peek(|stack| stack.resources.get(name).and_then(|there| own_name(there, kind, &intent)));
+        if let Some(named) = named {
+            let sentence = format!("{CUSTOM_NAMED} Rename {named} and update the stack again.");
+            return self.cannot_start(name, kind, sentence).await;
+        }
         if let Err(sentence) = self.clear_away(name).await {
             return self.cannot_start(name, kind, sentence).await;
         }
@@ -238,9 +241,9 @@ impl Run {
 
     async fn ask_to_create(&self, name: &str, attempt: &Attempt) -> Result<Provisioned, ResourceFault> {
         let provider = self.provider(&attempt.kind)?;
-        let cx = self.context(name, &attempt.token);
+        let cx = self.context(provider, name, &attempt.token);
         let properties = secrets::resolve(&cx.cloud, &cx.scope, &attempt.plan.properties).await?;
-        provider.create(&cx, &schema::coerced(&attempt.kind, &properties)).await
+        provider.create(&cx, &properties).await
     }
 
     /// Changes a resource in place.
@@ -308,11 +311,11 @@ impl Run {
         intent: &Intent,
     ) -> Result<Provisioned, ResourceFault> {
         let provider = self.provider(&old.kind)?;
-        let cx = self.context(name, &self.change_token(name));
+        let mut cx = self.context(provider, name, &self.change_token(name));
+        cx.old_stack_tags = old.plan.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
         let new = secrets::resolve(&cx.cloud, &cx.scope, &intent.properties).await?;
         // The secret that the old properties name may be gone: then they are given as written.
         let before = secrets::resolve(&cx.cloud, &cx.scope, &believed).await.unwrap_or(believed);
-        let (before, new) = (schema::coerced(&old.kind, &before), schema::coerced(&old.kind, &new));
         provider.update(&cx, &old.physical_id, &before, &new).await
     }
 
@@ -360,7 +363,7 @@ impl Run {
         }
     }
 
-    pub(super) fn provider(&self, kind: &str) -> Result<Arc<dyn ResourceType>, ResourceFault> {
+    pub(super) fn provider(&self, kind: &str) -> Result<&ResourceType, ResourceFault> {
         let missing = || {
             let message = format!("The local cloud does not support the resource type {kind}.");
             ResourceFault::new("InvalidRequest", message)

@@ -131,7 +131,7 @@ impl Run {
     pub(super) async fn ask_to_delete(&self, item: &Doomed) -> Result<(), String> {
         let sentence = |error| self.handler_sentence(&error);
         let provider = self.provider(&item.instance.kind).map_err(sentence)?;
-        let cx = self.context(&item.logical_id, &item.instance.token);
+        let cx = self.context(provider, &item.logical_id, &item.instance.token);
         let written = &item.instance.plan.properties;
         // A secret that is gone must not stand in the way of a deletion.
         let properties = secrets::resolve(&cx.cloud, &cx.scope, written).await.unwrap_or_else(|_| written.clone());

@@ -42,3 +42,13 @@ pub(super) fn decide(resource: Option<&Resource>, kind: &str, intent: &Intent, r
         Replacement::Always(_) => Decision::Replace,
     }
 }
+
+/// The physical id that a replacement of this resource would have to share with what it replaces, if any: the template gives
+/// all that the type's resources are told apart by, and gives it as before.
+pub(super) fn own_name(resource: &Resource, kind: &str, intent: &Intent) -> Option<String> {
+    let live = resource.live.as_ref().filter(|live| live.kind == kind)?;
+    let identifier = schema::identifier(kind).filter(|names| !names.is_empty())?;
+    let given = |name: &String| intent.properties.get(name);
+    let same = |name: &String| given(name).is_some() && given(name) == live.plan.properties.get(name);
+    identifier.iter().all(same).then(|| live.physical_id.clone())
+}

@@ -201,7 +201,7 @@ impl Service for Ec2 {
         service::run(self, OPERATIONS, call).await
     }
 
-    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+    fn resource_types(&self) -> Vec<ResourceType> {
         cfn::types()
     }
 }

@@ -60,11 +60,13 @@ impl World {
         ResourceContext {
             cloud: self.cloud.clone(),
             scope: self.scope.clone(),
+            service: "ec2",
             stack_id: "arn".into(),
             stack_name: "lab".into(),
             logical_id: "Thing".into(),
             token: token.into(),
             stack_tags: vec![("aws:cloudformation:stack-name".into(), "lab".into())],
+            old_stack_tags: Vec::new(),
             express: false,
         }
     }
@@ -221,8 +223,7 @@ async fn long_lists_come_in_pages() {
 #[tokio::test]
 async fn a_network_of_templates_is_made_once_changed_and_removed() {
     let world = World::new();
-    let types = cfn::types();
-    let of = |name: &str| types.iter().find(|kind| kind.type_name() == name).unwrap().clone();
+    let of = |name: &str| world.cloud.resource_type(name).unwrap();
     let (vpcs, groups) = (of("AWS::EC2::VPC"), of("AWS::EC2::SecurityGroup"));
     let cx = world.context("one");
     let properties = json!({"CidrBlock": "10.0.0.0/16", "EnableDnsHostnames": "true"});

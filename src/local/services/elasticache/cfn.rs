@@ -1,196 +1,126 @@
 //! ElastiCache's resource types for CloudFormation.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
-use tokio::time::Instant;
+use serde_json::{Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::local::resource::{
+    Look, Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished, until,
+};
 
-pub(super) fn types() -> Vec<Arc<dyn ResourceType>> {
-    vec![Arc::new(ReplicationGroup), Arc::new(SubnetGroup), Arc::new(ParameterGroup)]
+pub(super) fn types() -> Vec<ResourceType> {
+    let subnet_group = ["CacheSubnetGroupName", "Description", "SubnetIds", "Tags"];
+    let parameter_group = ["CacheParameterGroupName", "CacheParameterGroupFamily", "Description", "Properties", "Tags"];
+    vec![
+        ResourceType::new("AWS::ElastiCache::ReplicationGroup", CREATED_WITH, ReplicationGroup).and(CHANGEABLE),
+        ResourceType::new("AWS::ElastiCache::SubnetGroup", &subnet_group, SubnetGroup),
+        ResourceType::new("AWS::ElastiCache::ParameterGroup", &parameter_group, ParameterGroup),
+    ]
 }
 
-type Made = Result<Provisioned, ResourceFault>;
-
-async fn send(cx: &ResourceContext, operation: &str, input: Value) -> Result<Value, Fault> {
-    let scope = cx.scope.as_service("cloudformation.amazonaws.com");
-    let input = match input {
-        Value::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-        other => other,
-    };
-    cx.cloud.call(&scope, "elasticache", operation, input).await
+/// The name of the template, or one made of the stack's and the resource's names, as ElastiCache writes names.
+fn name(cx: &ResourceContext, properties: &Value, property: &str, longest: usize) -> String {
+    cx.name(properties, property, longest).replace("--", "-").to_ascii_lowercase()
 }
 
-/// How long a group may take to come or go, and how soon it is looked at again.
-const PATIENCE: Duration = Duration::from_secs(180);
-const PAUSE: Duration = Duration::from_millis(20);
-
-fn not_stabilized(reason: String) -> ResourceFault {
-    ResourceFault::new("NotStabilized", reason)
-}
-
-fn is_gone(fault: &Fault) -> bool {
-    fault.code.contains("NotFound")
-}
-
-fn only(type_name: &str, properties: &Value, known: &[&str]) -> Result<(), Fault> {
-    let mut names = properties.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-    match names.find(|name| !known.contains(name)) {
-        Some(name) => Err(Fault::unsupported(format!("the property {name} of {type_name}"))),
-        None => Ok(()),
-    }
-}
-
-/// Templates may write numbers and booleans as text.
-fn typed(value: &Value) -> Value {
-    match value {
-        Value::String(text) => serde_json::from_str(text)
-            .ok()
-            .filter(|value: &Value| value.is_boolean() || value.is_i64())
-            .unwrap_or_else(|| value.clone()),
-        other => other.clone(),
-    }
-}
-
-fn made(id: &str, attributes: Value) -> Provisioned {
-    let attributes = match attributes {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    };
-    Provisioned { physical_id: id.to_owned(), reference: None, attributes }
-}
-
-/// Tags that mark what one create made, so that the same create, tried again, finds it.
-async fn is_ours(cx: &ResourceContext, arn: &str) -> Result<bool, Fault> {
-    let tags = send(cx, "ListTagsForResource", json!({"ResourceName": arn})).await?;
-    let wanted = [
-        ("aws:cloudformation:stack-id", cx.stack_id.as_str()),
-        ("aws:cloudformation:logical-id", cx.logical_id.as_str()),
-    ];
-    let has = |key: &str, value: &str| {
-        tags["TagList"].as_array().into_iter().flatten().any(|tag| tag["Key"] == key && tag["Value"] == value)
-    };
-    Ok(wanted.iter().all(|(key, value)| has(key, value)))
+async fn tags_of(cx: &ResourceContext, arn: &str) -> Result<Value, Fault> {
+    Ok(cx.ask("ListTagsForResource", json!({"ResourceName": arn})).await?["TagList"].clone())
 }
 
 async fn retag(cx: &ResourceContext, arn: &str, old: &Value, new: &Value) -> Result<(), Fault> {
-    let tags = cx.tags(new.get("Tags"));
-    let kept = |key: &Value| tags.as_array().into_iter().flatten().any(|tag| tag["Key"] == *key);
-    let gone: Vec<Value> =
-        old["Tags"].as_array().into_iter().flatten().map(|tag| tag["Key"].clone()).filter(|key| !kept(key)).collect();
+    let gone = cx.tags_gone(old, new);
     if !gone.is_empty() {
-        send(cx, "RemoveTagsFromResource", json!({"ResourceName": arn, "TagKeys": gone})).await?;
+        cx.ask("RemoveTagsFromResource", json!({"ResourceName": arn, "TagKeys": gone})).await?;
     }
-    if tags.as_array().is_some_and(|tags| !tags.is_empty()) {
-        send(cx, "AddTagsToResource", json!({"ResourceName": arn, "Tags": tags})).await?;
-    }
-    Ok(())
+    cx.ask("AddTagsToResource", json!({"ResourceName": arn, "Tags": cx.tags(new)})).await.map(drop)
 }
 
 struct ReplicationGroup;
 
-impl ReplicationGroup {
-    const KNOWN: &'static [&'static str] = &[
-        "ReplicationGroupId",
-        "ReplicationGroupDescription",
-        "AutomaticFailoverEnabled",
-        "MultiAZEnabled",
-        "NumCacheClusters",
-        "PreferredCacheClusterAZs",
-        "NumNodeGroups",
-        "ReplicasPerNodeGroup",
-        "CacheNodeType",
-        "Engine",
-        "EngineVersion",
-        "CacheParameterGroupName",
-        "CacheSubnetGroupName",
-        "SecurityGroupIds",
-        "Tags",
-        "PreferredMaintenanceWindow",
-        "Port",
-        "AutoMinorVersionUpgrade",
-        "SnapshotRetentionLimit",
-        "AuthToken",
-        "TransitEncryptionEnabled",
-        "TransitEncryptionMode",
-        "AtRestEncryptionEnabled",
-        "NetworkType",
-        "IpDiscovery",
-        "ClusterMode",
-        "DataTieringEnabled",
-    ];
-    /// What `ModifyReplicationGroup` takes under the same name.
-    const CHANGEABLE: &'static [&'static str] = &[
-        "ReplicationGroupDescription",
-        "AutomaticFailoverEnabled",
-        "MultiAZEnabled",
-        "SecurityGroupIds",
-        "PreferredMaintenanceWindow",
-        "CacheParameterGroupName",
-        "Engine",
-        "EngineVersion",
-        "CacheNodeType",
-        "AutoMinorVersionUpgrade",
-        "SnapshotRetentionLimit",
-    ];
+/// Properties of `CreateReplicationGroup` alone.
+const CREATED_WITH: &[&str] = &[
+    "ReplicationGroupId",
+    "NumCacheClusters",
+    "PreferredCacheClusterAZs",
+    "NumNodeGroups",
+    "ReplicasPerNodeGroup",
+    "CacheSubnetGroupName",
+    "Tags",
+    "Port",
+    "AuthToken",
+    "TransitEncryptionEnabled",
+    "TransitEncryptionMode",
+    "AtRestEncryptionEnabled",
+    "NetworkType",
+    "IpDiscovery",
+    "ClusterMode",
+    "DataTieringEnabled",
+];
+/// What `ModifyReplicationGroup` takes under the same name.
+const CHANGEABLE: &[&str] = &[
+    "ReplicationGroupDescription",
+    "AutomaticFailoverEnabled",
+    "MultiAZEnabled",
+    "SecurityGroupIds",
+    "PreferredMaintenanceWindow",
+    "CacheParameterGroupName",
+    "Engine",
+    "EngineVersion",
+    "CacheNodeType",
+    "AutoMinorVersionUpgrade",
+    "SnapshotRetentionLimit",
+];
 
+impl ReplicationGroup {
     async fn find(cx: &ResourceContext, id: &str) -> Result<Value, Fault> {
-        let output = send(cx, "DescribeReplicationGroups", json!({"ReplicationGroupId": id})).await?;
+        let output = cx.ask("DescribeReplicationGroups", json!({"ReplicationGroupId": id})).await?;
         Ok(output["ReplicationGroups"][0].clone())
     }
 
     /// Waits for `available`. Express mode does not wait, but endpoints are known from the start.
     async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        let what = format!("Replication group {id}");
+        let look = || async {
             let group = ReplicationGroup::find(cx, id).await?;
-            match group["Status"].as_str().unwrap_or_default() {
-                "available" => return Ok(ReplicationGroup::made(id, &group)),
-                "creating" | "modifying" if cx.express => return Ok(ReplicationGroup::made(id, &group)),
-                "creating" | "modifying" if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            match group.text("Status") {
+                "available" => Ok(Look::Settled(ReplicationGroup::made(id, &group))),
+                "creating" | "modifying" if cx.express => Ok(Look::Settled(ReplicationGroup::made(id, &group))),
+                status @ ("creating" | "modifying") => Ok(Look::Still(status.to_owned())),
                 status => {
                     let why = ReplicationGroup::last_event(cx, id).await;
-                    return Err(not_stabilized(format!("Replication group {id} is {status}: {why}")));
+                    Err(ResourceFault::not_stabilized(format!("Replication group {id} is {status}: {why}")))
                 }
             }
-        }
+        };
+        until(&what, look).await
     }
 
     async fn last_event(cx: &ResourceContext, id: &str) -> String {
-        let events =
-            send(cx, "DescribeEvents", json!({"SourceIdentifier": id, "SourceType": "replication-group"})).await;
-        let events = events.unwrap_or_default();
-        let last = events["Events"].as_array().and_then(|events| events.last());
+        let of_group = json!({"SourceIdentifier": id, "SourceType": "replication-group"});
+        let events = cx.ask("DescribeEvents", of_group).await.unwrap_or_default();
+        let last = events.list("Events").last();
         last.and_then(|event| event["Message"].as_str()).unwrap_or("no event says why").to_owned()
     }
 
     fn made(id: &str, group: &Value) -> Provisioned {
         let node_group = &group["NodeGroups"][0];
+        let (primary, reader) = (&node_group["PrimaryEndpoint"], &node_group["ReaderEndpoint"]);
         // Lists appear in CloudFormation with brackets around strings.
-        let members = node_group["NodeGroupMembers"].as_array().cloned().unwrap_or_default();
-        let of = |name: &str| members.iter().map(|member| text_of(&member["ReadEndpoint"][name])).collect::<Vec<_>>();
+        let members = node_group.list("NodeGroupMembers");
+        let of = |name: &str| members.iter().map(|member| member["ReadEndpoint"][name].to_text()).collect::<Vec<_>>();
         let (addresses, ports) = (of("Address"), of("Port"));
-        made(
-            id,
-            json!({
-                "PrimaryEndPoint.Address": node_group["PrimaryEndpoint"]["Address"],
-                "PrimaryEndPoint.Port": text_of(&node_group["PrimaryEndpoint"]["Port"]),
-                "ReaderEndPoint.Address": node_group["ReaderEndpoint"]["Address"],
-                "ReaderEndPoint.Port": text_of(&node_group["ReaderEndpoint"]["Port"]),
-                "ReadEndPoint.Addresses": format!("[{}]", addresses.join(", ")), "ReadEndPoint.Addresses.List": addresses,
-                "ReadEndPoint.Ports": format!("[{}]", ports.join(", ")), "ReadEndPoint.Ports.List": ports,
-            }),
-        )
+        let attributes = json!({
+            "PrimaryEndPoint.Address": primary["Address"], "PrimaryEndPoint.Port": primary["Port"].to_text(),
+            "ReaderEndPoint.Address": reader["Address"], "ReaderEndPoint.Port": reader["Port"].to_text(),
+            "ReadEndPoint.Addresses": format!("[{}]", addresses.join(", ")), "ReadEndPoint.Addresses.List": addresses,
+            "ReadEndPoint.Ports": format!("[{}]", ports.join(", ")), "ReadEndPoint.Ports.List": ports,
+        });
+        Provisioned::with(id, attributes)
     }
 
     async fn change_replicas(cx: &ResourceContext, id: &str, new: &Value) -> Result<(), Fault> {
-        let wanted = typed(&new["NumCacheClusters"])
-            .as_u64()
-            .or_else(|| typed(&new["ReplicasPerNodeGroup"]).as_u64().map(|count| count + 1));
+        let wanted =
+            new["NumCacheClusters"].as_u64().or_else(|| new["ReplicasPerNodeGroup"].as_u64().map(|count| count + 1));
         let now = ReplicationGroup::find(cx, id).await?["MemberClusters"].as_array().map_or(1, Vec::len) as u64;
         let operation = match wanted {
             Some(wanted) if wanted > now => "IncreaseReplicaCount",
@@ -198,82 +128,54 @@ impl ReplicationGroup {
             _ => return Ok(()),
         };
         let count = wanted.unwrap_or(now) - 1;
-        send(cx, operation, json!({"ReplicationGroupId": id, "NewReplicaCount": count, "ApplyImmediately": true}))
-            .await
-            .map(|_| ())
+        let input = json!({"ReplicationGroupId": id, "NewReplicaCount": count, "ApplyImmediately": true});
+        cx.ask(operation, input).await.map(drop)
     }
-}
-
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[async_trait]
-impl ResourceType for ReplicationGroup {
-    fn type_name(&self) -> &'static str {
-        "AWS::ElastiCache::ReplicationGroup"
-    }
-
+impl Provider for ReplicationGroup {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        only(self.type_name(), properties, ReplicationGroup::KNOWN)?;
-        let id = properties["ReplicationGroupId"].as_str().map_or_else(|| cx.generated_name(40), str::to_owned);
-        let id = id.replace("--", "-").to_ascii_lowercase();
-        let members = properties.as_object().into_iter().flatten();
-        let mut input: Map<String, Value> = members
-            .map(|(name, value)| {
-                (name.clone(), if KEPT_TEXT.contains(&name.as_str()) { value.clone() } else { typed(value) })
-            })
-            .collect();
-        input.insert("ReplicationGroupId".to_owned(), json!(id));
-        input.insert("Tags".to_owned(), cx.tags(properties.get("Tags")));
-        match send(cx, "CreateReplicationGroup", Value::Object(input)).await {
-            Err(fault) if fault.code == "ReplicationGroupAlreadyExists" => {
-                let arn = ReplicationGroup::find(cx, &id).await?["ARN"].clone();
-                if !is_ours(cx, arn.as_str().unwrap_or_default()).await? {
-                    return Err(fault.into());
-                }
-            }
-            Err(fault) => return Err(fault.into()),
-            Ok(_) => {}
-        }
+        let id = name(cx, properties, "ReplicationGroupId", 40);
+        let mut input = properties.clone();
+        input["ReplicationGroupId"] = json!(id);
+        input["Tags"] = cx.tags(properties);
+        let tags = async { tags_of(cx, ReplicationGroup::find(cx, &id).await?.text("ARN")).await };
+        cx.make("CreateReplicationGroup", input, tags).await?;
         ReplicationGroup::provisioned(cx, &id).await.unfinished(&id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        only(self.type_name(), new, ReplicationGroup::KNOWN)?;
         ReplicationGroup::provisioned(cx, id).await?;
         // Replicas first: automatic failover needs one.
         ReplicationGroup::change_replicas(cx, id, new).await?;
         ReplicationGroup::provisioned(cx, id).await?;
-        let mut input = json!({"ReplicationGroupId": id, "ApplyImmediately": true});
-        for name in ReplicationGroup::CHANGEABLE.iter().filter(|name| old[**name] != new[**name]) {
-            input[*name] = if KEPT_TEXT.contains(name) { new[*name].clone() } else { typed(&new[*name]) };
-        }
+        let mut input = new.pick(&new.changed(old, CHANGEABLE));
+        input["ReplicationGroupId"] = json!(id);
+        input["ApplyImmediately"] = json!(true);
         if old["AuthToken"] != new["AuthToken"] {
             input["AuthToken"] = new["AuthToken"].clone();
             input["AuthTokenUpdateStrategy"] = json!(if new["AuthToken"].is_null() { "DELETE" } else { "SET" });
         }
-        let output = send(cx, "ModifyReplicationGroup", input).await?;
-        retag(cx, output["ReplicationGroup"]["ARN"].as_str().unwrap_or_default(), old, new).await?;
+        let output = cx.ask("ModifyReplicationGroup", input).await?;
+        retag(cx, output["ReplicationGroup"].text("ARN"), old, new).await?;
         ReplicationGroup::provisioned(cx, id).await
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match send(cx, "DeleteReplicationGroup", json!({"ReplicationGroupId": id})).await {
-                Err(fault) if is_gone(&fault) => return Ok(()),
+        let what = format!("Replication group {id}");
+        let look = || async {
+            let answer = cx.ask("DeleteReplicationGroup", json!({"ReplicationGroupId": id})).await;
+            match answer.map_err(ResourceFault::from) {
+                Err(failed) if failed.is_not_found() => Ok(Look::Settled(())),
                 // Still being made, or on its way out: either ends.
-                Err(fault) if fault.code != "InvalidReplicationGroupState" => return Err(fault.into()),
-                _ if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
-                _ => return Err(not_stabilized(format!("Replication group {id} is still being deleted"))),
+                Err(failed) if failed.fault.code != "InvalidReplicationGroupState" => Err(failed),
+                _ => Ok(Look::Still("being deleted".to_owned())),
             }
-        }
+        };
+        until(&what, look).await
     }
 }
-
-/// Properties whose digits are text: a version `8.0` is no number.
-const KEPT_TEXT: &[&str] = &["EngineVersion", "AuthToken", "ReplicationGroupDescription", "ReplicationGroupId", "Tags"];
 
 struct SubnetGroup;
 
@@ -281,120 +183,81 @@ impl SubnetGroup {
     fn arn(cx: &ResourceContext, name: &str) -> String {
         cx.scope.arn("elasticache", format!("subnetgroup:{name}"))
     }
+
+    /// What making and changing one says.
+    fn input(name: &str, properties: &Value) -> Value {
+        json!({
+            "CacheSubnetGroupName": name, "CacheSubnetGroupDescription": properties["Description"],
+            "SubnetIds": properties["SubnetIds"],
+        })
+    }
 }
 
 #[async_trait]
-impl ResourceType for SubnetGroup {
-    fn type_name(&self) -> &'static str {
-        "AWS::ElastiCache::SubnetGroup"
-    }
-
+impl Provider for SubnetGroup {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        only(self.type_name(), properties, &["CacheSubnetGroupName", "Description", "SubnetIds", "Tags"])?;
-        let name = properties["CacheSubnetGroupName"].as_str().map_or_else(|| cx.generated_name(255), str::to_owned);
-        let name = name.replace("--", "-").to_ascii_lowercase();
-        let input = json!({
-            "CacheSubnetGroupName": name, "CacheSubnetGroupDescription": properties["Description"],
-            "SubnetIds": properties["SubnetIds"], "Tags": cx.tags(properties.get("Tags")),
-        });
-        match send(cx, "CreateCacheSubnetGroup", input).await {
-            Err(fault)
-                if fault.code == "CacheSubnetGroupAlreadyExists"
-                    && is_ours(cx, &SubnetGroup::arn(cx, &name)).await? => {}
-            Err(fault) => return Err(fault.into()),
-            Ok(_) => {}
-        }
-        Ok(made(&name, Value::Null))
+        let name = name(cx, properties, "CacheSubnetGroupName", 255);
+        let mut input = SubnetGroup::input(&name, properties);
+        input["Tags"] = cx.tags(properties);
+        cx.make("CreateCacheSubnetGroup", input, tags_of(cx, &SubnetGroup::arn(cx, &name))).await?;
+        Ok(Provisioned::named(name))
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        let input = json!({
-            "CacheSubnetGroupName": id, "CacheSubnetGroupDescription": new["Description"], "SubnetIds": new["SubnetIds"],
-        });
-        send(cx, "ModifyCacheSubnetGroup", input).await?;
+        cx.ask("ModifyCacheSubnetGroup", SubnetGroup::input(id, new)).await?;
         retag(cx, &SubnetGroup::arn(cx, id), old, new).await?;
-        Ok(made(id, Value::Null))
+        Ok(Provisioned::named(id))
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
-        match send(cx, "DeleteCacheSubnetGroup", json!({"CacheSubnetGroupName": id})).await {
-            Err(fault) if !is_gone(&fault) => Err(fault.into()),
-            _ => Ok(()),
-        }
+        cx.remove("DeleteCacheSubnetGroup", json!({"CacheSubnetGroupName": id})).await
     }
 }
 
 struct ParameterGroup;
 
 impl ParameterGroup {
-    fn values(properties: &Value) -> Vec<Value> {
-        let pairs = properties["Properties"].as_object().into_iter().flatten();
-        pairs.map(|(name, value)| json!({"ParameterName": name, "ParameterValue": text_of(value)})).collect()
+    fn arn(cx: &ResourceContext, name: &str) -> String {
+        cx.scope.arn("elasticache", format!("parametergroup:{name}"))
     }
 
     async fn set(cx: &ResourceContext, name: &str, properties: &Value) -> Result<(), Fault> {
-        let values = ParameterGroup::values(properties);
+        let pairs = properties.members("Properties");
+        let values: Vec<Value> =
+            pairs.map(|(name, value)| json!({"ParameterName": name, "ParameterValue": value.to_text()})).collect();
         if values.is_empty() {
             return Ok(());
         }
         let input = json!({"CacheParameterGroupName": name, "ParameterNameValues": values});
-        send(cx, "ModifyCacheParameterGroup", input).await.map(|_| ())
-    }
-
-    fn arn(cx: &ResourceContext, name: &str) -> String {
-        cx.scope.arn("elasticache", format!("parametergroup:{name}"))
+        cx.ask("ModifyCacheParameterGroup", input).await.map(drop)
     }
 }
 
 #[async_trait]
-impl ResourceType for ParameterGroup {
-    fn type_name(&self) -> &'static str {
-        "AWS::ElastiCache::ParameterGroup"
-    }
-
+impl Provider for ParameterGroup {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        only(
-            self.type_name(),
-            properties,
-            &["CacheParameterGroupFamily", "Description", "Properties", "Tags", "CacheParameterGroupName"],
-        )?;
-        let name = properties["CacheParameterGroupName"].as_str().map_or_else(|| cx.generated_name(255), str::to_owned);
-        let name = name.replace("--", "-").to_ascii_lowercase();
-        let input = json!({
-            "CacheParameterGroupName": name, "CacheParameterGroupFamily": properties["CacheParameterGroupFamily"],
-            "Description": properties["Description"], "Tags": cx.tags(properties.get("Tags")),
-        });
-        match send(cx, "CreateCacheParameterGroup", input).await {
-            Err(fault)
-                if fault.code == "CacheParameterGroupAlreadyExists"
-                    && is_ours(cx, &ParameterGroup::arn(cx, &name)).await? => {}
-            Err(fault) => return Err(fault.into()),
-            Ok(_) => {}
-        }
+        let name = name(cx, properties, "CacheParameterGroupName", 255);
+        let mut input = properties.pick(&["CacheParameterGroupFamily", "Description"]);
+        input["CacheParameterGroupName"] = json!(name);
+        input["Tags"] = cx.tags(properties);
+        cx.make("CreateCacheParameterGroup", input, tags_of(cx, &ParameterGroup::arn(cx, &name))).await?;
         ParameterGroup::set(cx, &name, properties).await.unfinished(&name)?;
-        Ok(made(&name, json!({"CacheParameterGroupName": name})))
+        Ok(Provisioned::with(&name, json!({"CacheParameterGroupName": name})))
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        let gone = old["Properties"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter(|(name, _)| new["Properties"].get(name.as_str()).is_none());
+        let gone = old.members("Properties").filter(|(name, _)| new["Properties"].get(name.as_str()).is_none());
         let gone: Vec<Value> = gone.map(|(name, _)| json!({"ParameterName": name})).collect();
         if !gone.is_empty() {
-            send(cx, "ResetCacheParameterGroup", json!({"CacheParameterGroupName": id, "ParameterNameValues": gone}))
-                .await?;
+            let input = json!({"CacheParameterGroupName": id, "ParameterNameValues": gone});
+            cx.ask("ResetCacheParameterGroup", input).await?;
         }
         ParameterGroup::set(cx, id, new).await?;
         retag(cx, &ParameterGroup::arn(cx, id), old, new).await?;
-        Ok(made(id, json!({"CacheParameterGroupName": id})))
+        Ok(Provisioned::with(id, json!({"CacheParameterGroupName": id})))
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
-        match send(cx, "DeleteCacheParameterGroup", json!({"CacheParameterGroupName": id})).await {
-            Err(fault) if !is_gone(&fault) => Err(fault.into()),
-            _ => Ok(()),
-        }
+        cx.remove("DeleteCacheParameterGroup", json!({"CacheParameterGroupName": id})).await
     }
 }

@@ -200,7 +200,7 @@ impl Service for Iam {
         service::run(self, OPERATIONS, call).await
     }
 
-    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+    fn resource_types(&self) -> Vec<ResourceType> {
         cfn::types()
     }
 

@@ -55,6 +55,7 @@ impl World {
         ResourceContext {
             cloud: self.cloud.clone(),
             scope: Scope::root("us-east-1"),
+            service: "iam",
             stack_id: "arn:stack".into(),
             stack_name: "lab".into(),
             logical_id: "Thing".into(),
@@ -64,6 +65,7 @@ impl World {
                 ("aws:cloudformation:logical-id".into(), "Thing".into()),
                 ("labctl:lab".into(), "x".into()),
             ],
+            old_stack_tags: Vec::new(),
             express: false,
         }
     }

@@ -94,7 +94,7 @@ impl Service for Rds {
         service::run(self, OPERATIONS, call).await
     }
 
-    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+    fn resource_types(&self) -> Vec<ResourceType> {
         cfn::types()
     }
 

@@ -1,15 +1,20 @@
 //! The CloudFormation types of S3.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::local::resource::{
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
+};
 
-pub(super) fn types() -> Vec<Arc<dyn ResourceType>> {
-    vec![Arc::new(Bucket), Arc::new(BucketPolicy)]
+pub(super) fn types() -> Vec<ResourceType> {
+    let documents: Vec<&str> = documents().iter().map(|document| document.property).collect();
+    let plain = ["BucketName", "Tags", "AccessControl", "ObjectLockEnabled"];
+    vec![
+        ResourceType::new("AWS::S3::Bucket", &plain, Bucket).and(&documents),
+        ResourceType::new("AWS::S3::BucketPolicy", &["Bucket", "PolicyDocument"], BucketPolicy),
+    ]
 }
 
 struct Bucket;
@@ -81,65 +86,46 @@ fn documents() -> Vec<Document> {
     ]
 }
 
-/// Properties that are no document of their own.
-const PLAIN: &[&str] = &["BucketName", "Tags"];
-
-/// Refuses what the local cloud does not do, by name.
-fn check_properties(properties: &Value) -> Result<(), Fault> {
-    let documents = documents();
-    for (name, value) in properties.as_object().into_iter().flatten() {
-        let known = PLAIN.contains(&name.as_str()) || documents.iter().any(|document| document.property == name);
-        let private = name == "AccessControl" && matches!(value.as_str(), Some("Private" | "BucketOwnerFullControl"));
-        let off = name == "ObjectLockEnabled" && value == &json!(false);
-        if !known && !private && !off {
-            return Err(Fault::unsupported(format!("the property {name} of AWS::S3::Bucket")));
-        }
+/// Refuses values that the local cloud does not do, by the property's name.
+fn check_values(properties: &Value) -> Result<(), Fault> {
+    let private = matches!(properties["AccessControl"].as_str(), None | Some("Private" | "BucketOwnerFullControl"));
+    let unlocked = properties["ObjectLockEnabled"] != true;
+    match (private, unlocked) {
+        (true, true) => Ok(()),
+        (false, _) => Err(Fault::unsupported("the property AccessControl of AWS::S3::Bucket")),
+        (_, false) => Err(Fault::unsupported("the property ObjectLockEnabled of AWS::S3::Bucket")),
     }
-    Ok(())
 }
 
 fn encryption(property: &Value) -> Result<Value, Fault> {
-    let rules =
-        property.get("ServerSideEncryptionConfiguration").and_then(Value::as_array).cloned().unwrap_or_default();
-    let rules: Vec<Value> = rules
-        .into_iter()
-        .map(|rule| renamed(rule, &[("ServerSideEncryptionByDefault", "ApplyServerSideEncryptionByDefault")]))
-        .collect();
-    Ok(json!({"Rules": rules}))
+    let names = [("ServerSideEncryptionByDefault", "ApplyServerSideEncryptionByDefault")];
+    Ok(json!({"Rules": all_renamed(property.list("ServerSideEncryptionConfiguration"), &names)}))
 }
 
 fn logging(property: &Value) -> Result<Value, Fault> {
-    let target =
-        renamed(property.clone(), &[("DestinationBucketName", "TargetBucket"), ("LogFilePrefix", "TargetPrefix")]);
-    let mut target = match target {
-        Value::Object(target) => target,
-        _ => Map::new(),
-    };
-    if !target.contains_key("TargetBucket") {
+    let mut target = renamed(property, &[("DestinationBucketName", "TargetBucket"), ("LogFilePrefix", "TargetPrefix")]);
+    if target["TargetBucket"].is_null() {
         return Err(Fault::unsupported("access logs without LoggingConfiguration.DestinationBucketName"));
     }
-    target.entry("TargetPrefix").or_insert_with(|| json!(""));
+    target["TargetPrefix"] = json!(target.text("TargetPrefix"));
     Ok(json!({"LoggingEnabled": target}))
 }
 
 fn cors(property: &Value) -> Result<Value, Fault> {
-    let rules = property.get("CorsRules").and_then(Value::as_array).cloned().unwrap_or_default();
     let names = [("ExposedHeaders", "ExposeHeaders"), ("Id", "ID"), ("MaxAge", "MaxAgeSeconds")];
-    let rules: Vec<Value> = rules.into_iter().map(|rule| renamed(rule, &names)).collect();
-    Ok(json!({"CORSRules": rules}))
+    Ok(json!({"CORSRules": all_renamed(property.list("CorsRules"), &names)}))
 }
 
 /// CloudFormation's rules are flat where the API nests them.
 fn lifecycle(property: &Value) -> Result<Value, Fault> {
-    let rules = property.get("Rules").and_then(Value::as_array).cloned().unwrap_or_default();
-    let rules: Result<Vec<Value>, Fault> = rules.iter().map(lifecycle_rule).collect();
+    let rules: Result<Vec<Value>, Fault> = property.list("Rules").iter().map(lifecycle_rule).collect();
     Ok(json!({"Rules": rules?}))
 }
 
 fn lifecycle_rule(rule: &Value) -> Result<Value, Fault> {
     let mut api = Map::new();
     let mut expiration = Map::new();
-    let (mut filters, mut tags) = (Map::new(), Vec::new());
+    let (mut filters, tags) = (Map::new(), rule.list("TagFilters"));
     for (name, value) in rule.as_object().into_iter().flatten() {
         match name.as_str() {
             "Id" => drop(api.insert("ID".into(), value.clone())),
@@ -153,22 +139,20 @@ fn lifecycle_rule(rule: &Value) -> Result<Value, Fault> {
             }
             "NoncurrentVersionExpiration" => drop(api.insert(name.clone(), value.clone())),
             "Transitions" => {
-                let list = value.as_array().cloned().unwrap_or_default();
                 let names = [("TransitionInDays", "Days"), ("TransitionDate", "Date")];
-                api.insert(name.clone(), list.into_iter().map(|item| renamed(item, &names)).collect());
+                api.insert(name.clone(), all_renamed(rule.list(name), &names));
             }
             "NoncurrentVersionTransitions" => {
-                let list = value.as_array().cloned().unwrap_or_default();
                 let names = [("TransitionInDays", "NoncurrentDays")];
-                api.insert(name.clone(), list.into_iter().map(|item| renamed(item, &names)).collect());
+                api.insert(name.clone(), all_renamed(rule.list(name), &names));
             }
             "Prefix" => drop(filters.insert(name.clone(), value.clone())),
+            // Text to CloudFormation, a number to S3.
             "ObjectSizeGreaterThan" | "ObjectSizeLessThan" => {
-                let number =
-                    value.as_str().and_then(|text| text.parse::<i64>().ok()).map_or_else(|| value.clone(), Value::from);
-                filters.insert(name.clone(), number);
+                let number = value.as_str().and_then(|text| text.parse::<i64>().ok());
+                filters.insert(name.clone(), number.map_or_else(|| value.clone(), Value::from));
             }
-            "TagFilters" => tags = value.as_array().cloned().unwrap_or_default(),
+            "TagFilters" => {}
             other => return Err(Fault::unsupported(format!("the property {other} of a lifecycle rule"))),
         }
     }
@@ -180,7 +164,7 @@ fn lifecycle_rule(rule: &Value) -> Result<Value, Fault> {
         (1, 0) => Value::Object(filters),
         (0, 1) => json!({"Tag": tags[0]}),
         _ => {
-            filters.insert("Tags".into(), Value::Array(tags));
+            filters.insert("Tags".into(), json!(tags));
             json!({"And": filters})
         }
     };
@@ -189,10 +173,13 @@ fn lifecycle_rule(rule: &Value) -> Result<Value, Fault> {
 }
 
 /// The object with some members under other names.
-fn renamed(value: Value, names: &[(&str, &str)]) -> Value {
-    let Value::Object(members) = value else { return value };
-    let rename = |name: String| names.iter().find(|(from, _)| *from == name).map_or(name, |(_, to)| (*to).to_owned());
-    Value::Object(members.into_iter().map(|(name, value)| (rename(name), value)).collect())
+fn renamed(value: &Value, names: &[(&str, &str)]) -> Value {
+    let new = |name: &str| names.iter().find(|(from, _)| *from == name).map_or(name, |(_, to)| to).to_owned();
+    value.as_object().into_iter().flatten().map(|(name, value)| (new(name), value.clone())).collect()
+}
+
+fn all_renamed(values: &[Value], names: &[(&str, &str)]) -> Value {
+    values.iter().map(|value| renamed(value, names)).collect()
 }
 
 fn provisioned(cx: &ResourceContext, name: &str) -> Provisioned {
@@ -209,76 +196,39 @@ fn provisioned(cx: &ResourceContext, name: &str) -> Provisioned {
         "DualStackDomainName": format!("{name}.s3.dualstack.{region}.amazonaws.com"),
         "WebsiteURL": format!("http://{name}.s3-website{website}{region}.amazonaws.com"),
     });
-    let attributes = attributes.as_object().cloned().unwrap_or_default();
-    Provisioned { physical_id: name.to_owned(), reference: None, attributes }
-}
-
-/// Whether the bucket that is there was made for this resource: it carries the stack's own tags.
-async fn is_ours(cx: &ResourceContext, name: &str) -> bool {
-    let held = cx.cloud.call(&cx.scope, "s3", "GetBucketTagging", json!({"Bucket": name})).await;
-    let tags = held.ok().and_then(|held| held.get("TagSet").and_then(Value::as_array).cloned()).unwrap_or_default();
-    let carries = |key: &str, value: &str| tags.iter().any(|tag| tag["Key"] == key && tag["Value"] == value);
-    carries("aws:cloudformation:stack-id", &cx.stack_id) && carries("aws:cloudformation:logical-id", &cx.logical_id)
-}
-
-fn tags_of(cx: &ResourceContext, properties: &Value) -> Value {
-    let mut tags = cx.tags(properties.get("Tags"));
-    let own = [
-        ("aws:cloudformation:stack-id", &cx.stack_id),
-        ("aws:cloudformation:stack-name", &cx.stack_name),
-        ("aws:cloudformation:logical-id", &cx.logical_id),
-    ];
-    if let Value::Array(list) = &mut tags {
-        for (key, value) in own {
-            list.retain(|tag| tag["Key"] != key);
-            list.push(json!({"Key": key, "Value": value}));
-        }
-    }
-    tags
+    Provisioned::with(name, attributes)
 }
 
 #[async_trait]
-impl ResourceType for Bucket {
-    fn type_name(&self) -> &'static str {
-        "AWS::S3::Bucket"
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        check_properties(properties)?;
-        let named = properties.get("BucketName").and_then(Value::as_str);
+impl Provider for Bucket {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        check_values(properties)?;
+        let named = properties["BucketName"].as_str();
         let name = named.map_or_else(|| cx.generated_name(63).to_lowercase(), str::to_owned);
-        let there = cx.cloud.call(&cx.scope, "s3", "HeadBucket", json!({"Bucket": name})).await.is_ok();
-        if there && !is_ours(cx, &name).await {
-            return Err(Fault::new("BucketAlreadyOwnedByYou", format!("{name} already exists")).status(409).into());
-        }
-        if !there {
-            let configuration = json!({"Tags": tags_of(cx, properties)});
-            let input = json!({"Bucket": name, "CreateBucketConfiguration": configuration});
-            cx.cloud.call(&cx.scope, "s3", "CreateBucket", input).await?;
+        let place = json!({"Bucket": name});
+        if cx.ask("HeadBucket", place.clone()).await.is_ok() {
+            let tags = cx.ask("GetBucketTagging", place).await.unwrap_or_default();
+            if !cx.is_ours(&tags["TagSet"]) {
+                return Err(Fault::new("BucketAlreadyOwnedByYou", format!("{name} already exists")).status(409).into());
+            }
+        } else {
+            let input = json!({"Bucket": name, "CreateBucketConfiguration": {"Tags": cx.tags(properties)}});
+            cx.ask("CreateBucket", input).await?;
         }
         configure(cx, &name, &json!({}), properties).await.unfinished(&name)?;
         Ok(provisioned(cx, &name))
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        physical_id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        check_properties(new)?;
-        let tagging = json!({"Bucket": physical_id, "Tagging": {"TagSet": tags_of(cx, new)}});
-        cx.cloud.call(&cx.scope, "s3", "PutBucketTagging", tagging).await?;
-        configure(cx, physical_id, old, new).await?;
-        Ok(provisioned(cx, physical_id))
+    async fn update(&self, cx: &ResourceContext, name: &str, old: &Value, new: &Value) -> Made {
+        check_values(new)?;
+        let tagging = json!({"Bucket": name, "Tagging": {"TagSet": cx.tags(new)}});
+        cx.ask("PutBucketTagging", tagging).await?;
+        configure(cx, name, old, new).await?;
+        Ok(provisioned(cx, name))
     }
 
-    async fn delete(&self, cx: &ResourceContext, physical_id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        match cx.cloud.call(&cx.scope, "s3", "DeleteBucket", json!({"Bucket": physical_id})).await {
-            Err(fault) if fault.code != "NoSuchBucket" => Err(fault.into()),
-            _ => Ok(()),
-        }
+    async fn delete(&self, cx: &ResourceContext, name: &str, _: &Value) -> Result<(), ResourceFault> {
+        cx.remove("DeleteBucket", json!({"Bucket": name})).await
     }
 }
 
@@ -293,63 +243,43 @@ async fn configure(cx: &ResourceContext, name: &str, old: &Value, new: &Value) -
             (Some(wanted), _) => Some((document.convert)(wanted)?),
             (None, None) => document.absent,
             (None, Some(delete)) => {
-                cx.cloud.call(&cx.scope, "s3", delete, json!({"Bucket": name})).await?;
+                cx.ask(delete, json!({"Bucket": name})).await?;
                 None
             }
         };
         if let Some(put) = put {
-            cx.cloud.call(&cx.scope, "s3", document.put, json!({"Bucket": name, document.member: put})).await?;
+            cx.ask(document.put, json!({"Bucket": name, document.member: put})).await?;
         }
     }
     Ok(())
+}
+
+impl BucketPolicy {
+    async fn put(cx: &ResourceContext, bucket: &str, properties: &Value) -> Made {
+        let policy = properties["PolicyDocument"].to_text();
+        cx.ask("PutBucketPolicy", json!({"Bucket": bucket, "Policy": policy})).await?;
+        Ok(Provisioned::named(bucket))
+    }
 }
 
 #[async_trait]
-impl ResourceType for BucketPolicy {
-    fn type_name(&self) -> &'static str {
-        "AWS::S3::BucketPolicy"
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        let bucket = properties.get("Bucket").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let wanted = properties.get("PolicyDocument").cloned().unwrap_or_default();
-        let held = cx.cloud.call(&cx.scope, "s3", "GetBucketPolicy", json!({"Bucket": bucket})).await;
-        if let Ok(held) = held {
-            let held: Option<Value> =
-                held.get("Policy").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
-            if held.as_ref() != Some(&wanted) {
-                return Err(Fault::new(
-                    "BucketPolicyAlreadyExists",
-                    "The bucket policy already exists on bucket ".to_owned() + &bucket,
-                )
-                .into());
-            }
+impl Provider for BucketPolicy {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        let bucket = properties.text("Bucket");
+        if let Ok(held) = cx.ask("GetBucketPolicy", json!({"Bucket": bucket})).await
+            && serde_json::from_str::<Value>(held.text("Policy")).ok().as_ref() != Some(&properties["PolicyDocument"])
+        {
+            let message = format!("The bucket policy already exists on bucket {bucket}");
+            return Err(Fault::new("BucketPolicyAlreadyExists", message).into());
         }
-        put_policy(cx, &bucket, &wanted).await?;
-        Ok(Provisioned { physical_id: bucket, ..Provisioned::default() })
+        BucketPolicy::put(cx, bucket, properties).await
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        physical_id: &str,
-        _old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        put_policy(cx, physical_id, &new.get("PolicyDocument").cloned().unwrap_or_default()).await?;
-        Ok(Provisioned { physical_id: physical_id.to_owned(), ..Provisioned::default() })
+    async fn update(&self, cx: &ResourceContext, bucket: &str, _: &Value, new: &Value) -> Made {
+        BucketPolicy::put(cx, bucket, new).await
     }
 
-    async fn delete(&self, cx: &ResourceContext, physical_id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        match cx.cloud.call(&cx.scope, "s3", "DeleteBucketPolicy", json!({"Bucket": physical_id})).await {
-            Err(fault) if fault.code != "NoSuchBucket" => Err(fault.into()),
-            _ => Ok(()),
-        }
+    async fn delete(&self, cx: &ResourceContext, bucket: &str, _: &Value) -> Result<(), ResourceFault> {
+        cx.remove("DeleteBucketPolicy", json!({"Bucket": bucket})).await
     }
-}
-
-async fn put_policy(cx: &ResourceContext, bucket: &str, document: &Value) -> Result<(), Fault> {
-    let policy = document.as_str().map_or_else(|| document.to_string(), str::to_owned);
-    cx.cloud.call(&cx.scope, "s3", "PutBucketPolicy", json!({"Bucket": bucket, "Policy": policy})).await?;
-    Ok(())
 }

@@ -87,7 +87,7 @@ impl Service for S3 {
         }
     }
 
-    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+    fn resource_types(&self) -> Vec<ResourceType> {
         cfn::types()
     }
 

@@ -1,16 +1,21 @@
 //! The CloudFormation types of Secrets Manager.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType};
 
-pub(super) fn types() -> Vec<Arc<dyn ResourceType>> {
-    vec![Arc::new(Secret), Arc::new(TargetAttachment), Arc::new(ResourcePolicy)]
+pub(super) fn types() -> Vec<ResourceType> {
+    let secret = ["Name", "Description", "KmsKeyId", "SecretString", "GenerateSecretString", "Tags"];
+    let attachment = ["SecretId", "TargetId", "TargetType"];
+    let policy = ["SecretId", "ResourcePolicy", "BlockPublicPolicy"];
+    vec![
+        ResourceType::new("AWS::SecretsManager::Secret", &secret, Secret),
+        ResourceType::new("AWS::SecretsManager::SecretTargetAttachment", &attachment, TargetAttachment),
+        ResourceType::new("AWS::SecretsManager::ResourcePolicy", &policy, ResourcePolicy),
+    ]
 }
 
 struct Secret;
@@ -19,10 +24,6 @@ struct TargetAttachment;
 
 struct ResourcePolicy;
 
-fn text<'v>(properties: &'v Value, name: &str) -> Option<&'v str> {
-    properties.get(name).and_then(Value::as_str)
-}
-
 /// A client request token that is the same for every try of one operation.
 fn request_token(cx: &ResourceContext) -> String {
     let digest = hex::encode(Sha256::digest(format!("{}/{}", cx.token, cx.logical_id)));
@@ -30,31 +31,26 @@ fn request_token(cx: &ResourceContext) -> String {
 }
 
 fn provisioned(arn: &str) -> Provisioned {
-    let attributes: Map<String, Value> = [("Id".to_owned(), json!(arn))].into_iter().collect();
-    Provisioned { physical_id: arn.to_owned(), reference: None, attributes }
-}
-
-async fn ask(cx: &ResourceContext, operation: &str, input: Value) -> Result<Value, Fault> {
-    cx.cloud.call(&cx.scope, "secretsmanager", operation, input).await
+    Provisioned::with(arn, json!({"Id": arn}))
 }
 
 /// The value that the template asks for: given, or generated into a template of its own.
 async fn wanted_value(cx: &ResourceContext, properties: &Value) -> Result<Option<String>, Fault> {
-    let generate = properties.get("GenerateSecretString").and_then(Value::as_object);
-    let (given, generate) = match (text(properties, "SecretString"), generate) {
+    let invalid = |message: &str| Fault::new("InvalidRequest", message);
+    let generate = match (properties["SecretString"].as_str(), properties.get("GenerateSecretString")) {
         (Some(_), Some(_)) => {
-            return Err(Fault::new("InvalidRequest", "You can't specify both SecretString and GenerateSecretString."));
+            return Err(invalid("You can't specify both SecretString and GenerateSecretString."));
         }
         (given, None) => return Ok(given.map(str::to_owned)),
-        (None, Some(generate)) => (generate.get("SecretStringTemplate"), generate),
+        (None, Some(generate)) => generate,
     };
+    let (template, key) = (generate["SecretStringTemplate"].as_str(), generate["GenerateStringKey"].as_str());
     let mut wish = generate.clone();
-    wish.remove("SecretStringTemplate");
-    let key = wish.remove("GenerateStringKey");
-    let answer = ask(cx, "GetRandomPassword", Value::Object(wish)).await?;
-    let password = answer.get("RandomPassword").cloned().unwrap_or_default();
-    let invalid = |message: &str| Fault::new("InvalidRequest", message);
-    match (given.and_then(Value::as_str), key.as_ref().and_then(Value::as_str)) {
+    wish["SecretStringTemplate"] = Value::Null;
+    wish["GenerateStringKey"] = Value::Null;
+    let answer = cx.ask("GetRandomPassword", wish).await?;
+    let password = answer["RandomPassword"].clone();
+    match (template, key) {
         (None, None) => Ok(password.as_str().map(str::to_owned)),
         (Some(template), Some(key)) => {
             let mut template: Map<String, Value> =
@@ -66,62 +62,35 @@ async fn wanted_value(cx: &ResourceContext, properties: &Value) -> Result<Option
     }
 }
 
-fn check_properties(properties: &Value) -> Result<(), Fault> {
-    const KNOWN: [&str; 6] = ["Name", "Description", "KmsKeyId", "SecretString", "GenerateSecretString", "Tags"];
-    let unknown =
-        properties.as_object().and_then(|members| members.keys().find(|name| !KNOWN.contains(&name.as_str())));
-    match unknown {
-        Some(name) => Err(Fault::unsupported(format!("the property {name} of AWS::SecretsManager::Secret"))),
-        None => Ok(()),
-    }
-}
-
 #[async_trait]
-impl ResourceType for Secret {
-    fn type_name(&self) -> &'static str {
-        "AWS::SecretsManager::Secret"
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        check_properties(properties)?;
-        let name = text(properties, "Name").map_or_else(|| cx.generated_name(255), str::to_owned);
+impl Provider for Secret {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        let name = cx.name(properties, "Name", 255);
         let token = request_token(cx);
-        if let Ok(held) = ask(cx, "DescribeSecret", json!({"SecretId": name})).await
-            && held.pointer("/VersionIdsToStages").is_some_and(|versions| versions.get(&token).is_some())
+        if let Ok(held) = cx.ask("DescribeSecret", json!({"SecretId": name})).await
+            && held["VersionIdsToStages"].get(&token).is_some()
         {
-            return Ok(provisioned(text(&held, "ARN").unwrap_or_default()));
+            return Ok(provisioned(held.text("ARN")));
         }
+        let mut input = properties.pick(&["Description", "KmsKeyId"]);
+        input["Name"] = json!(name);
+        input["ClientRequestToken"] = json!(token);
         // A secret without a value is not what an interrupted create can be told from: CloudFormation gives it an empty object.
-        let value = wanted_value(cx, properties).await?.unwrap_or_else(|| "{}".into());
-        let mut input = json!({"Name": name, "ClientRequestToken": token, "SecretString": value, "Tags": cx.tags(properties.get("Tags"))});
-        for member in ["Description", "KmsKeyId"] {
-            if let Some(value) = properties.get(member) {
-                input[member] = value.clone();
-            }
-        }
-        let made = ask(cx, "CreateSecret", input).await?;
-        Ok(provisioned(text(&made, "ARN").unwrap_or_default()))
+        input["SecretString"] = json!(wanted_value(cx, properties).await?.unwrap_or_else(|| "{}".into()));
+        input["Tags"] = cx.tags(properties);
+        let made = cx.ask("CreateSecret", input).await?;
+        Ok(provisioned(made.text("ARN")))
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        physical_id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        check_properties(new)?;
-        let mut input = json!({"SecretId": physical_id});
-        for member in ["Description", "KmsKeyId"] {
-            if old.get(member) != new.get(member) {
-                input[member] = new.get(member).cloned().unwrap_or_else(|| json!(""));
-            }
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
+        let mut input = json!({"SecretId": id});
+        for member in new.changed(old, &["Description", "KmsKeyId"]) {
+            input[member] = json!(new.text(member));
         }
-        let value_changed =
-            ["SecretString", "GenerateSecretString"].iter().any(|member| old.get(member) != new.get(member));
         let token = request_token(cx);
-        let held = ask(cx, "DescribeSecret", json!({"SecretId": physical_id})).await?;
-        let made = held.pointer("/VersionIdsToStages").is_some_and(|versions| versions.get(&token).is_some());
+        let held = cx.ask("DescribeSecret", json!({"SecretId": id})).await?;
+        let made = held["VersionIdsToStages"].get(&token).is_some();
+        let value_changed = !new.changed(old, &["SecretString", "GenerateSecretString"]).is_empty();
         if value_changed
             && !made
             && let Some(value) = wanted_value(cx, new).await?
@@ -129,64 +98,37 @@ impl ResourceType for Secret {
             input["SecretString"] = json!(value);
             input["ClientRequestToken"] = json!(token);
         }
-        ask(cx, "UpdateSecret", input).await?;
-        update_tags(cx, physical_id, &held, new).await?;
-        Ok(provisioned(physical_id))
-    }
-
-    async fn delete(&self, cx: &ResourceContext, physical_id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        let input = json!({"SecretId": physical_id, "ForceDeleteWithoutRecovery": true});
-        match ask(cx, "DeleteSecret", input).await {
-            Err(fault) if fault.code != "ResourceNotFoundException" => Err(fault.into()),
-            _ => Ok(()),
+        cx.ask("UpdateSecret", input).await?;
+        let gone = cx.tags_gone(old, new);
+        if !gone.is_empty() {
+            cx.ask("UntagResource", json!({"SecretId": id, "TagKeys": gone})).await?;
         }
+        cx.ask("TagResource", json!({"SecretId": id, "Tags": cx.tags(new)})).await?;
+        Ok(provisioned(id))
     }
-}
 
-async fn update_tags(cx: &ResourceContext, id: &str, held: &Value, new: &Value) -> Result<(), Fault> {
-    let wanted = cx.tags(new.get("Tags"));
-    let keys = |tags: Option<&Value>| -> Vec<String> {
-        let list = tags.and_then(Value::as_array).into_iter().flatten();
-        list.filter_map(|tag| text(tag, "Key")).map(str::to_owned).collect()
-    };
-    let wanted_keys = keys(Some(&wanted));
-    let gone: Vec<String> = keys(held.get("Tags")).into_iter().filter(|key| !wanted_keys.contains(key)).collect();
-    if !gone.is_empty() {
-        ask(cx, "UntagResource", json!({"SecretId": id, "TagKeys": gone})).await?;
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
+        cx.remove("DeleteSecret", json!({"SecretId": id, "ForceDeleteWithoutRecovery": true})).await
     }
-    if !wanted_keys.is_empty() {
-        ask(cx, "TagResource", json!({"SecretId": id, "Tags": wanted})).await?;
-    }
-    Ok(())
 }
 
 #[async_trait]
-impl ResourceType for TargetAttachment {
-    fn type_name(&self) -> &'static str {
-        "AWS::SecretsManager::SecretTargetAttachment"
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        let (id, members) = (text(properties, "SecretId").unwrap_or_default(), target(cx, properties).await?);
-        let arn = change_value(cx, id, |value| value.extend(members)).await?;
+impl Provider for TargetAttachment {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        let members = target(cx, properties).await?;
+        let arn = change_value(cx, properties.text("SecretId"), |value| value.extend(members)).await?;
         Ok(provisioned(&arn))
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        _physical_id: &str,
-        _old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
+    async fn update(&self, cx: &ResourceContext, _: &str, _: &Value, new: &Value) -> Made {
         self.create(cx, new).await
     }
 
-    async fn delete(&self, cx: &ResourceContext, physical_id: &str, _properties: &Value) -> Result<(), ResourceFault> {
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
         const ATTACHED: [&str; 6] = ["engine", "host", "port", "dbname", "dbClusterIdentifier", "dbInstanceIdentifier"];
         let detach = |value: &mut Map<String, Value>| value.retain(|name, _| !ATTACHED.contains(&name.as_str()));
-        match change_value(cx, physical_id, detach).await {
-            Err(fault) if fault.code != "ResourceNotFoundException" => Err(fault.into()),
+        match change_value(cx, id, detach).await.map_err(ResourceFault::from) {
+            Err(failed) if !failed.is_not_found() => Err(failed),
             _ => Ok(()),
         }
     }
@@ -194,8 +136,7 @@ impl ResourceType for TargetAttachment {
 
 /// What an attachment writes into the secret: how to reach the database.
 async fn target(cx: &ResourceContext, properties: &Value) -> Result<Map<String, Value>, Fault> {
-    let id = text(properties, "TargetId").unwrap_or_default();
-    let (operation, member, list, own) = match text(properties, "TargetType").unwrap_or_default() {
+    let (operation, member, list, own) = match properties.text("TargetType") {
         "AWS::RDS::DBCluster" => ("DescribeDBClusters", "DBClusterIdentifier", "DBClusters", "dbClusterIdentifier"),
         "AWS::RDS::DBInstance" => {
             ("DescribeDBInstances", "DBInstanceIdentifier", "DBInstances", "dbInstanceIdentifier")
@@ -206,22 +147,20 @@ async fn target(cx: &ResourceContext, properties: &Value) -> Result<Map<String, 
             )));
         }
     };
+    let id = &properties["TargetId"];
     let answer = cx.cloud.call(&cx.scope, "rds", operation, json!({member: id})).await?;
-    let found = answer.get(list).and_then(|list| list.get(0)).cloned().unwrap_or_default();
-    let engine = text(&found, "Engine").unwrap_or_default().trim_start_matches("aurora-").to_owned();
-    let endpoint = found.get("Endpoint").cloned().unwrap_or_default();
-    let host =
-        endpoint.as_str().map_or_else(|| endpoint.get("Address").cloned().unwrap_or_default(), |host| json!(host));
-    let port = found.get("Port").or(endpoint.get("Port")).cloned().unwrap_or_default();
-    let name = found.get("DatabaseName").or(found.get("DBName")).cloned();
+    let found = &answer[list][0];
+    // A cluster's endpoint is a host, an instance's has a host and a port.
+    let endpoint = &found["Endpoint"];
+    let engine = json!(found.text("Engine").trim_start_matches("aurora-"));
     let members = [
-        ("engine", Some(json!(engine))),
-        ("host", Some(host)),
-        ("port", Some(port)),
-        ("dbname", name),
-        (own, Some(json!(id))),
+        ("engine", Some(&engine)),
+        ("host", endpoint.get("Address").or(Some(endpoint))),
+        ("port", found.get("Port").or(endpoint.get("Port"))),
+        ("dbname", found.get("DatabaseName").or(found.get("DBName"))),
+        (own, Some(id)),
     ];
-    Ok(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    Ok(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.clone()))).collect())
 }
 
 /// Changes the JSON object that is the secret's current value; gives the secret's ARN.
@@ -230,50 +169,32 @@ async fn change_value(
     id: &str,
     change: impl FnOnce(&mut Map<String, Value>),
 ) -> Result<String, Fault> {
-    let held = ask(cx, "GetSecretValue", json!({"SecretId": id})).await?;
-    let arn = text(&held, "ARN").unwrap_or_default().to_owned();
-    let before = text(&held, "SecretString").unwrap_or_default();
+    let held = cx.ask("GetSecretValue", json!({"SecretId": id})).await?;
+    let before = held.text("SecretString");
     let mut value: Map<String, Value> = serde_json::from_str(before)
         .map_err(|_| Fault::new("InvalidRequest", "The secret's value is not a JSON object."))?;
     change(&mut value);
     let after = Value::Object(value).to_string();
     if after != before {
-        ask(cx, "PutSecretValue", json!({"SecretId": arn, "SecretString": after})).await?;
+        cx.ask("PutSecretValue", json!({"SecretId": held["ARN"], "SecretString": after})).await?;
     }
-    Ok(arn)
+    Ok(held.text("ARN").to_owned())
 }
 
 #[async_trait]
-impl ResourceType for ResourcePolicy {
-    fn type_name(&self) -> &'static str {
-        "AWS::SecretsManager::ResourcePolicy"
+impl Provider for ResourcePolicy {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        let mut input = properties.clone();
+        input["ResourcePolicy"] = json!(properties["ResourcePolicy"].to_text());
+        let put = cx.ask("PutResourcePolicy", input).await?;
+        Ok(provisioned(put.text("ARN")))
     }
 
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        let policy = properties.get("ResourcePolicy").cloned().unwrap_or_default();
-        let policy = policy.as_str().map_or_else(|| policy.to_string(), str::to_owned);
-        let mut input = json!({"SecretId": text(properties, "SecretId"), "ResourcePolicy": policy});
-        if let Some(block) = properties.get("BlockPublicPolicy") {
-            input["BlockPublicPolicy"] = block.clone();
-        }
-        let put = ask(cx, "PutResourcePolicy", input).await?;
-        Ok(provisioned(text(&put, "ARN").unwrap_or_default()))
-    }
-
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        _physical_id: &str,
-        _old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
+    async fn update(&self, cx: &ResourceContext, _: &str, _: &Value, new: &Value) -> Made {
         self.create(cx, new).await
     }
 
-    async fn delete(&self, cx: &ResourceContext, physical_id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        match ask(cx, "DeleteResourcePolicy", json!({"SecretId": physical_id})).await {
-            Err(fault) if fault.code != "ResourceNotFoundException" => Err(fault.into()),
-            _ => Ok(()),
-        }
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
+        cx.remove("DeleteResourcePolicy", json!({"SecretId": id})).await
     }
 }

@@ -86,7 +86,7 @@ impl Service for SecretsManager {
         service::run(self, OPERATIONS, call).await
     }
 
-    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+    fn resource_types(&self) -> Vec<ResourceType> {
         cfn::types()
     }
 }

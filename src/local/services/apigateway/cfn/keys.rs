@@ -3,202 +3,148 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::{gone_is_success, number, only, patch_text, patches, pick, provisioned, retag, send, tag_map, text};
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType};
+use super::{change, patch, patches, pick, provisioned, retag};
+use crate::local::resource::{Made, Properties, Provider, ResourceContext, ResourceFault, compared};
 
 pub(super) struct ApiKey;
 
-const KEY: &[&str] = &["Name", "Description", "Enabled", "CustomerId", "GenerateDistinctId", "Value", "Tags"];
-
 #[async_trait]
-impl ResourceType for ApiKey {
-    fn type_name(&self) -> &'static str {
-        "AWS::ApiGateway::ApiKey"
+impl Provider for ApiKey {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        let mut input = pick(properties, &["Description", "Enabled", "CustomerId", "GenerateDistinctId", "Value"]);
+        input["name"] = json!(cx.name(properties, "Name", 128));
+        input["tags"] = json!(cx.tag_map(properties));
+        let made = cx.ask("CreateApiKey", input).await?;
+        Ok(provisioned(made.text("id"), "APIKeyId"))
     }
 
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        only(self.type_name(), properties, KEY)?;
-        let mut input =
-            pick(properties, &["Name", "Description", "Enabled", "CustomerId", "GenerateDistinctId", "Value"]);
-        input.entry("name").or_insert_with(|| cx.generated_name(128).into());
-        input.insert("tags".into(), tag_map(&cx.tags(properties.get("Tags"))).into());
-        let made = send(cx, "CreateApiKey", Value::Object(input)).await?;
-        Ok(provisioned(&text(&made, "id"), Some("APIKeyId")))
-    }
-
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        only(self.type_name(), new, KEY)?;
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
         let changes = patches(old, new, &["Description", "Enabled", "CustomerId"]);
-        if !changes.is_empty() {
-            send(cx, "UpdateApiKey", json!({"apiKey": id, "patchOperations": changes})).await?;
-        }
+        change(cx, "UpdateApiKey", json!({"apiKey": id}), changes).await?;
         retag(cx, &format!("/apikeys/{id}"), old, new).await?;
-        Ok(provisioned(id, Some("APIKeyId")))
+        Ok(provisioned(id, "APIKeyId"))
     }
 
-    async fn delete(&self, cx: &ResourceContext, id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        gone_is_success(send(cx, "DeleteApiKey", json!({"apiKey": id})).await)
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
+        cx.remove("DeleteApiKey", json!({"apiKey": id})).await
     }
 }
 
 pub(super) struct UsagePlan;
 
-const PLAN: &[&str] = &["UsagePlanName", "Description", "ApiStages", "Throttle", "Quota", "Tags"];
-
 fn limits(throttle: &Value) -> Value {
-    let limit = |name: &str| number(throttle.get(name));
-    let pairs = [("rateLimit", limit("RateLimit")), ("burstLimit", limit("BurstLimit"))];
-    Value::Object(pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    pick(throttle, &["RateLimit", "BurstLimit"])
 }
 
 fn quota(quota: &Value) -> Value {
-    let mut members =
-        Map::from_iter([("period".to_owned(), quota.get("Period").cloned().unwrap_or_else(|| "DAY".into()))]);
-    for (property, member) in [("Limit", "limit"), ("Offset", "offset")] {
-        if let Some(value) = number(quota.get(property)) {
-            members.insert(member.to_owned(), value);
-        }
-    }
-    Value::Object(members)
+    let mut members = pick(quota, &["Limit", "Offset"]);
+    members["period"] = json!(quota["Period"].as_str().unwrap_or("DAY"));
+    members
 }
 
 fn stages(properties: &Value) -> Vec<Value> {
-    let stages = properties.get("ApiStages").and_then(Value::as_array).into_iter().flatten();
-    let shapes = stages.map(|stage| {
-        let throttle = stage.get("Throttle").and_then(Value::as_object).into_iter().flatten();
-        let throttle: Map<String, Value> = throttle.map(|(method, limit)| (method.clone(), limits(limit))).collect();
-        json!({"apiId": stage.get("ApiId"), "stage": stage.get("Stage"), "throttle": throttle})
-    });
-    shapes.collect()
+    let shape = |stage: &Value| {
+        let throttle: Map<String, Value> =
+            stage.members("Throttle").map(|(method, limit)| (method.clone(), limits(limit))).collect();
+        json!({"apiId": stage["ApiId"], "stage": stage["Stage"], "throttle": throttle})
+    };
+    properties.list("ApiStages").iter().map(shape).collect()
+}
+
+/// How patch operations name a stage.
+fn stage_name(stage: &Value) -> String {
+    format!("{}:{}", stage.text("apiId"), stage.text("stage"))
 }
 
 fn stage_patches(old: &Value, new: &Value) -> Vec<Value> {
     let (before, after) = (stages(old), stages(new));
-    let name = |stage: &Value| format!("{}:{}", text(stage, "apiId"), text(stage, "stage"));
-    let removed = before.iter().filter(|stage| !after.contains(stage));
-    let mut changes: Vec<Value> =
-        removed.map(|stage| json!({"op": "remove", "path": "/apiStages", "value": name(stage)})).collect();
-    for stage in after.iter().filter(|stage| !before.contains(stage)) {
-        changes.push(json!({"op": "add", "path": "/apiStages", "value": name(stage)}));
-        for (method, limit) in stage["throttle"].as_object().into_iter().flatten() {
+    let (gone, added) = compared(&before, &after);
+    let mut changes: Vec<Value> = gone.into_iter().map(remove_stage).collect();
+    for stage in added {
+        let name = stage_name(stage);
+        changes.push(json!({"op": "add", "path": "/apiStages", "value": name}));
+        for (method, limit) in stage.members("throttle") {
             let (path, verb) = method.rsplit_once('/').unwrap_or((method, ""));
-            for (member, value) in limit.as_object().into_iter().flatten() {
-                let path = format!("/apiStages/{}/throttle/{}/{verb}/{member}", name(stage), path.replace('/', "~1"));
-                changes.push(json!({"op": "replace", "path": path, "value": patch_text(value)}));
-            }
+            let path = format!("/apiStages/{name}/throttle/{}/{verb}", path.replace('/', "~1"));
+            let members = limit.as_object().into_iter().flatten();
+            changes.extend(members.map(|(member, value)| patch(&format!("{path}/{member}"), Some(value))));
         }
     }
     changes
 }
 
+fn remove_stage(stage: &Value) -> Value {
+    json!({"op": "remove", "path": "/apiStages", "value": stage_name(stage)})
+}
+
 /// Patch operations for `/throttle` or `/quota` as a whole.
-fn group_patches(name: &str, old: Option<Value>, new: Option<Value>) -> Vec<Value> {
+fn group_patches(path: &str, old: Option<Value>, new: Option<Value>) -> Vec<Value> {
     match new {
         new if old == new => Vec::new(),
-        None => vec![json!({"op": "remove", "path": format!("/{name}")})],
+        None => vec![patch(path, None)],
         Some(new) => {
-            let members = new.as_object().cloned().unwrap_or_default();
-            members.iter().map(|(member, value)| json!({"op": "replace", "path": format!("/{name}/{member}"), "value": patch_text(value)})).collect()
+            let members = new.as_object().into_iter().flatten();
+            members.map(|(member, value)| patch(&format!("{path}/{member}"), Some(value))).collect()
         }
     }
 }
 
 #[async_trait]
-impl ResourceType for UsagePlan {
-    fn type_name(&self) -> &'static str {
-        "AWS::ApiGateway::UsagePlan"
+impl Provider for UsagePlan {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        let input = json!({
+            "name": cx.name(properties, "UsagePlanName", 128), "description": properties["Description"],
+            "apiStages": stages(properties), "throttle": properties.get("Throttle").map(limits),
+            "quota": properties.get("Quota").map(quota), "tags": cx.tag_map(properties),
+        });
+        let made = cx.ask("CreateUsagePlan", input).await?;
+        Ok(provisioned(made.text("id"), "Id"))
     }
 
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        only(self.type_name(), properties, PLAN)?;
-        let mut input = pick(properties, &["Description"]);
-        let name = properties.get("UsagePlanName").cloned().unwrap_or_else(|| cx.generated_name(128).into());
-        input.insert("name".into(), name);
-        input.insert("apiStages".into(), stages(properties).into());
-        input.extend(properties.get("Throttle").map(|throttle| ("throttle".to_owned(), limits(throttle))));
-        input.extend(properties.get("Quota").map(|plan| ("quota".to_owned(), quota(plan))));
-        input.insert("tags".into(), tag_map(&cx.tags(properties.get("Tags"))).into());
-        let made = send(cx, "CreateUsagePlan", Value::Object(input)).await?;
-        Ok(provisioned(&text(&made, "id"), Some("Id")))
-    }
-
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        only(self.type_name(), new, PLAN)?;
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
         let mut changes = patches(old, new, &["Description"]);
-        if old.get("UsagePlanName") != new.get("UsagePlanName")
+        if old["UsagePlanName"] != new["UsagePlanName"]
             && let Some(name) = new.get("UsagePlanName")
         {
-            changes.push(json!({"op": "replace", "path": "/name", "value": name}));
+            changes.push(patch("/name", Some(name)));
         }
         changes.extend(stage_patches(old, new));
-        changes.extend(group_patches("throttle", old.get("Throttle").map(limits), new.get("Throttle").map(limits)));
-        changes.extend(group_patches("quota", old.get("Quota").map(quota), new.get("Quota").map(quota)));
-        if !changes.is_empty() {
-            send(cx, "UpdateUsagePlan", json!({"usagePlanId": id, "patchOperations": changes})).await?;
-        }
+        changes.extend(group_patches("/throttle", old.get("Throttle").map(limits), new.get("Throttle").map(limits)));
+        changes.extend(group_patches("/quota", old.get("Quota").map(quota), new.get("Quota").map(quota)));
+        change(cx, "UpdateUsagePlan", json!({"usagePlanId": id}), changes).await?;
         retag(cx, &format!("/usageplans/{id}"), old, new).await?;
-        Ok(provisioned(id, Some("Id")))
+        Ok(provisioned(id, "Id"))
     }
 
     /// Takes the stages out first: a plan with stages cannot be deleted.
-    async fn delete(&self, cx: &ResourceContext, id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        let there = match send(cx, "GetUsagePlan", json!({"usagePlanId": id})).await {
-            Err(fault) if fault.code == "NotFoundException" => return Ok(()),
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
+        let place = json!({"usagePlanId": id});
+        let there = match cx.ask("GetUsagePlan", place.clone()).await.map_err(ResourceFault::from) {
+            Err(failed) if failed.is_not_found() => return Ok(()),
             other => other?,
         };
-        let stages = there["apiStages"].as_array().into_iter().flatten();
-        let changes: Vec<Value> = stages
-            .map(|stage| json!({"op": "remove", "path": "/apiStages", "value": format!("{}:{}", text(stage, "apiId"), text(stage, "stage"))}))
-            .collect();
-        if !changes.is_empty() {
-            send(cx, "UpdateUsagePlan", json!({"usagePlanId": id, "patchOperations": changes})).await?;
-        }
-        gone_is_success(send(cx, "DeleteUsagePlan", json!({"usagePlanId": id})).await)
+        let changes = there.list("apiStages").iter().map(remove_stage).collect();
+        change(cx, "UpdateUsagePlan", place.clone(), changes).await?;
+        cx.remove("DeleteUsagePlan", place).await
     }
 }
 
 pub(super) struct UsagePlanKey;
 
-#[async_trait]
-impl ResourceType for UsagePlanKey {
-    fn type_name(&self) -> &'static str {
-        "AWS::ApiGateway::UsagePlanKey"
-    }
+pub(super) const IN_PLAN: &[&str] = &["KeyId", "KeyType", "UsagePlanId"];
 
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        let names = ["KeyId", "KeyType", "UsagePlanId"];
-        only(self.type_name(), properties, &names)?;
-        match send(cx, "CreateUsagePlanKey", pick(properties, &names).into()).await {
+#[async_trait]
+impl Provider for UsagePlanKey {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        match cx.ask("CreateUsagePlanKey", pick(properties, IN_PLAN)).await {
             // A key is in a plan or not: that it is there is what was asked for.
             Err(fault) if fault.code == "ConflictException" => {}
             other => drop(other?),
         }
-        Ok(provisioned(&format!("{}:{}", text(properties, "KeyId"), text(properties, "UsagePlanId")), Some("Id")))
+        Ok(provisioned(&format!("{}:{}", properties.text("KeyId"), properties.text("UsagePlanId")), "Id"))
     }
 
-    async fn update(
-        &self,
-        _cx: &ResourceContext,
-        id: &str,
-        _old: &Value,
-        _new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        Ok(provisioned(id, Some("Id")))
-    }
-
-    async fn delete(&self, cx: &ResourceContext, _id: &str, properties: &Value) -> Result<(), ResourceFault> {
-        gone_is_success(send(cx, "DeleteUsagePlanKey", pick(properties, &["UsagePlanId", "KeyId"]).into()).await)
+    async fn delete(&self, cx: &ResourceContext, _: &str, properties: &Value) -> Result<(), ResourceFault> {
+        cx.remove("DeleteUsagePlanKey", pick(properties, &["UsagePlanId", "KeyId"])).await
     }
 }

@@ -12,7 +12,7 @@ use crate::local::home::Home;
 use crate::local::ids::Ids;
 use crate::local::process::Processes;
 use crate::local::process::engines::Engines;
-use crate::local::resource::{Provisioned, ResourceContext};
+use crate::local::resource::{Provisioned, ResourceContext, ResourceType};
 use crate::local::scope::Scope;
 use crate::local::services;
 use crate::local::tls::Authority;
@@ -54,16 +54,18 @@ impl World {
         World { cloud, scope: Scope::root("us-east-1"), _directory: directory }
     }
 
-    fn context(&self, name: &str) -> ResourceContext {
+    fn context(&self, kind: &ResourceType, name: &str) -> ResourceContext {
         let tag = |key: &str, value: &str| (format!("aws:cloudformation:{key}"), value.to_owned());
         ResourceContext {
             cloud: self.cloud.clone(),
             scope: self.scope.clone(),
+            service: kind.service(),
             stack_id: "arn:of:stack".into(),
             stack_name: "lab".into(),
             logical_id: name.into(),
             token: format!("{name}0token0of0this0resource"),
             stack_tags: vec![tag("stack-name", "lab"), tag("stack-id", "arn:of:stack"), tag("logical-id", name)],
+            old_stack_tags: Vec::new(),
             express: false,
         }
     }
@@ -73,8 +75,13 @@ impl World {
     }
 
     async fn deploy(&self, operation: &str, template: &Value) -> String {
+        self.deploy_tagged(operation, template, json!([])).await
+    }
+
+    async fn deploy_tagged(&self, operation: &str, template: &Value, tags: Value) -> String {
         let input = json!({
             "StackName": "s", "TemplateBody": template.to_string(), "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            "Tags": tags,
         });
         self.call("cloudformation", operation, input).await.unwrap();
         let begun = std::time::Instant::now();
@@ -253,13 +260,17 @@ fn filled(properties: &Value, made: &BTreeMap<&str, Provisioned>) -> Value {
 }
 
 #[tokio::test]
-async fn every_type_finds_what_its_token_made_and_deletes_what_is_gone() {
+async fn every_type_refuses_what_it_does_not_know_finds_what_its_token_made_and_deletes_what_is_gone() {
     let world = World::new().await;
     let mut made = BTreeMap::new();
     let mut done = Vec::new();
     for (name, kind, properties) in samples() {
         let provider = world.cloud.resource_type(kind).unwrap_or_else(|| panic!("nobody provides {kind}"));
-        let (cx, properties) = (world.context(name), filled(&properties, &made));
+        let (cx, properties) = (world.context(provider, name), filled(&properties, &made));
+        let mut unknown = properties.clone();
+        unknown["Sourcery"] = json!(1);
+        let refused = provider.create(&cx, &unknown).await.unwrap_err().fault.message;
+        assert_eq!(refused, format!("The local cloud does not support the property Sourcery of {kind}."));
         let first = provider.create(&cx, &properties).await.unwrap_or_else(|error| panic!("{kind}: {error:?}"));
         let again = provider.create(&cx, &properties).await.unwrap_or_else(|error| panic!("{kind} again: {error:?}"));
         assert_eq!(first, again, "{kind}: the same token made another");
@@ -269,7 +280,7 @@ async fn every_type_finds_what_its_token_made_and_deletes_what_is_gone() {
     for (name, kind, properties) in done.iter().rev() {
         let provider = world.cloud.resource_type(kind).unwrap();
         for time in ["once", "twice"] {
-            let deleted = provider.delete(&world.context(name), &made[name].physical_id, properties).await;
+            let deleted = provider.delete(&world.context(provider, name), &made[name].physical_id, properties).await;
             deleted.unwrap_or_else(|error| panic!("{kind}, deleted {time}: {error:?}"));
         }
     }
@@ -281,7 +292,7 @@ async fn every_type_has_a_sample_or_a_reason() {
     let samples = samples();
     for service in world.cloud.services() {
         for provider in service.resource_types() {
-            let kind = provider.type_name();
+            let kind = provider.name();
             let known = samples.iter().any(|(_, of, _)| *of == kind)
                 || NEED_MORE.contains(&kind)
                 || ONCE.iter().any(|(of, _)| *of == kind);
@@ -313,6 +324,33 @@ async fn a_secret_whose_value_changes_in_the_template_has_the_new_value_and_a_fa
 }
 
 #[tokio::test]
+async fn tags_that_a_stack_no_longer_has_are_taken_from_its_resources() {
+    let world = World::new().await;
+    let template = json!({"Resources": {
+        "Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "g", "Tags": [{"Key": "own", "Value": "1"}]}},
+        "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"Name": "s"}},
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+    }});
+    let tags = |key: &str| json!([{"Key": key, "Value": "x"}]);
+    assert_eq!(world.deploy_tagged("CreateStack", &template, tags("before")).await, "CREATE_COMPLETE");
+    assert_eq!(world.deploy_tagged("UpdateStack", &template, tags("after")).await, "UPDATE_COMPLETE");
+    let group = json!({"resourceArn": world.scope.arn("logs", "log-group:g")});
+    let group = world.call("logs", "ListTagsForResource", group).await.unwrap();
+    let mut keys: Vec<&str> = group["tags"].as_object().unwrap().keys().map(String::as_str).collect();
+    keys.retain(|key| !key.starts_with("aws:"));
+    assert_eq!(keys, ["after", "own"]);
+    let own = |tags: &Value| -> Vec<String> {
+        let keys = tags.as_array().unwrap().iter().map(|tag| tag["Key"].as_str().unwrap().to_owned());
+        keys.filter(|key| !key.starts_with("aws:")).collect()
+    };
+    let secret = world.call("secretsmanager", "DescribeSecret", json!({"SecretId": "s"})).await.unwrap();
+    assert_eq!(own(&secret["Tags"]), ["after"]);
+    let ours = json!({"Filters": [{"Name": "tag:aws:cloudformation:logical-id", "Values": ["Vpc"]}]});
+    let vpcs = world.call("ec2", "DescribeVpcs", ours).await.unwrap();
+    assert_eq!(own(&vpcs["Vpcs"][0]["Tags"]), ["after"]);
+}
+
+#[tokio::test]
 async fn creations_that_fail_half_way_leave_nothing() {
     let world = World::new().await;
     let trust = json!({"Version": "2012-10-17", "Statement": [{
@@ -327,6 +365,32 @@ async fn creations_that_fail_half_way_leave_nothing() {
     assert_eq!(world.deploy("CreateStack", &template).await, "ROLLBACK_COMPLETE");
     let gone = world.call("iam", "GetRole", json!({"RoleName": "half"})).await.unwrap_err();
     assert_eq!(gone.code, "NoSuchEntity");
+}
+
+#[tokio::test]
+async fn a_replacement_does_not_take_over_the_name_that_the_template_gives_what_it_replaces() {
+    let world = World::new().await;
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole",
+    }]});
+    let template = |path: &str| {
+        let properties = json!({"RoleName": "named", "Path": path, "AssumeRolePolicyDocument": trust});
+        json!({"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": properties}}})
+    };
+    assert_eq!(world.deploy("CreateStack", &template("/a/")).await, "CREATE_COMPLETE");
+    assert_eq!(world.deploy("UpdateStack", &template("/b/")).await, "UPDATE_ROLLBACK_COMPLETE");
+    let role = world.call("iam", "GetRole", json!({"RoleName": "named"})).await.unwrap();
+    assert_eq!(role["Role"]["Path"], "/a/");
+    let events = world.call("cloudformation", "DescribeStackEvents", json!({"StackName": "s"})).await.unwrap();
+    let reasons: Vec<&str> = events["StackEvents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event["ResourceStatusReason"].as_str())
+        .collect();
+    let wanted = "CloudFormation cannot update a stack when a custom-named resource requires replacing. \
+                  Rename named and update the stack again.";
+    assert!(reasons.contains(&wanted), "{reasons:?}");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::local::home::Home;
 use crate::local::ids::Ids;
 use crate::local::process::Processes;
 use crate::local::process::engines::Engines;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::local::resource::{Made, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 use crate::local::scope::Scope;
 use crate::local::service::{Service, Support};
 use crate::local::tls::Authority;
@@ -121,17 +121,12 @@ impl Shop {
 }
 
 struct Thing {
-    kind: &'static str,
     shop: Arc<Shop>,
 }
 
 #[async_trait]
-impl ResourceType for Thing {
-    fn type_name(&self) -> &'static str {
-        self.kind
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
+impl Provider for Thing {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
         let id = format!("{}.{}", cx.logical_id.to_lowercase(), cx.token);
         // Made before the answer: a kill in between must not make a second one.
         self.shop.state().things.insert(id.clone(), properties.clone());
@@ -146,13 +141,7 @@ impl ResourceType for Thing {
         Ok(provisioned(&id, properties))
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
         if old.get("Fixed") != new.get("Fixed") {
             return Err(ResourceFault::new("NotUpdatable", "Fixed is fixed"));
         }
@@ -172,8 +161,7 @@ impl ResourceType for Thing {
 fn provisioned(id: &str, properties: &Value) -> Provisioned {
     let short = id.split('.').next().unwrap();
     let attributes = json!({"Name": properties.get("Name").cloned().unwrap_or(Value::from(short)), "Deep.Name": short});
-    let Value::Object(attributes) = attributes else { unreachable!("an object literal") };
-    Provisioned { physical_id: id.to_owned(), reference: None, attributes }
+    Provisioned::with(id, attributes)
 }
 
 /// Stands in for S3 and Secrets Manager, and provides the things.
@@ -205,11 +193,12 @@ impl Service for Fake {
         }
     }
 
-    fn resource_types(&self) -> Vec<Arc<dyn ResourceType>> {
+    fn resource_types(&self) -> Vec<ResourceType> {
         if self.name != "s3" {
             return Vec::new();
         }
-        let thing = |kind| Arc::new(Thing { kind, shop: self.shop.clone() }) as Arc<dyn ResourceType>;
+        let known = ["Name", "Of", "Fixed", "Password", "Pin"];
+        let thing = |kind| ResourceType::new(kind, &known, Thing { shop: self.shop.clone() });
         vec![thing("Test::Fake::Thing"), thing("Test::Fake::Other")]
     }
 }

@@ -3,57 +3,41 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{
-    GROUP, Made, ROLE, USER, document, is_ours, made, name, number, retag, send, send_gone, sync_policies, text, texts,
+use super::{GROUP, ROLE, USER, retag, sync_policies};
+use crate::local::resource::{
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, Unfinished, compared,
 };
-use crate::local::fault::Fault;
-use crate::local::resource::{ResourceContext, ResourceFault, ResourceType, Unfinished};
 
 pub(super) struct Role;
 
 async fn role(cx: &ResourceContext, id: &str) -> Made {
-    let role = send(cx, "GetRole", json!({"RoleName": id})).await?;
-    Ok(made(id, &[("Arn", &role["Role"]["Arn"]), ("RoleId", &role["Role"]["RoleId"])]))
+    let role = cx.ask("GetRole", json!({"RoleName": id})).await?;
+    Ok(Provisioned::with(id, role["Role"].pick(&["Arn", "RoleId"])))
 }
 
 #[async_trait]
-impl ResourceType for Role {
-    fn type_name(&self) -> &'static str {
-        "AWS::IAM::Role"
-    }
-
+impl Provider for Role {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let id = name(cx, &properties["RoleName"], 64);
-        let input = json!({
-            "RoleName": id, "Path": properties["Path"], "Description": properties["Description"],
-            "AssumeRolePolicyDocument": document(&properties["AssumeRolePolicyDocument"]),
-            "MaxSessionDuration": number(&properties["MaxSessionDuration"]),
-            "PermissionsBoundary": properties["PermissionsBoundary"], "Tags": cx.tags(properties.get("Tags")),
-        });
-        match send(cx, "CreateRole", input).await {
-            Err(fault) if fault.code == "EntityAlreadyExists" => {
-                let found = send(cx, "GetRole", json!({"RoleName": id})).await?;
-                if !is_ours(cx, &found["Role"]["Tags"]) {
-                    return Err(fault.into());
-                }
-            }
-            made => drop(made?),
-        }
+        let id = cx.name(properties, "RoleName", 64);
+        let mut input = properties.pick(&["Path", "Description", "MaxSessionDuration", "PermissionsBoundary"]);
+        input["RoleName"] = json!(id);
+        input["AssumeRolePolicyDocument"] = json!(properties["AssumeRolePolicyDocument"].to_text());
+        input["Tags"] = cx.tags(properties);
+        let tags = async { Ok(cx.ask("GetRole", json!({"RoleName": id})).await?["Role"]["Tags"].clone()) };
+        cx.make("CreateRole", input, tags).await?;
         sync_policies(cx, ROLE, &id, &Value::Null, properties).await.unfinished(&id)?;
         role(cx, &id).await.unfinished(&id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
         if old["AssumeRolePolicyDocument"] != new["AssumeRolePolicyDocument"] {
-            let document = document(&new["AssumeRolePolicyDocument"]);
-            send(cx, "UpdateAssumeRolePolicy", json!({"RoleName": id, "PolicyDocument": document})).await?;
+            let document = new["AssumeRolePolicyDocument"].to_text();
+            cx.ask("UpdateAssumeRolePolicy", json!({"RoleName": id, "PolicyDocument": document})).await?;
         }
-        if old["Description"] != new["Description"] || old["MaxSessionDuration"] != new["MaxSessionDuration"] {
-            let session =
-                if new["MaxSessionDuration"].is_null() { json!(3600) } else { number(&new["MaxSessionDuration"]) };
-            let description = text(&new["Description"]);
-            send(cx, "UpdateRole", json!({"RoleName": id, "Description": description, "MaxSessionDuration": session}))
-                .await?;
+        if !new.changed(old, &["Description", "MaxSessionDuration"]).is_empty() {
+            let session = new["MaxSessionDuration"].as_u64().unwrap_or(3600);
+            let input = json!({"RoleName": id, "Description": new.text("Description"), "MaxSessionDuration": session});
+            cx.ask("UpdateRole", input).await?;
         }
         boundary(cx, ("Role", "RoleName", id), old, new).await?;
         sync_policies(cx, ROLE, id, old, new).await?;
@@ -62,11 +46,8 @@ impl ResourceType for Role {
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), ResourceFault> {
-        match sync_policies(cx, ROLE, id, properties, &Value::Null).await {
-            Err(fault) if fault.code != "NoSuchEntity" => return Err(fault.into()),
-            _ => {}
-        }
-        Ok(send_gone(cx, "DeleteRole", json!({"RoleName": id})).await?)
+        sync_policies(cx, ROLE, id, properties, &Value::Null).await?;
+        cx.remove("DeleteRole", json!({"RoleName": id})).await
     }
 }
 
@@ -75,76 +56,53 @@ async fn boundary(
     (kind, member, id): (&str, &str, &str),
     old: &Value,
     new: &Value,
-) -> Result<(), Fault> {
+) -> Result<(), ResourceFault> {
+    let operation = |verb: &str| format!("{verb}{kind}PermissionsBoundary");
     match (&old["PermissionsBoundary"], &new["PermissionsBoundary"]) {
-        (old, new) if old == new => Ok(()),
-        (_, Value::Null) => send_gone(cx, &format!("Delete{kind}PermissionsBoundary"), json!({member: id})).await,
-        (_, arn) => send(cx, &format!("Put{kind}PermissionsBoundary"), json!({member: id, "PermissionsBoundary": arn}))
-            .await
-            .map(drop),
+        (old, new) if old == new => {}
+        (_, Value::Null) => cx.remove(&operation("Delete"), json!({member: id})).await?,
+        (_, arn) => drop(cx.ask(&operation("Put"), json!({member: id, "PermissionsBoundary": arn})).await?),
     }
+    Ok(())
 }
 
 pub(super) struct User;
 
 async fn user(cx: &ResourceContext, id: &str) -> Made {
-    let user = send(cx, "GetUser", json!({"UserName": id})).await?;
-    Ok(made(id, &[("Arn", &user["User"]["Arn"])]))
+    let user = cx.ask("GetUser", json!({"UserName": id})).await?;
+    Ok(Provisioned::with(id, user["User"].pick(&["Arn"])))
 }
 
 /// Brings a user's groups from what `old` says to what `new` says.
-async fn groups(cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Result<(), Fault> {
-    let (before, after) = (texts(&old["Groups"]), texts(&new["Groups"]));
-    for group in after.iter().filter(|group| !before.contains(group)) {
-        send(cx, "AddUserToGroup", json!({"UserName": id, "GroupName": group})).await?;
+async fn groups(cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Result<(), ResourceFault> {
+    let (gone, added) = compared(old.list("Groups"), new.list("Groups"));
+    for group in added {
+        cx.ask("AddUserToGroup", json!({"UserName": id, "GroupName": group})).await?;
     }
-    for group in before.iter().filter(|group| !after.contains(group)) {
-        send_gone(cx, "RemoveUserFromGroup", json!({"UserName": id, "GroupName": group})).await?;
+    for group in gone {
+        cx.remove("RemoveUserFromGroup", json!({"UserName": id, "GroupName": group})).await?;
     }
     Ok(())
 }
 
-fn refuse_login(properties: &Value) -> Result<(), Fault> {
-    match properties.get("LoginProfile") {
-        Some(_) => {
-            Err(Fault::unsupported("the property LoginProfile of AWS::IAM::User: there is no console to log in to"))
-        }
-        None => Ok(()),
-    }
-}
-
 #[async_trait]
-impl ResourceType for User {
-    fn type_name(&self) -> &'static str {
-        "AWS::IAM::User"
-    }
-
+impl Provider for User {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        refuse_login(properties)?;
-        let id = name(cx, &properties["UserName"], 64);
-        let input = json!({
-            "UserName": id, "Path": properties["Path"], "PermissionsBoundary": properties["PermissionsBoundary"],
-            "Tags": cx.tags(properties.get("Tags")),
-        });
-        match send(cx, "CreateUser", input).await {
-            Err(fault) if fault.code == "EntityAlreadyExists" => {
-                let found = send(cx, "GetUser", json!({"UserName": id})).await?;
-                if !is_ours(cx, &found["User"]["Tags"]) {
-                    return Err(fault.into());
-                }
-            }
-            made => drop(made?),
-        }
+        let id = cx.name(properties, "UserName", 64);
+        let mut input = properties.pick(&["Path", "PermissionsBoundary"]);
+        input["UserName"] = json!(id);
+        input["Tags"] = cx.tags(properties);
+        let tags = async { Ok(cx.ask("GetUser", json!({"UserName": id})).await?["User"]["Tags"].clone()) };
+        cx.make("CreateUser", input, tags).await?;
         sync_policies(cx, USER, &id, &Value::Null, properties).await.unfinished(&id)?;
         groups(cx, &id, &Value::Null, properties).await.unfinished(&id)?;
         user(cx, &id).await.unfinished(&id)
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        refuse_login(new)?;
         if old["Path"] != new["Path"] {
             let path = new["Path"].as_str().unwrap_or("/");
-            send(cx, "UpdateUser", json!({"UserName": id, "NewPath": path})).await?;
+            cx.ask("UpdateUser", json!({"UserName": id, "NewPath": path})).await?;
         }
         boundary(cx, ("User", "UserName", id), old, new).await?;
         sync_policies(cx, USER, id, old, new).await?;
@@ -154,30 +112,24 @@ impl ResourceType for User {
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), ResourceFault> {
-        match sync_policies(cx, USER, id, properties, &Value::Null).await {
-            Err(fault) if fault.code != "NoSuchEntity" => return Err(fault.into()),
-            _ => groups(cx, id, properties, &Value::Null).await?,
-        }
-        Ok(send_gone(cx, "DeleteUser", json!({"UserName": id})).await?)
+        sync_policies(cx, USER, id, properties, &Value::Null).await?;
+        groups(cx, id, properties, &Value::Null).await?;
+        cx.remove("DeleteUser", json!({"UserName": id})).await
     }
 }
 
 pub(super) struct Group;
 
 async fn group(cx: &ResourceContext, id: &str) -> Made {
-    let group = send(cx, "GetGroup", json!({"GroupName": id})).await?;
-    Ok(made(id, &[("Arn", &group["Group"]["Arn"])]))
+    let group = cx.ask("GetGroup", json!({"GroupName": id})).await?;
+    Ok(Provisioned::with(id, group["Group"].pick(&["Arn"])))
 }
 
 #[async_trait]
-impl ResourceType for Group {
-    fn type_name(&self) -> &'static str {
-        "AWS::IAM::Group"
-    }
-
+impl Provider for Group {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let id = name(cx, &properties["GroupName"], 128);
-        match send(cx, "CreateGroup", json!({"GroupName": id, "Path": properties["Path"]})).await {
+        let id = cx.name(properties, "GroupName", 128);
+        match cx.ask("CreateGroup", json!({"GroupName": id, "Path": properties["Path"]})).await {
             // Groups have no tags; a generated name that is there already is this resource's own.
             Err(fault) if fault.code == "EntityAlreadyExists" && properties["GroupName"].is_null() => {}
             made => drop(made?),
@@ -189,17 +141,14 @@ impl ResourceType for Group {
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
         if old["Path"] != new["Path"] {
             let path = new["Path"].as_str().unwrap_or("/");
-            send(cx, "UpdateGroup", json!({"GroupName": id, "NewPath": path})).await?;
+            cx.ask("UpdateGroup", json!({"GroupName": id, "NewPath": path})).await?;
         }
         sync_policies(cx, GROUP, id, old, new).await?;
         group(cx, id).await
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), ResourceFault> {
-        match sync_policies(cx, GROUP, id, properties, &Value::Null).await {
-            Err(fault) if fault.code != "NoSuchEntity" => return Err(fault.into()),
-            _ => {}
-        }
-        Ok(send_gone(cx, "DeleteGroup", json!({"GroupName": id})).await?)
+        sync_policies(cx, GROUP, id, properties, &Value::Null).await?;
+        cx.remove("DeleteGroup", json!({"GroupName": id})).await
     }
 }

@@ -1,13 +1,19 @@
 //! `AWS::RDS::DBCluster`.
 
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{gone, is_ours, name, pick, refuse_changes, refuse_others, retag, send, text, until, until_gone};
+use super::{name, refuse_changes, retag, until_available, until_gone};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::local::resource::{
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished, compared,
+};
 
-pub(super) struct Cluster;
+pub(super) fn resource_type() -> ResourceType {
+    ResourceType::new(TYPE, CREATED_WITH, Cluster).and(ELSEWHERE)
+}
+
+struct Cluster;
 
 const TYPE: &str = "AWS::RDS::DBCluster";
 /// Properties of CreateDBCluster.
@@ -59,112 +65,78 @@ const MODIFIED_WITH: &[&str] = &[
 ];
 
 async fn describe(cx: &ResourceContext, id: &str) -> Result<Value, Fault> {
-    let found = send(cx, "DescribeDBClusters", json!({"DBClusterIdentifier": id})).await?;
-    Ok(found.pointer("/DBClusters/0").cloned().unwrap_or_default())
+    let found = cx.ask("DescribeDBClusters", json!({"DBClusterIdentifier": id})).await?;
+    Ok(found["DBClusters"][0].clone())
 }
 
-async fn provisioned(cx: &ResourceContext, id: &str) -> Result<Provisioned, ResourceFault> {
+async fn available(cx: &ResourceContext, id: &str) -> Result<(), ResourceFault> {
+    let ask = ("DescribeDBClusters", json!({"DBClusterIdentifier": id}), "/DBClusters/0/Status");
+    until_available(cx, &format!("The cluster {id}"), ask).await
+}
+
+async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
     let cluster = describe(cx, id).await?;
-    let of = |name: &str| cluster.get(name).cloned().unwrap_or_default();
-    let port = cluster.get("Port").and_then(Value::as_u64).unwrap_or_default().to_string();
-    let mut attributes = Map::from_iter([
-        ("DBClusterArn".to_owned(), of("DBClusterArn")),
-        ("DBClusterResourceId".to_owned(), of("DbClusterResourceId")),
-        ("Endpoint.Address".to_owned(), of("Endpoint")),
-        ("Endpoint.Port".to_owned(), port.clone().into()),
-        ("Endpoint".to_owned(), json!({"Address": of("Endpoint"), "Port": port})),
-        ("ReadEndpoint.Address".to_owned(), of("ReaderEndpoint")),
-    ]);
+    let port = cluster["Port"].to_text();
+    let mut attributes = json!({
+        "DBClusterArn": cluster["DBClusterArn"], "DBClusterResourceId": cluster["DbClusterResourceId"],
+        "Endpoint": {"Address": cluster["Endpoint"], "Port": port}, "Endpoint.Address": cluster["Endpoint"],
+        "Endpoint.Port": port, "ReadEndpoint.Address": cluster["ReaderEndpoint"],
+    });
     if let Some(arn) = cluster.pointer("/MasterUserSecret/SecretArn") {
-        attributes.insert("MasterUserSecret.SecretArn".into(), arn.clone());
+        attributes["MasterUserSecret.SecretArn"] = arn.clone();
     }
-    Ok(Provisioned { physical_id: id.to_owned(), reference: None, attributes })
+    Ok(Provisioned::with(id, attributes))
 }
 
 #[async_trait]
-impl ResourceType for Cluster {
-    fn type_name(&self) -> &'static str {
-        TYPE
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        refuse_others(properties, TYPE, &[CREATED_WITH, ELSEWHERE])?;
+impl Provider for Cluster {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
         let id = name(cx, properties, "DBClusterIdentifier");
-        let mut input = pick(properties, CREATED_WITH);
-        input.insert("DBClusterIdentifier".into(), id.clone().into());
-        input.insert("Tags".into(), cx.tags(properties.get("Tags")));
-        let renamed = [
-            ("EnableIAMDatabaseAuthentication", properties.get("EnableIAMDatabaseAuthentication")),
-            ("MasterUserSecretKmsKeyId", properties.pointer("/MasterUserSecret/KmsKeyId")),
-        ];
-        for (name, value) in renamed {
-            if let Some(value) = value {
-                input.insert(name.into(), value.clone());
-            }
-        }
-        match send(cx, "CreateDBCluster", Value::Object(input)).await {
-            Ok(_) => {}
-            Err(fault) if fault.code == "DBClusterAlreadyExistsFault" => {
-                if !is_ours(cx, describe(cx, &id).await?.get("TagList")) {
-                    return Err(fault.into());
-                }
-            }
-            Err(fault) => return Err(fault.into()),
-        }
+        let mut input = properties.pick(CREATED_WITH);
+        input["DBClusterIdentifier"] = json!(id);
+        input["Tags"] = cx.tags(properties);
+        input["EnableIAMDatabaseAuthentication"] = properties["EnableIAMDatabaseAuthentication"].clone();
+        input["MasterUserSecretKmsKeyId"] = properties["MasterUserSecret"]["KmsKeyId"].clone();
+        let tags = async { Ok(describe(cx, &id).await?["TagList"].clone()) };
+        cx.make("CreateDBCluster", input, tags).await?;
         if !cx.express {
-            let ask = ("DescribeDBClusters", json!({"DBClusterIdentifier": id}), "/DBClusters/0/Status");
-            until(cx, &format!("The cluster {id}"), ask).await.unfinished(&id)?;
+            available(cx, &id).await.unfinished(&id)?;
         }
         provisioned(cx, &id).await.unfinished(&id)
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        refuse_others(new, TYPE, &[CREATED_WITH, ELSEWHERE])?;
-        refuse_changes(old, new, TYPE, &[MODIFIED_WITH, &["AssociatedRoles", "Tags"]])?;
-        let ask = ("DescribeDBClusters", json!({"DBClusterIdentifier": id}), "/DBClusters/0/Status");
-        until(cx, &format!("The cluster {id}"), ask).await?;
-        let changed: Vec<&str> = MODIFIED_WITH.iter().copied().filter(|name| old.get(name) != new.get(name)).collect();
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
+        refuse_changes(TYPE, (old, new), &[MODIFIED_WITH, &["AssociatedRoles", "Tags"]])?;
+        available(cx, id).await?;
+        let changed = new.changed(old, MODIFIED_WITH);
         if !changed.is_empty() {
-            let mut input = pick(new, &changed);
-            input.insert("DBClusterIdentifier".into(), id.into());
-            input.insert("ApplyImmediately".into(), true.into());
-            send(cx, "ModifyDBCluster", Value::Object(input)).await?;
+            let mut input = new.pick(&changed);
+            input["DBClusterIdentifier"] = json!(id);
+            input["ApplyImmediately"] = json!(true);
+            cx.ask("ModifyDBCluster", input).await?;
         }
         change_roles(cx, id, old, new).await?;
-        let found = provisioned(cx, id).await?;
-        if let Some(arn) = found.attributes.get("DBClusterArn").and_then(Value::as_str) {
-            retag(cx, arn, old, new).await?;
-        }
-        Ok(found)
+        retag(cx, &cx.scope.arn("rds", format!("cluster:{id}")), old, new).await?;
+        provisioned(cx, id).await
     }
 
-    async fn delete(&self, cx: &ResourceContext, id: &str, _properties: &Value) -> Result<(), ResourceFault> {
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
         let described = json!({"DBClusterIdentifier": id});
-        let deleting = describe(cx, id).await.is_ok_and(|cluster| text(&cluster, "Status") == Some("deleting"));
+        let deleting = describe(cx, id).await.is_ok_and(|cluster| cluster["Status"] == "deleting");
         if !deleting {
-            let input = json!({"DBClusterIdentifier": id, "SkipFinalSnapshot": true});
-            gone(send(cx, "DeleteDBCluster", input).await)?;
+            cx.remove("DeleteDBCluster", json!({"DBClusterIdentifier": id, "SkipFinalSnapshot": true})).await?;
         }
-        until_gone(cx, "DescribeDBClusters", described).await
+        until_gone(cx, &format!("The cluster {id}"), ("DescribeDBClusters", described)).await
     }
 }
 
 async fn change_roles(cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Result<(), Fault> {
-    let roles =
-        |properties: &Value| properties.get("AssociatedRoles").and_then(Value::as_array).cloned().unwrap_or_default();
-    let (old, new) = (roles(old), roles(new));
-    let steps = [("RemoveRoleFromDBCluster", &old, &new), ("AddRoleToDBCluster", &new, &old)];
-    for (operation, these, others) in steps {
-        for role in these.iter().filter(|role| !others.contains(role)) {
-            let mut input = role.as_object().cloned().unwrap_or_default();
-            input.insert("DBClusterIdentifier".into(), id.into());
-            send(cx, operation, Value::Object(input)).await?;
+    let (gone, added) = compared(old.list("AssociatedRoles"), new.list("AssociatedRoles"));
+    for (operation, roles) in [("RemoveRoleFromDBCluster", gone), ("AddRoleToDBCluster", added)] {
+        for role in roles {
+            let mut input = role.clone();
+            input["DBClusterIdentifier"] = json!(id);
+            cx.ask(operation, input).await?;
         }
     }
     Ok(())

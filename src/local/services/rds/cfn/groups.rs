@@ -1,84 +1,69 @@
 //! `AWS::RDS::DBSubnetGroup`, `AWS::RDS::DBClusterParameterGroup` and `AWS::RDS::DBParameterGroup`.
 
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{gone, is_ours, name, refuse_others, retag, send, tags_of};
+use super::{name, retag, tags_of};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::local::resource::{
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
+};
 
-pub(super) struct SubnetGroup;
-
-const SUBNET_GROUP: &str = "AWS::RDS::DBSubnetGroup";
-
-fn named(id: &str) -> Provisioned {
-    Provisioned { physical_id: id.to_owned(), reference: None, attributes: Map::new() }
+pub(super) fn types() -> [ResourceType; 3] {
+    let known = ["Description", "Family", "Parameters", "Tags"];
+    let of_cluster = ParameterGroup { prefix: "DBCluster", arn_kind: "cluster-pg" };
+    let of_instance = ParameterGroup { prefix: "DB", arn_kind: "pg" };
+    [
+        ResourceType::new("AWS::RDS::DBSubnetGroup", SUBNET_GROUP, SubnetGroup).and(&["Tags"]),
+        ResourceType::new("AWS::RDS::DBClusterParameterGroup", &known, of_cluster)
+            .and(&["DBClusterParameterGroupName"]),
+        ResourceType::new("AWS::RDS::DBParameterGroup", &known, of_instance).and(&["DBParameterGroupName"]),
+    ]
 }
 
-/// Success, also if an earlier try at this resource made it.
-async fn made(cx: &ResourceContext, result: Result<Value, Fault>, arn: &str) -> Result<(), ResourceFault> {
-    match result {
-        Ok(_) => Ok(()),
-        Err(fault) if fault.code.ends_with("AlreadyExists") && is_ours(cx, Some(&tags_of(cx, arn).await?)) => Ok(()),
-        Err(fault) => Err(fault.into()),
+struct SubnetGroup;
+
+/// What making and changing one takes.
+const SUBNET_GROUP: &[&str] = &["DBSubnetGroupName", "DBSubnetGroupDescription", "SubnetIds"];
+
+impl SubnetGroup {
+    fn arn(cx: &ResourceContext, id: &str) -> String {
+        cx.scope.arn("rds", format!("subgrp:{id}"))
     }
 }
 
 #[async_trait]
-impl ResourceType for SubnetGroup {
-    fn type_name(&self) -> &'static str {
-        SUBNET_GROUP
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
+impl Provider for SubnetGroup {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
         let id = name(cx, properties, "DBSubnetGroupName");
-        let input = json!({
-            "DBSubnetGroupName": id,
-            "DBSubnetGroupDescription": properties.get("DBSubnetGroupDescription"),
-            "SubnetIds": properties.get("SubnetIds"),
-            "Tags": cx.tags(properties.get("Tags")),
-        });
-        let arn = cx.scope.arn("rds", format!("subgrp:{id}"));
-        made(cx, send(cx, "CreateDBSubnetGroup", input).await, &arn).await?;
-        Ok(named(&id))
+        let mut input = properties.pick(SUBNET_GROUP);
+        input["DBSubnetGroupName"] = json!(id);
+        input["Tags"] = cx.tags(properties);
+        cx.make("CreateDBSubnetGroup", input, tags_of(cx, &SubnetGroup::arn(cx, &id))).await?;
+        Ok(Provisioned::named(id))
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        let input = json!({
-            "DBSubnetGroupName": id,
-            "DBSubnetGroupDescription": new.get("DBSubnetGroupDescription"),
-            "SubnetIds": new.get("SubnetIds"),
-        });
-        send(cx, "ModifyDBSubnetGroup", input).await?;
-        retag(cx, &cx.scope.arn("rds", format!("subgrp:{id}")), old, new).await?;
-        Ok(named(id))
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
+        let mut input = new.pick(SUBNET_GROUP);
+        input["DBSubnetGroupName"] = json!(id);
+        cx.ask("ModifyDBSubnetGroup", input).await?;
+        retag(cx, &SubnetGroup::arn(cx, id), old, new).await?;
+        Ok(Provisioned::named(id))
     }
 
-    async fn delete(&self, cx: &ResourceContext, id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        gone(send(cx, "DeleteDBSubnetGroup", json!({"DBSubnetGroupName": id})).await)
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
+        cx.remove("DeleteDBSubnetGroup", json!({"DBSubnetGroupName": id})).await
     }
 }
 
 /// The two kinds of parameter groups differ in their words.
-pub(super) struct ParameterGroup {
-    type_name: &'static str,
+struct ParameterGroup {
     /// `DBCluster` or `DB`, before `ParameterGroup…`.
     prefix: &'static str,
     arn_kind: &'static str,
 }
 
 impl ParameterGroup {
-    pub(super) const CLUSTER: Self =
-        ParameterGroup { type_name: "AWS::RDS::DBClusterParameterGroup", prefix: "DBCluster", arn_kind: "cluster-pg" };
-    pub(super) const INSTANCE: Self =
-        ParameterGroup { type_name: "AWS::RDS::DBParameterGroup", prefix: "DB", arn_kind: "pg" };
-
     fn name_member(&self) -> String {
         format!("{}ParameterGroupName", self.prefix)
     }
@@ -87,72 +72,47 @@ impl ParameterGroup {
         format!("{verb}{}ParameterGroup", self.prefix)
     }
 
+    fn arn(&self, cx: &ResourceContext, id: &str) -> String {
+        cx.scope.arn("rds", format!("{}:{id}", self.arn_kind))
+    }
+
     /// Sets every parameter of the template, twenty at a time.
     async fn set(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), Fault> {
-        let settings: Vec<Value> = properties
-            .get("Parameters")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                json!({"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"})
-            })
-            .collect();
+        let setting = |(name, value): (&String, &Value)| json!({"ParameterName": name, "ParameterValue": value.to_text(), "ApplyMethod": "pending-reboot"});
+        let settings: Vec<Value> = properties.members("Parameters").map(setting).collect();
         for settings in settings.chunks(20) {
-            let input = json!({self.name_member(): id, "Parameters": settings});
-            send(cx, &self.operation("Modify"), input).await?;
+            cx.ask(&self.operation("Modify"), json!({self.name_member(): id, "Parameters": settings})).await?;
         }
         Ok(())
     }
 }
 
 #[async_trait]
-impl ResourceType for ParameterGroup {
-    fn type_name(&self) -> &'static str {
-        self.type_name
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        let name_member = self.name_member();
-        refuse_others(properties, self.type_name, &[&["Description", "Family", "Parameters", "Tags", &name_member]])?;
-        let id = name(cx, properties, &name_member);
+impl Provider for ParameterGroup {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
+        let id = name(cx, properties, &self.name_member());
         let input = json!({
-            name_member: id,
-            "DBParameterGroupFamily": properties.get("Family"),
-            "Description": properties.get("Description"),
-            "Tags": cx.tags(properties.get("Tags")),
+            self.name_member(): id, "DBParameterGroupFamily": properties["Family"],
+            "Description": properties["Description"], "Tags": cx.tags(properties),
         });
-        let arn = cx.scope.arn("rds", format!("{}:{id}", self.arn_kind));
-        made(cx, send(cx, &self.operation("Create"), input).await, &arn).await?;
+        cx.make(&self.operation("Create"), input, tags_of(cx, &self.arn(cx, &id))).await?;
         self.set(cx, &id, properties).await.unfinished(&id)?;
-        Ok(named(&id))
+        Ok(Provisioned::named(id))
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        let parameters =
-            |properties: &Value| properties.get("Parameters").and_then(Value::as_object).cloned().unwrap_or_default();
-        let kept = parameters(new);
-        let dropped: Vec<Value> = parameters(old)
-            .keys()
-            .filter(|name| !kept.contains_key(*name))
-            .map(|name| json!({"ParameterName": name, "ApplyMethod": "pending-reboot"}))
-            .collect();
-        if !dropped.is_empty() {
-            send(cx, &self.operation("Reset"), json!({self.name_member(): id, "Parameters": dropped})).await?;
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
+        let gone = old.members("Parameters").filter(|(name, _)| new["Parameters"].get(name.as_str()).is_none());
+        let gone: Vec<Value> =
+            gone.map(|(name, _)| json!({"ParameterName": name, "ApplyMethod": "pending-reboot"})).collect();
+        if !gone.is_empty() {
+            cx.ask(&self.operation("Reset"), json!({self.name_member(): id, "Parameters": gone})).await?;
         }
         self.set(cx, id, new).await?;
-        retag(cx, &cx.scope.arn("rds", format!("{}:{id}", self.arn_kind)), old, new).await?;
-        Ok(named(id))
+        retag(cx, &self.arn(cx, id), old, new).await?;
+        Ok(Provisioned::named(id))
     }
 
-    async fn delete(&self, cx: &ResourceContext, id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        gone(send(cx, &self.operation("Delete"), json!({self.name_member(): id})).await)
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
+        cx.remove(&self.operation("Delete"), json!({self.name_member(): id})).await
     }
 }

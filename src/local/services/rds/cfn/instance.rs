@@ -1,13 +1,19 @@
 //! `AWS::RDS::DBInstance`, as a member of a cluster.
 
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{gone, is_ours, name, pick, refuse_changes, refuse_others, retag, send, until};
+use super::{name, refuse_changes, retag, until_available};
 use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::local::resource::{
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
+};
 
-pub(super) struct Instance;
+pub(super) fn resource_type() -> ResourceType {
+    ResourceType::new(TYPE, CREATED_WITH, Instance).and(ELSEWHERE)
+}
+
+struct Instance;
 
 const TYPE: &str = "AWS::RDS::DBInstance";
 const CREATED_WITH: &[&str] = &[
@@ -39,79 +45,55 @@ const MODIFIED_WITH: &[&str] = &[
 ];
 
 async fn describe(cx: &ResourceContext, id: &str) -> Result<Value, Fault> {
-    let found = send(cx, "DescribeDBInstances", json!({"DBInstanceIdentifier": id})).await?;
-    Ok(found.pointer("/DBInstances/0").cloned().unwrap_or_default())
+    let found = cx.ask("DescribeDBInstances", json!({"DBInstanceIdentifier": id})).await?;
+    Ok(found["DBInstances"][0].clone())
 }
 
-async fn provisioned(cx: &ResourceContext, id: &str) -> Result<Provisioned, ResourceFault> {
+async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
     let instance = describe(cx, id).await?;
-    let of = |pointer: &str| instance.pointer(pointer).cloned();
-    let port = of("/Endpoint/Port").map(|port| Value::from(port.to_string()));
-    let found = [
-        ("DBInstanceArn", of("/DBInstanceArn")),
-        ("DbiResourceId", of("/DbiResourceId")),
-        ("Endpoint.Address", of("/Endpoint/Address")),
-        ("Endpoint.Port", port),
-        ("Endpoint.HostedZoneId", of("/Endpoint/HostedZoneId")),
-    ];
-    let attributes: Map<String, Value> =
-        found.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-    Ok(Provisioned { physical_id: id.to_owned(), reference: None, attributes })
+    let mut attributes = instance.pick(&["DBInstanceArn", "DbiResourceId"]);
+    // An instance that is being made has no endpoint yet.
+    for (name, value) in instance.members("Endpoint") {
+        let value = if name == "Port" { json!(value.to_text()) } else { value.clone() };
+        attributes[format!("Endpoint.{name}")] = value;
+    }
+    Ok(Provisioned::with(id, attributes))
 }
 
 #[async_trait]
-impl ResourceType for Instance {
-    fn type_name(&self) -> &'static str {
-        TYPE
-    }
-
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Result<Provisioned, ResourceFault> {
-        refuse_others(properties, TYPE, &[CREATED_WITH, ELSEWHERE])?;
+impl Provider for Instance {
+    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
         let id = name(cx, properties, "DBInstanceIdentifier");
-        let mut input = pick(properties, CREATED_WITH);
-        input.insert("DBInstanceIdentifier".into(), id.clone().into());
-        input.insert("Tags".into(), cx.tags(properties.get("Tags")));
-        match send(cx, "CreateDBInstance", Value::Object(input)).await {
-            Ok(_) => {}
-            Err(fault) => {
-                // The second try of an interrupted create: the cluster's one instance is this very one.
-                let found = describe(cx, &id).await;
-                if !found.is_ok_and(|found| is_ours(cx, found.get("TagList"))) {
-                    return Err(fault.into());
-                }
+        let mut input = properties.pick(CREATED_WITH);
+        input["DBInstanceIdentifier"] = json!(id);
+        input["Tags"] = cx.tags(properties);
+        if let Err(fault) = cx.ask("CreateDBInstance", input).await {
+            // The second try of an interrupted create: the cluster's one instance is this very one.
+            if !describe(cx, &id).await.is_ok_and(|found| cx.is_ours(&found["TagList"])) {
+                return Err(fault.into());
             }
         }
         if !cx.express {
             let ask = ("DescribeDBInstances", json!({"DBInstanceIdentifier": id}), "/DBInstances/0/DBInstanceStatus");
-            until(cx, &format!("The instance {id}"), ask).await.unfinished(&id)?;
+            until_available(cx, &format!("The instance {id}"), ask).await.unfinished(&id)?;
         }
         provisioned(cx, &id).await.unfinished(&id)
     }
 
-    async fn update(
-        &self,
-        cx: &ResourceContext,
-        id: &str,
-        old: &Value,
-        new: &Value,
-    ) -> Result<Provisioned, ResourceFault> {
-        refuse_others(new, TYPE, &[CREATED_WITH, ELSEWHERE])?;
-        refuse_changes(old, new, TYPE, &[MODIFIED_WITH, &["DeleteAutomatedBackups", "Tags"]])?;
-        let changed: Vec<&str> = MODIFIED_WITH.iter().copied().filter(|name| old.get(name) != new.get(name)).collect();
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
+        refuse_changes(TYPE, (old, new), &[MODIFIED_WITH, &["DeleteAutomatedBackups", "Tags"]])?;
+        let changed = new.changed(old, MODIFIED_WITH);
         if !changed.is_empty() {
-            let mut input = pick(new, &changed);
-            input.insert("DBInstanceIdentifier".into(), id.into());
-            input.insert("ApplyImmediately".into(), true.into());
-            send(cx, "ModifyDBInstance", Value::Object(input)).await?;
+            let mut input = new.pick(&changed);
+            input["DBInstanceIdentifier"] = json!(id);
+            input["ApplyImmediately"] = json!(true);
+            cx.ask("ModifyDBInstance", input).await?;
         }
-        let found = provisioned(cx, id).await?;
-        if let Some(arn) = found.attributes.get("DBInstanceArn").and_then(Value::as_str) {
-            retag(cx, arn, old, new).await?;
-        }
-        Ok(found)
+        retag(cx, &cx.scope.arn("rds", format!("db:{id}")), old, new).await?;
+        provisioned(cx, id).await
     }
 
-    async fn delete(&self, cx: &ResourceContext, id: &str, _properties: &Value) -> Result<(), ResourceFault> {
-        gone(send(cx, "DeleteDBInstance", json!({"DBInstanceIdentifier": id, "SkipFinalSnapshot": true})).await)
+    async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
+        cx.remove("DeleteDBInstance", json!({"DBInstanceIdentifier": id, "SkipFinalSnapshot": true})).await
     }
 }

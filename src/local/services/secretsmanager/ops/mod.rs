@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::local::call::Call;
-use crate::local::scope::Caller;
+use crate::local::scope::{CLOUDFORMATION, Caller};
 
 use super::faults::SecretFault;
 
@@ -28,10 +28,10 @@ pub(super) struct Named {
     secret_id: String,
 }
 
-/// The AWS service that calls for itself: `rds` of `rds.amazonaws.com`.
+/// The AWS service that calls for itself: `rds` of `rds.amazonaws.com`. CloudFormation calls for the owner of a stack.
 fn service_of(call: &Call) -> Option<&str> {
     match &call.scope.caller {
-        Caller::Service { principal } => principal.split('.').next(),
+        Caller::Service { principal } if principal != CLOUDFORMATION => principal.split('.').next(),
         _ => None,
     }
 }
