@@ -14,12 +14,11 @@ pub(crate) async fn confirm(cx: &Context, what: &str, losses: &[String]) -> Resu
             .with_problems(losses.iter().cloned())
             .hint("add --yes"));
     }
-    for loss in losses {
-        cx.ui.note(&format!("  {loss}"));
-    }
     let mut letters = what.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    let asked = cx.ui.ask(&format!("{first}{}?", letters.as_str()));
+    // With what is at stake in the question itself, `--quiet` cannot leave it out.
+    let at_stake: String = losses.iter().map(|loss| format!("  {loss}\n")).collect();
+    let asked = cx.ui.ask(&format!("{at_stake}{first}{}?", letters.as_str()));
     let answered = match asked {
         Ok(()) => {
             tokio::task::spawn_blocking(Printer::answer_to_question).await.unwrap_or_else(|gone| Err(gone.into()))

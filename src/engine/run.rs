@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
     pub fn failure_of_stack(&self, summary: impl Into<String>, trouble: Trouble) -> Failure {
         let mut failure = match trouble {
             Trouble::Hopeless { .. } => Failure::new(Kind::Failed, summary).hint(format!(
-                "it does not mend itself; take it away and begin again: {}, {}",
+                "go on when it works again; if it stays so, take it away and begin again: {}, {}",
                 self.options.down, self.options.again
             )),
             _ => self.failure(summary),

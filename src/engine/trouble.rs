@@ -14,7 +14,7 @@ pub enum Trouble {
         kind: String,
         reason: String,
     },
-    /// A resource of a stack that is done does not work and never will: AWS does not try again.
+    /// A resource of a stack that is done does not work, and its status is one that AWS leaves nothing by itself from.
     Hopeless {
         stack_id: String,
         resource: String,

@@ -18,7 +18,8 @@ Generated from the operation tables and the service models; `UPDATE_DOCS=1 tests
 
 A parameter that AWS's model does not have is refused by name with the service's validation error; one that AWS has and the
 local cloud does not is refused by name with `NotImplemented`. Signatures are verified and trust policies decide who may
-assume a role; permissions in policies are checked for form and are not enforced.
+assume a role. Permissions in policies are checked for form; enforced are `rds-db:connect` at a database login, a function's
+policy when API Gateway calls it, and a bucket's policy for requests that nobody signed.
 
 A connection is closed when the rest of a request's head, or its next request, does not come within 30 s. A request fails when no
 more of its body comes within 20 s or, but for uploads to S3, the whole of it within 60 s. A login to a cluster may take 10 s.

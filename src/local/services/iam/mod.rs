@@ -1,8 +1,8 @@
 //! IAM: users, groups, roles, policies and access keys, with AWS's rules.
 //!
 //! Access keys open the door of the local cloud and trust policies decide who may assume a role. Permissions are kept
-//! and checked for form; they are not enforced: a call is never refused because of a policy. Who asks what they say is
-//! told (`SimulatePrincipalPolicy`), as the database's door does about `rds-db:connect`.
+//! and checked for form; no call to an API is refused because of an identity's policy. Who asks what they say is told
+//! (`SimulatePrincipalPolicy`), as the database's door does about `rds-db:connect`.
 
 use std::sync::Arc;
 

@@ -407,6 +407,8 @@ mod tests {
             ("$input.json('$.list[1]')", r#"{"n":2}"#),
             ("$input.json('$.missing')", "\"\""),
             ("$input.path('$.deep.y')", "2.5"),
+            ("#set($n = $input.path('$.deep.y').intValue())$n#set($seven = 7)$seven.intValue()", "27"),
+            ("#if(2 le 2 && 3 ge 2)yes#end", "yes"),
             ("$input.params('id')/$input.params('q')/$input.params('x-one')/$input.params('none')", "7/a b/1/"),
             ("$input.params().header.get('X-One')", "1"),
             ("$util.escapeJavaScript($input.path('$.name'))", r#"Ann \"A\""#),

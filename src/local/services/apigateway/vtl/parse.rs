@@ -441,7 +441,9 @@ impl<'t> Parser<'t> {
                     ("eq ", Operator::Equal),
                     ("ne ", Operator::NotEqual),
                     ("lt ", Operator::Less),
+                    ("le ", Operator::AtMost),
                     ("gt ", Operator::Greater),
+                    ("ge ", Operator::AtLeast),
                     ("and ", Operator::And),
                     ("or ", Operator::Or),
                 ];

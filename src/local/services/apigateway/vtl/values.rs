@@ -127,7 +127,11 @@ pub(super) fn method(on: &Value, name: &str, arguments: &[Value], budget: &mut B
         (Value::Object(map), "getValue") => return Ok(map.get("value").cloned()),
         (_, "toString") => Value::String(print(on)),
         (_, "equals") => json!(arguments.first().is_some_and(|other| other == on)),
-        (Value::Number(number), "intValue") => json!(number.as_f64().map(f64::trunc)),
+        (Value::Number(number), "intValue") => match number.as_i64() {
+            Some(whole) => json!(whole),
+            #[expect(clippy::cast_possible_truncation, reason = "intValue cuts, in Java as here")]
+            None => json!(number.as_f64().map(|broken| broken as i64)),
+        },
         (Value::String(string), _) => return of_string(string, name, arguments, budget),
         _ => return Ok(None),
     };
