@@ -4,15 +4,17 @@ use super::clients::Aws;
 use super::fault::AwsError;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 
-/// How far a function is.
+/// How far a function is. <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FunctionState {
+pub enum FunctionState {
     /// It can be invoked with what it was last given.
-    pub ready: bool,
-    /// Why it is not, if it will not become so by itself.
-    pub failure: Option<String>,
-    /// What it waits for.
-    pub waits: String,
+    Ready,
+    /// It is being set up or updated: what it waits for.
+    Pending(String),
+    /// It runs what it was given before; the last update failed. The next one may not.
+    UpdateFailed(String),
+    /// It could not be set up and cannot be invoked.
+    Failed(String),
 }
 
 impl Aws {
@@ -23,15 +25,20 @@ impl Aws {
             Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
             answer => answer?,
         };
-        let failed = matches!(answer.state(), Some(State::Failed))
-            || matches!(answer.last_update_status(), Some(LastUpdateStatus::Failed));
-        let why = answer.last_update_status_reason().or(answer.state_reason()).unwrap_or_default().to_owned();
-        let pending = matches!(answer.state(), Some(State::Pending))
-            || matches!(answer.last_update_status(), Some(LastUpdateStatus::InProgress));
-        Ok(Some(FunctionState {
-            ready: !failed && !pending,
-            failure: failed.then(|| why.clone()),
-            waits: if why.is_empty() { format!("function {name} is being set up") } else { why },
+        let reason = |reason: Option<&str>| reason.unwrap_or("AWS gives no reason").to_owned();
+        let waits =
+            |reason: Option<&str>| reason.map_or_else(|| format!("function {name} is being set up"), str::to_owned);
+        let (state, update) = (answer.state(), answer.last_update_status());
+        Ok(Some(match (state, update) {
+            (Some(State::Failed), _) => FunctionState::Failed(reason(answer.state_reason())),
+            (Some(State::Pending), _) => FunctionState::Pending(waits(answer.state_reason())),
+            (_, Some(LastUpdateStatus::InProgress)) => {
+                FunctionState::Pending(waits(answer.last_update_status_reason()))
+            }
+            (_, Some(LastUpdateStatus::Failed)) => {
+                FunctionState::UpdateFailed(reason(answer.last_update_status_reason()))
+            }
+            _ => FunctionState::Ready,
         }))
     }
 

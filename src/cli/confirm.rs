@@ -4,15 +4,16 @@ use super::context::Context;
 use crate::error::{Failure, Kind};
 use crate::ui::Printer;
 
-/// Goes on with `--yes` or a yes; without a terminal it refuses, and nothing was changed.
-pub(crate) async fn confirm(cx: &Context, what: &str, losses: &[String]) -> Result<(), Failure> {
+/// Goes on with `--yes` or a yes; without a terminal it refuses, and nothing was changed. `command` is what was typed, to be
+/// typed again with `--yes`.
+pub(crate) async fn confirm(cx: &Context, what: &str, losses: &[String], command: &str) -> Result<(), Failure> {
     if cx.globals.yes {
         return Ok(());
     }
     if !cx.ui.interactive() {
         return Err(Failure::usage(format!("refusing to {what} without a question or --yes"))
             .with_problems(losses.iter().cloned())
-            .hint("add --yes"));
+            .hint(format!("{command} --yes")));
     }
     let mut letters = what.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
@@ -28,6 +29,6 @@ pub(crate) async fn confirm(cx: &Context, what: &str, losses: &[String]) -> Resu
     match answered {
         Ok(true) => Ok(()),
         Ok(false) => Err(Failure::new(Kind::Usage, "nothing was changed")),
-        Err(error) => Err(Failure::usage("cannot ask").because(error).hint("add --yes")),
+        Err(error) => Err(Failure::usage("cannot ask").because(error).hint(format!("{command} --yes"))),
     }
 }

@@ -6,7 +6,7 @@ use super::select::LabArg;
 use crate::aws::{Aws, Need};
 use crate::error::Failure;
 use crate::lab::Lab;
-use crate::plan::build::Known;
+use crate::plan::Known;
 use crate::plan::{Instance, ObservedStack, Source, Wanted, Wiring};
 use indexmap::IndexMap;
 use std::collections::BTreeMap;

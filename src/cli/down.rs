@@ -71,6 +71,17 @@ impl Answer for DownAnswer {
     }
 }
 
+impl DownArgs {
+    /// The command as it has to be typed again.
+    fn again(&self, cx: &Context, aws: &Aws) -> String {
+        let mut again = format!("labctl down{}", self.lab.typed());
+        again.extend(self.all.then_some(" --all"));
+        again.extend(self.expired.then_some(" --expired"));
+        again.extend(self.standard.then_some(" --standard"));
+        again + &super::prepare::flags(cx, aws)
+    }
+}
+
 pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
     let wanted = if args.all || args.expired { None } else { Some(args.lab.instance(cx)?) };
@@ -84,7 +95,7 @@ pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
     });
     if !found.is_empty() {
         let losses: Vec<String> = found.iter().map(|(instance, stacks)| loss(instance, stacks)).collect();
-        confirm(cx, "take down what is listed", &losses).await?;
+        confirm(cx, "take down what is listed", &losses, &args.again(cx, &aws)).await?;
     }
     let (mut rows, mut failure) = take_down(cx, &aws, &found, !args.standard).await?;
     if let Some(instance) = wanted.filter(|instance| !found.contains_key(instance)) {

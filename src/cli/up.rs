@@ -74,7 +74,7 @@ pub(crate) async fn run(args: UpArgs, cx: &Context) -> Result<(), Failure> {
     let plan = prepared.plan();
     let losses = plan.losses();
     if !losses.is_empty() {
-        confirm(cx, "replace or remove what is listed", &losses).await?;
+        confirm(cx, "replace or remove what is listed", &losses, &prepared.options.again).await?;
     }
     let outputs = execute(cx, &prepared, &plan).await?;
     let target = prepared.aws.target();

@@ -1,7 +1,7 @@
 //! Follows an operation of CloudFormation by its events, to its end and to its first failure.
 
 use super::event::{Event, Events};
-use super::trouble::Trouble;
+use super::trouble::{Failed, Trouble};
 use super::wait::{Look, Pace, WaitError, until};
 use crate::aws::stacks::{StackEvent, StackRecord};
 use crate::aws::{Aws, AwsError};
@@ -38,7 +38,7 @@ impl Ended {
         let stack_id = stack_id.to_owned();
         match self.failure {
             Some(StackEvent { resource, kind, reason, status, .. }) => {
-                Trouble::Resource { stack_id, resource, kind, reason: reason.unwrap_or(status) }
+                Trouble::Resource(Failed { stack_id, resource, kind, reason: reason.unwrap_or(status) })
             }
             None => {
                 let status = self.record.map_or_else(|| "DELETE_COMPLETE".to_owned(), |record| record.status);

@@ -6,7 +6,7 @@ use super::steps::{data, function};
 use crate::aws::identity::Caller;
 use crate::aws::stacks::StackRecord;
 use crate::aws::{Aws, AwsError};
-use crate::plan::build::Wanted;
+use crate::plan::Wanted;
 use crate::plan::observed::Condition;
 use crate::plan::{Instance, Observed, ObservedStack, names};
 use futures_util::future::try_join_all;

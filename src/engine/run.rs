@@ -8,8 +8,8 @@ use super::walk::{Done, Runner};
 use crate::aws::{Aws, AwsError};
 use crate::error::{Failure, Kind};
 use crate::package;
-use crate::plan::build::{Known, Wanted};
 use crate::plan::names;
+use crate::plan::{Known, Wanted};
 use crate::plan::{Observed, Step, Work};
 use crate::template::names::{Piece, pieces};
 use std::cell::RefCell;
@@ -142,8 +142,8 @@ impl<'a> Run<'a> {
     /// A failure of this run because of a stack.
     pub fn failure_of_stack(&self, summary: impl Into<String>, trouble: Trouble) -> Failure {
         let mut failure = match trouble {
-            Trouble::Hopeless { .. } => Failure::new(Kind::Failed, summary).hint(format!(
-                "go on when it works again; if it stays so, take it away and begin again: {}, {}",
+            Trouble::Hopeless(_) => Failure::new(Kind::Failed, summary).hint(format!(
+                "if it stays so, take the lab away with its data and begin again: {} && {}",
                 self.options.down, self.options.again
             )),
             _ => self.failure(summary),

@@ -7,20 +7,10 @@ use std::fmt;
 #[derive(Debug)]
 pub enum Trouble {
     Aws(AwsError),
-    /// The first resource that failed, in CloudFormation's words.
-    Resource {
-        stack_id: String,
-        resource: String,
-        kind: String,
-        reason: String,
-    },
-    /// A resource of a stack that is done does not work, and its status is one that AWS leaves nothing by itself from.
-    Hopeless {
-        stack_id: String,
-        resource: String,
-        kind: String,
-        reason: String,
-    },
+    /// The first resource that failed; the next attempt may mend it.
+    Resource(Failed),
+    /// A resource that does not work, in a status that it does not leave by itself and that no update of the stack mends.
+    Hopeless(Failed),
     /// CloudFormation refused the change before it began.
     Refused {
         reason: String,
@@ -45,11 +35,20 @@ pub enum Trouble {
     },
 }
 
+/// A resource that failed, and why in AWS's words.
+#[derive(Debug)]
+pub struct Failed {
+    pub stack_id: String,
+    pub resource: String,
+    pub kind: String,
+    pub reason: String,
+}
+
 impl Trouble {
     pub fn stack_id(&self) -> Option<&str> {
         match self {
-            Trouble::Resource { stack_id, .. }
-            | Trouble::Hopeless { stack_id, .. }
+            Trouble::Resource(Failed { stack_id, .. })
+            | Trouble::Hopeless(Failed { stack_id, .. })
             | Trouble::Ended { stack_id, .. }
             | Trouble::TimedOut { stack_id, .. } => Some(stack_id),
             Trouble::Aws(_) | Trouble::Refused { .. } | Trouble::Unknown { .. } | Trouble::Foreign { .. } => None,
@@ -61,9 +60,8 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trouble::Aws(error) => error.fmt(f),
-            Trouble::Resource { resource, kind, reason, .. } | Trouble::Hopeless { resource, kind, reason, .. } => {
-                write!(f, "{resource} ({kind}): {reason}")
-            }
+            Trouble::Resource(Failed { resource, kind, reason, .. })
+            | Trouble::Hopeless(Failed { resource, kind, reason, .. }) => write!(f, "{resource} ({kind}): {reason}"),
             Trouble::Refused { reason } => write!(f, "CloudFormation refused the change: {reason}"),
             Trouble::Ended { status, .. } => write!(f, "the stack ended in {status}"),
             Trouble::Unknown { parameter } => write!(f, "nothing gives a value to parameter `{parameter}`"),

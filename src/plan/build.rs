@@ -6,29 +6,14 @@ use super::graph;
 use super::names::{self, Instance};
 use super::observed::{Condition, Observed, ObservedStack};
 use super::step::{Action, Step, StepId, Work};
-use super::wiring::{BuiltIn, Source, Wiring};
+use super::wanted::{Known, Wanted};
 use crate::lab::Lab;
 use crate::lab::model::Stack;
+use crate::template::Template;
 use crate::template::intrinsics::Pseudo;
-use crate::template::{Template, parameters};
-use indexmap::IndexMap;
+use crate::template::problem::Problem;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What the user wants: a lab, an instance of it, its parameters' values.
-#[derive(Debug)]
-pub struct Wanted {
-    pub lab: Lab,
-    pub instance: Instance,
-    /// Value of every lab parameter, as text.
-    pub values: IndexMap<String, String>,
-    pub wiring: Wiring,
-    /// As Lambda names it.
-    pub architecture: String,
-    /// The date for `labctl:expires`; `None` leaves what is there.
-    pub expires: Option<String>,
-}
 
 /// What `up` would do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,104 +43,14 @@ impl Plan {
         self.steps.iter().any(|step| step.action != Action::Keep)
     }
 
-    /// Stack/resource names of what would be lost. A deployment of an API is a picture of it: when the stage has moved on to
-    /// the next one, nobody misses the last.
+    /// What would be lost, a line for each thing.
     pub fn losses(&self) -> Vec<String> {
-        let resources =
-            self.stacks.iter().flat_map(|stack| stack.resources.iter().map(move |resource| (stack, resource)));
-        resources
-            .filter(|(_, resource)| resource.action.destroys() && resource.kind != "AWS::ApiGateway::Deployment")
-            .map(|(stack, resource)| {
-                format!("{} {}/{} ({})", resource.action.glyph(), stack.stack, resource.resource, resource.kind)
-            })
-            .collect()
+        self.stacks.iter().flat_map(StackChange::losses).collect()
     }
-}
-
-/// What has become known of the values that stacks take from elsewhere.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    pub artifact_bucket: String,
-    /// Stack → output → value.
-    pub outputs: BTreeMap<String, BTreeMap<String, String>>,
-    /// Function → key of its package.
-    pub code_keys: BTreeMap<String, String>,
 }
 
 impl Wanted {
-    /// The values to send for a stack's parameters: `None` for what is known only later; those left to their defaults are absent.
-    pub fn parameters(&self, stack: &str, known: &Known) -> BTreeMap<String, Option<String>> {
-        let sources = self.wiring.stacks.get(stack).into_iter().flatten();
-        let value = |name: &String, source: &Source| match source {
-            Source::Default => None,
-            Source::Lab => Some(self.values.get(name).cloned()),
-            Source::Output { stack } => Some(known.outputs.get(stack).and_then(|outputs| outputs.get(name)).cloned()),
-            Source::BuiltIn(BuiltIn::LabName) => Some(Some(self.instance.lab.clone())),
-            Source::BuiltIn(BuiltIn::LabEnv) => Some(Some(self.instance.env.clone())),
-            Source::BuiltIn(BuiltIn::ArtifactBucket) => Some(Some(known.artifact_bucket.clone())),
-            Source::BuiltIn(BuiltIn::FunctionArchitecture) => Some(Some(self.architecture.clone())),
-            Source::BuiltIn(BuiltIn::CodeKey { function }) => Some(known.code_keys.get(function).cloned()),
-        };
-        sources.filter_map(|(name, source)| Some((name.clone(), value(name, source)?))).collect()
-    }
-
-    /// Lab parameters that a template would refuse: AWS's own sentences, before AWS is asked.
-    pub fn refused_values(&self) -> Vec<String> {
-        let wired = self.lab.stacks.iter().flat_map(|stack| {
-            let sources = self.wiring.stacks.get(&stack.name).into_iter().flatten();
-            sources.map(move |(name, source)| (stack, name, source))
-        });
-        let problems = wired.filter_map(|(stack, name, source)| {
-            let value = match source {
-                Source::Lab => self.values.get(name)?.as_str(),
-                Source::BuiltIn(BuiltIn::LabName) => &self.instance.lab,
-                Source::BuiltIn(BuiltIn::LabEnv) => &self.instance.env,
-                Source::BuiltIn(BuiltIn::FunctionArchitecture) => &self.architecture,
-                Source::BuiltIn(_) | Source::Output { .. } | Source::Default => return None,
-            };
-            let what = parameters::check(name, stack.template.parameters.get(name)?, value)?;
-            Some(format!("{}: {what}", stack.file))
-        });
-        problems.collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// What is known before anything is done.
-    pub fn known(&self, observed: &Observed) -> Known {
-        let settled = observed.stacks.values().filter(|stack| stack.condition() == Condition::Settled);
-        Known {
-            artifact_bucket: names::artifact_bucket(&observed.account, &observed.region),
-            outputs: settled.map(|stack| (stack.stack.clone(), stack.outputs.clone())).collect(),
-            code_keys: observed.code_keys.clone(),
-        }
-    }
-
-    /// A digest of all inputs and of the stacks they went to: the same digest, the same lab, checked.
-    /// `None` while a stack is missing or a package is not built.
-    pub fn digest(&self, observed: &Observed) -> Option<String> {
-        let known = self.known(observed);
-        let mut hash = Sha256::new();
-        let mut part = |text: &[u8]| {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
-        };
-        part(b"labctl 1");
-        part(self.lab.text.as_bytes());
-        for stack in &self.lab.stacks {
-            part(observed.stacks.get(&stack.name)?.id.as_bytes());
-            part(stack.text.as_bytes());
-            for (name, value) in self.parameters(&stack.name, &known) {
-                part(name.as_bytes());
-                part(value?.as_bytes());
-            }
-        }
-        for file in self.lab.sql.iter().chain(&self.lab.data) {
-            part(file.name.as_bytes());
-            part(&file.bytes);
-        }
-        Some(hex::encode(&hash.finalize()[..16]))
-    }
-
-    /// The plan. Templates that are there but cannot be read count as different in every resource.
+    /// The plan. Of a stack whose template cannot be read, every resource may be replaced.
     pub fn plan(&self, observed: &Observed) -> Plan {
         let mut known = self.known(observed);
         let mut cost = Cost::new();
@@ -189,9 +84,10 @@ impl Wanted {
         let condition = there.map_or(Condition::Gone, ObservedStack::condition);
         let old =
             there.filter(|_| matches!(condition, Condition::Settled | Condition::Busy | Condition::StuckRollback));
-        let outcome = match old.map(|old| (old, Template::parse(&old.template))) {
-            Some((old, Ok(template))) => diff::compare(&diff::observed_side(&template, old, pseudo), &new),
-            Some((_, Err(_))) | None => diff::addition(&new),
+        let (outcome, unread) = match old.map(|old| (old, Template::parse(&old.template))) {
+            Some((old, Ok(template))) => (diff::compare(&diff::observed_side(&template, old, pseudo), &new), None),
+            Some((_, Err(problems))) => (diff::replacement_of_unread(&new), Some(told(&problems))),
+            None => (diff::addition(&new), None),
         };
         let dated = self
             .expires
@@ -201,7 +97,7 @@ impl Wanted {
         let action =
             if (dated || first.is_some()) && outcome.action == Action::Keep { Action::Change } else { outcome.action };
         (
-            StackChange { stack: stack.name.clone(), name, action, first, resources: outcome.resources },
+            StackChange { stack: stack.name.clone(), name, action, first, unread, resources: outcome.resources },
             outcome.new_outputs,
         )
     }
@@ -225,19 +121,22 @@ impl Wanted {
             observed.stacks.values().filter(|there| self.lab.stacks.iter().all(|stack| stack.name != there.stack));
         strange
             .map(|there| {
-                let template = Template::parse(&there.template);
-                let resources = template.map(|template| {
-                    let side = diff::observed_side(&template, there, pseudo(observed, &there.name));
-                    let mut resources = diff::addition(&side).resources;
-                    resources.iter_mut().for_each(|resource| resource.action = Action::Remove);
-                    resources
-                });
+                let (resources, unread) = match Template::parse(&there.template) {
+                    Ok(template) => {
+                        let side = diff::observed_side(&template, there, pseudo(observed, &there.name));
+                        let mut resources = diff::addition(&side).resources;
+                        resources.iter_mut().for_each(|resource| resource.action = Action::Remove);
+                        (resources, None)
+                    }
+                    Err(problems) => (Vec::new(), Some(told(&problems))),
+                };
                 StackChange {
                     stack: there.stack.clone(),
                     name: there.name.clone(),
                     action: Action::Remove,
                     first: None,
-                    resources: resources.unwrap_or_default(),
+                    unread,
+                    resources,
                 }
             })
             .collect()
@@ -352,6 +251,10 @@ fn ordered(steps: Vec<Step>) -> Vec<Step> {
     steps
 }
 
+fn told(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// What has to be cleared before a stack can be worked on.
 fn clearing(stack: &ObservedStack, condition: Condition) -> Option<String> {
     let status = &stack.status;
@@ -380,244 +283,5 @@ fn pseudo(observed: &Observed, stack_name: &str) -> Pseudo {
         stack_id: None,
         stack_name: stack_name.to_owned(),
         notification_arns: Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lab::model::{Manifest, Origin, Stack};
-    use crate::lab::validate;
-
-    const NETWORK: &str = "
-Parameters:
-  LabName: { Type: String }
-  Cidr: { Type: String, Default: 10.0.0.0/16 }
-Resources:
-  Vpc: { Type: AWS::EC2::VPC, Properties: { CidrBlock: !Ref Cidr } }
-Outputs:
-  VpcId: { Value: !Ref Vpc }
-";
-    const STORE: &str = "
-Parameters:
-  VpcId: { Type: String }
-  Keep: { Type: String }
-Resources:
-  Bucket: { Type: AWS::S3::Bucket, Properties: { BucketName: !Sub '${VpcId}-${Keep}' } }
-Outputs:
-  LabBucket: { Value: !Ref Bucket }
-";
-
-    fn manifest(text: &str) -> Manifest {
-        validate::manifest(text).expect("a valid manifest")
-    }
-
-    fn lab(text: &str, stacks: &[(&str, &str)]) -> Lab {
-        let stack = |(name, text): &(&str, &str)| Stack {
-            name: (*name).to_owned(),
-            file: format!("templates/{name}.yaml"),
-            text: (*text).to_owned(),
-            template: Template::parse(text).expect("a valid template"),
-        };
-        Lab {
-            manifest: manifest(text),
-            file: "lab.yaml".into(),
-            text: text.to_owned(),
-            stacks: stacks.iter().map(stack).collect(),
-            sql: Vec::new(),
-            data: Vec::new(),
-            origin: Origin::Builtin,
-        }
-    }
-
-    const MANIFEST: &str = "
-lab: small
-description: two stacks
-parameters:
-  Keep: { type: string, default: x }
-stacks: [store, network]
-";
-
-    fn wanted(keep: &str) -> Wanted {
-        let lab = lab(MANIFEST, &[("store", STORE), ("network", NETWORK)]);
-        let wiring = Wiring::of(&lab).expect("wired");
-        let values = IndexMap::from([("Keep".to_owned(), keep.to_owned())]);
-        let instance = Instance::new("small", "dev");
-        Wanted { lab, instance, values, wiring, architecture: "x86_64".into(), expires: None }
-    }
-
-    fn there(stack: &str, template: &str, parameters: &[(&str, &str)], outputs: &[(&str, &str)]) -> ObservedStack {
-        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        ObservedStack {
-            stack: stack.into(),
-            name: format!("small-dev-{stack}"),
-            id: format!("arn:{stack}"),
-            status: "CREATE_COMPLETE".into(),
-            parameters: map(parameters),
-            outputs: map(outputs),
-            template: template.into(),
-            ..ObservedStack::default()
-        }
-    }
-
-    fn deployed(keep: &str) -> Observed {
-        let network = [("LabName", "small"), ("Cidr", "10.0.0.0/16")];
-        let store = [("VpcId", "vpc-1"), ("Keep", keep)];
-        let stacks = [
-            there("network", NETWORK, &network, &[("VpcId", "vpc-1")]),
-            there("store", STORE, &store, &[("LabBucket", "b")]),
-        ];
-        Observed {
-            account: "1".into(),
-            region: "us-east-1".into(),
-            stacks: stacks.into_iter().map(|stack| (stack.stack.clone(), stack)).collect(),
-            checked: true,
-            ..Observed::default()
-        }
-    }
-
-    fn actions(plan: &Plan) -> Vec<(&str, Action)> {
-        plan.stacks.iter().map(|stack| (stack.stack.as_str(), stack.action)).collect()
-    }
-
-    #[test]
-    fn stacks_are_wired_by_name_and_ordered_by_what_they_take() {
-        let wanted = wanted("x");
-        assert_eq!(wanted.wiring.order, ["network", "store"]);
-        assert_eq!(wanted.wiring.stacks["store"]["VpcId"], Source::Output { stack: "network".into() });
-        assert_eq!(wanted.wiring.stacks["store"]["Keep"], Source::Lab);
-        assert_eq!(wanted.wiring.stacks["network"]["LabName"], Source::BuiltIn(BuiltIn::LabName));
-        assert_eq!(wanted.wiring.stacks["network"]["Cidr"], Source::Default);
-    }
-
-    #[test]
-    fn wiring_tells_every_problem_at_once_with_its_place_and_near_miss() {
-        let second = "
-Parameters:
-  VpcIdd: { Type: String }
-  Keep: { Type: String }
-Resources:
-  Bucket: { Type: AWS::S3::Bucket }
-Outputs:
-  Keep: { Value: y }
-";
-        let third = "
-Parameters:
-  Keep: { Type: String }
-Resources:
-  Bucket: { Type: AWS::S3::Bucket }
-";
-        let text = "
-lab: small
-description: d
-parameters:
-  Keep: { type: string, default: x }
-  Kep: { type: string, default: x }
-stacks: [network, second, third]
-";
-        let problems =
-            Wiring::of(&lab(text, &[("network", NETWORK), ("second", second), ("third", third)])).unwrap_err();
-        let all = problems.join("\n");
-        assert_eq!(problems.len(), 3, "{all}");
-        assert!(all.contains("lab.yaml:6:") && all.contains("did you mean `Keep`?"), "{all}");
-        assert!(all.contains("templates/second.yaml:3:") && all.contains("did you mean `VpcId`?"), "{all}");
-        assert!(all.contains("the lab's parameter and the output of stack `second`"), "{all}");
-    }
-
-    #[test]
-    fn from_nothing_every_resource_is_added_in_order() {
-        let plan = wanted("x").plan(&Observed { region: "us-east-1".into(), ..Observed::default() });
-        assert_eq!(actions(&plan), [("network", Action::Add), ("store", Action::Add)]);
-        let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.0.as_str()).collect();
-        assert_eq!(ids, ["stack/network", "stack/store", "checks"]);
-        assert!(plan.has_changes() && plan.losses().is_empty());
-    }
-
-    #[test]
-    fn what_is_there_as_wanted_is_kept() {
-        let plan = wanted("x").plan(&deployed("x"));
-        assert!(!plan.has_changes(), "{plan:#?}");
-    }
-
-    #[test]
-    fn a_change_that_cannot_be_made_in_place_is_a_replacement_and_a_loss() {
-        let plan = wanted("other").plan(&deployed("x"));
-        assert_eq!(actions(&plan), [("network", Action::Keep), ("store", Action::Change)]);
-        assert_eq!(plan.losses(), ["± store/Bucket (AWS::S3::Bucket)"]);
-    }
-
-    #[test]
-    fn what_cannot_be_evaluated_is_a_change_and_has_no_price() {
-        let broken = "
-Parameters:
-  LabName: { Type: String }
-Resources:
-  Vpc: { Type: AWS::EC2::VPC, Properties: { CidrBlock: !Select [2, [a, b]] } }
-  Address: { Type: AWS::EC2::EIP, Properties: { Domain: !Select [2, [a, b]] } }
-Outputs:
-  VpcId: { Value: !Ref Vpc }
-";
-        let mut wanted = wanted("x");
-        let network = wanted.lab.stacks.iter_mut().find(|stack| stack.name == "network").expect("there");
-        network.template = Template::parse(broken).expect("a template");
-        let mut observed = deployed("x");
-        observed.stacks.get_mut("network").expect("there").template = broken.to_owned();
-        let plan = wanted.plan(&observed);
-        let vpc = &plan.stacks[0].resources[0];
-        assert_eq!((vpc.resource.as_str(), vpc.action, vpc.may_replace), ("Vpc", Action::Change, true));
-        assert_eq!(plan.cost.unpriced, ["network/Address"]);
-    }
-
-    #[test]
-    fn a_stack_that_the_lab_no_longer_has_is_removed_after_the_others() {
-        let mut observed = deployed("x");
-        let old = there("old", STORE, &[("VpcId", "vpc-1"), ("Keep", "z")], &[]);
-        observed.stacks.insert("old".into(), old);
-        let plan = wanted("x").plan(&observed);
-        let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.0.as_str()).collect();
-        assert_eq!(ids, ["stack/network", "stack/store", "delete/old", "checks"]);
-        assert_eq!(plan.losses(), ["- old/Bucket (AWS::S3::Bucket)"]);
-    }
-
-    #[test]
-    fn a_stack_that_was_rolled_back_is_made_again_and_says_what_goes_first() {
-        let mut observed = deployed("x");
-        observed.stacks.get_mut("store").expect("there").status = "ROLLBACK_COMPLETE".into();
-        let plan = wanted("x").plan(&observed);
-        assert_eq!(plan.stacks[1].first.as_deref(), Some("it is in ROLLBACK_COMPLETE and is removed first"));
-        assert_eq!(plan.stacks[1].action, Action::Add);
-    }
-
-    #[test]
-    fn a_plan_of_which_steps_were_left_out_is_partial() {
-        let mut plan = wanted("other").plan(&deployed("x"));
-        plan.keep_to(|work| matches!(work, Work::DeployStack { .. } | Work::RunChecks { .. }));
-        assert!(plan.has_changes() && !plan.partial, "nothing was left out");
-        plan.keep_to(|work| *work == Work::DeployStack { stack: "network".into() });
-        assert!(!plan.has_changes() && plan.partial);
-    }
-
-    #[test]
-    fn what_an_update_has_to_touch_is_told_by_resource() {
-        let (wanted, observed) = (wanted("other"), deployed("x"));
-        let known = wanted.known(&observed);
-        assert_eq!(wanted.unmet("store", &observed, &known), ["Bucket"]);
-        assert!(wanted.unmet("network", &observed, &known).is_empty());
-    }
-
-    #[test]
-    fn removal_goes_from_users_to_what_they_use() {
-        let ids: Vec<String> = removal(&deployed("x").stacks).into_iter().map(|step| step.id.0).collect();
-        assert_eq!(ids, ["delete/store", "delete/network"]);
-    }
-
-    #[test]
-    fn the_digest_changes_with_every_input_and_is_not_there_before_the_stacks_are() {
-        let observed = deployed("x");
-        let digest = wanted("x").digest(&observed);
-        assert!(digest.is_some());
-        assert_eq!(digest, wanted("x").digest(&observed));
-        assert_ne!(digest, wanted("y").digest(&observed));
-        assert_eq!(wanted("x").digest(&Observed::default()), None);
     }
 }

@@ -21,10 +21,29 @@ pub struct StackChange {
     /// What stands in the way and is cleared first, such as a creation that was rolled back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<String>,
+    /// Why the template that is deployed cannot be read: what becomes of the resources that are there is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
     pub resources: Vec<ResourceChange>,
 }
 
 impl StackChange {
+    /// What would be lost, a line for each thing. A deployment of an API is a picture of it: when the stage has moved on to the
+    /// next one, nobody misses the last.
+    pub fn losses(&self) -> Vec<String> {
+        if self.unread.is_some() {
+            return vec![format!("{} {}, whose template cannot be read", self.action.glyph(), self.stack)];
+        }
+        let lost = self.resources.iter().filter(|resource| {
+            (resource.action.destroys() || resource.may_replace) && resource.kind != "AWS::ApiGateway::Deployment"
+        });
+        lost.map(|ResourceChange { resource, kind, action, may_replace, .. }| {
+            let doubt = if *may_replace { ", may be replaced" } else { "" };
+            format!("{} {}/{resource} ({kind}{doubt})", action.glyph(), self.stack)
+        })
+        .collect()
+    }
+
     pub fn count(&self, action: Action) -> usize {
         self.resources.iter().filter(|resource| resource.action == action).count()
     }
@@ -68,6 +87,15 @@ pub fn addition(new: &Side<'_>) -> Outcome {
         resources: resources.map(|(name, resource)| plain(name, &resource.kind, Action::Add)).collect(),
         new_outputs: new.template.outputs.keys().cloned().collect(),
     }
+}
+
+/// A stack whose deployed template cannot be read: anything may happen to its resources.
+pub fn replacement_of_unread(new: &Side<'_>) -> Outcome {
+    let mut outcome = addition(new);
+    for resource in &mut outcome.resources {
+        (resource.action, resource.may_replace) = (Action::Change, true);
+    }
+    Outcome { action: Action::Change, ..outcome }
 }
 
 /// Compares what is there with what is wanted.

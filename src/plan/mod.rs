@@ -7,12 +7,16 @@ pub mod graph;
 pub mod names;
 pub mod observed;
 pub mod step;
+#[cfg(test)]
+mod tests;
+pub mod wanted;
 pub mod wiring;
 
-pub use build::{Plan, Wanted};
+pub use build::Plan;
 pub use diff::{ResourceChange, StackChange};
 pub use graph::Cycle;
 pub use names::Instance;
 pub use observed::{Observed, ObservedStack};
 pub use step::{Action, Step, StepId, Work};
+pub use wanted::{Known, Wanted};
 pub use wiring::{Source, Wiring};

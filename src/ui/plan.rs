@@ -33,12 +33,11 @@ fn is_stack(work: &Work) -> bool {
 fn stack_text(stack: &StackChange, theme: Theme) -> String {
     let heading = theme.paint(Label::Heading, &stack.stack).into_owned();
     let first = stack.first.as_ref().map(|first| format!(": {first}")).unwrap_or_default();
-    let mut text = format!("{} stack {heading}{first}\n", glyph(stack.action, theme));
+    let unread = stack.unread.as_ref().map(|why| format!(": its template cannot be read: {why}")).unwrap_or_default();
+    let mut text = format!("{} stack {heading}{first}{unread}\n", glyph(stack.action, theme));
     for resource in stack.resources.iter().filter(|resource| resource.action != Action::Keep) {
-        let mut about = resource.properties.join(", ");
-        if resource.may_replace {
-            about.push_str("; may be replaced");
-        }
+        let doubt = resource.may_replace.then_some("may be replaced");
+        let about = resource.properties.iter().map(String::as_str).chain(doubt).collect::<Vec<_>>().join(", ");
         let about = if about.is_empty() { about } else { format!("  ({about})") };
         let kind = theme.paint(Label::Dim, &resource.kind).into_owned();
         text.push_str(&format!("    {} {}  {kind}{about}\n", glyph(resource.action, theme), resource.resource));
@@ -103,6 +102,7 @@ mod tests {
                 name: "superheroes-dev-storage".into(),
                 action: Action::Change,
                 first: None,
+                unread: None,
                 resources: vec![
                     resource("Bucket", Action::Replace, &["BucketName"]),
                     resource("Other", Action::Keep, &[]),

@@ -143,11 +143,8 @@ impl Answer for Reset {
 }
 
 pub(super) async fn reset(wish: &Wish, cx: &Context) -> Result<(), Failure> {
-    if !cx.globals.yes && !cx.ui.interactive() {
-        let summary = "reset forgets everything the local cloud holds, and there is no terminal to ask";
-        return Err(Failure::usage(summary).hint("labctl local reset --yes"));
-    }
-    confirm(cx, &format!("forget everything the local cloud in {} holds", wish.home.display()), &[]).await?;
+    let what = format!("forget everything the local cloud in {} holds", wish.home.display());
+    confirm(cx, &what, &[], "labctl local reset").await?;
     let failed = || Failure::failed("cannot reset the local cloud");
     match admin::find(&wish.home)? {
         Some(found) => {

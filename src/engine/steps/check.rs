@@ -11,7 +11,7 @@ use crate::error::{Failure, Kind};
 use crate::lab::Lab;
 use crate::lab::model::{Action, Check, HttpCheck, RequestBody, SqlCheck};
 use crate::plan::Step;
-use crate::plan::build::{Known, Wanted};
+use crate::plan::{Known, Wanted};
 use crate::sql::data_api::Execute;
 use crate::sql::{DataApi, ResultSet, SqlError};
 use bytes::Bytes;

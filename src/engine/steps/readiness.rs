@@ -1,10 +1,11 @@
 //! In express mode CloudFormation is done when a configuration is applied: whether things work is looked at here.
 
+use crate::aws::functions::FunctionState;
 use crate::aws::stacks::{StackRecord, StackResource};
 use crate::aws::{Aws, AwsError};
 use crate::engine::follow::waited;
 use crate::engine::run::Run;
-use crate::engine::trouble::Trouble;
+use crate::engine::trouble::{Failed, Trouble};
 use crate::engine::wait::{Look, Pace, until};
 use crate::plan::Step;
 use aws_sdk_rds::types::SourceType;
@@ -22,9 +23,14 @@ pub async fn wait(run: &Run<'_>, step: &Step, record: &StackRecord) -> Result<St
     let resources = run.aws.stack_resources(&record.id).await?;
     for resource in resources.iter().filter(|resource| takes_time(resource)) {
         let ready = until(Pace::OPERATION, async || look(run.aws, resource).await, |why| run.waiting(step, why)).await;
-        if let Some(reason) = ready.map_err(|error| waited(error, &record.id))? {
+        let failed = |reason| {
             let (resource, kind) = (resource.resource.clone(), resource.kind.clone());
-            return Err(Trouble::Hopeless { stack_id: record.id.clone(), resource, kind, reason });
+            Failed { stack_id: record.id.clone(), resource, kind, reason }
+        };
+        match ready.map_err(|error| waited(error, &record.id))? {
+            Health::Works => {}
+            Health::Failed(reason) => return Err(Trouble::Resource(failed(reason))),
+            Health::Hopeless(reason) => return Err(Trouble::Hopeless(failed(reason))),
         }
     }
     let verb = if record.status.starts_with("CREATE") { "made" } else { "updated" };
@@ -52,8 +58,8 @@ pub async fn health(aws: &Aws, resource: &StackResource) -> Result<Option<String
         return Ok(None);
     }
     Ok(Some(match look(aws, resource).await? {
-        Look::Done(None) => "ready".to_owned(),
-        Look::Done(Some(why)) | Look::Waiting(why) | Look::Moving(why) => why,
+        Look::Done(Health::Works) => "ready".to_owned(),
+        Look::Done(Health::Failed(why) | Health::Hopeless(why)) | Look::Waiting(why) | Look::Moving(why) => why,
     }))
 }
 
@@ -62,8 +68,16 @@ fn takes_time(resource: &StackResource) -> bool {
         && !resource.status.starts_with("DELETE")
 }
 
-/// Done with `None`: it works. Done with a reason: it never will.
-async fn look(aws: &Aws, resource: &StackResource) -> Result<Look<Option<String>>, AwsError> {
+/// What waiting for a resource came to.
+enum Health {
+    Works,
+    /// What it was last told to do failed; telling it again may help.
+    Failed(String),
+    /// It does not mend itself.
+    Hopeless(String),
+}
+
+async fn look(aws: &Aws, resource: &StackResource) -> Result<Look<Health>, AwsError> {
     let id = resource.id.as_str();
     let status = match resource.kind.as_str() {
         CLUSTER => aws.cluster_status(id).await?,
@@ -72,14 +86,18 @@ async fn look(aws: &Aws, resource: &StackResource) -> Result<Look<Option<String>
         _ => return function(aws, id).await,
     };
     Ok(match status.as_deref() {
-        Some("available") => Look::Done(None),
-        Some(bad) if HOPELESS.contains(&bad) => Look::Done(Some(match last_words(aws, resource).await {
+        Some("available") => Look::Done(Health::Works),
+        Some(bad) if HOPELESS.contains(&bad) => Look::Done(Health::Hopeless(match last_words(aws, resource).await {
             Some(why) => format!("it is {bad}: {why}"),
             None => format!("it is {bad}"),
         })),
         Some(status) => Look::Waiting(format!("{} is {status}", resource.resource)),
-        None => Look::Done(Some("it is gone".to_owned())),
+        None => gone(),
     })
+}
+
+fn gone() -> Look<Health> {
+    Look::Done(Health::Hopeless("it is gone".to_owned()))
 }
 
 /// What the service last told of a resource. Whoever may not read events gets on without.
@@ -92,13 +110,12 @@ async fn last_words(aws: &Aws, resource: &StackResource) -> Option<String> {
     told.ok().flatten()
 }
 
-async fn function(aws: &Aws, name: &str) -> Result<Look<Option<String>>, AwsError> {
+async fn function(aws: &Aws, name: &str) -> Result<Look<Health>, AwsError> {
     Ok(match aws.function(name).await? {
-        None => Look::Done(Some("it is gone".to_owned())),
-        Some(function) if function.ready => Look::Done(None),
-        Some(function) => match function.failure {
-            Some(reason) => Look::Done(Some(reason)),
-            None => Look::Waiting(function.waits),
-        },
+        None => gone(),
+        Some(FunctionState::Ready) => Look::Done(Health::Works),
+        Some(FunctionState::Pending(why)) => Look::Waiting(why),
+        Some(FunctionState::UpdateFailed(why)) => Look::Done(Health::Failed(why)),
+        Some(FunctionState::Failed(why)) => Look::Done(Health::Hopeless(why)),
     })
 }
