@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::deployed::Deployed;
 use super::prepare::{Prepared, Request};
+use super::screen::EventsArg;
 use super::select::{LabArg, SetArgs};
 use super::up::execute;
 use crate::aws::Need;
@@ -12,7 +13,7 @@ use crate::lab::Lab;
 use crate::package::Source;
 use crate::plan::{Plan, Wiring, Work};
 use crate::template::problem::nearest;
-use crate::ui::{Answer, Format, Theme, words};
+use crate::ui::{Answer, EventLog, Format, Theme, words};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ pub(crate) struct DeployLambdaArgs {
     /// Deploy again whenever a source file changes, until interrupted
     #[arg(long)]
     watch: bool,
+    #[command(flatten)]
+    events: EventsArg,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,11 +60,12 @@ pub(crate) async fn run(args: DeployLambdaArgs, cx: &Context) -> Result<(), Fail
     if args.watch && cx.globals.output == Format::Json {
         return Err(Failure::usage("--watch does not go with --output json: one document is printed once"));
     }
+    let mut log = args.events.open()?;
     let lab = args.lab.load()?;
     let functions = functions(&lab, &args.functions)?;
     // What is edited while the first one is built is deployed after it.
     let mut seen = sources_of(&lab, &functions);
-    deploy(cx, &args.lab, &functions).await?;
+    deploy(cx, &args.lab, &functions, &mut log).await?;
     if !args.watch {
         return Ok(());
     }
@@ -73,13 +77,13 @@ pub(crate) async fn run(args: DeployLambdaArgs, cx: &Context) -> Result<(), Fail
             continue;
         }
         seen = now;
-        if let Err(failure) = deploy(cx, &args.lab, &functions).await {
+        if let Err(failure) = deploy(cx, &args.lab, &functions, &mut log).await {
             cx.ui.failure(&failure);
         }
     }
 }
 
-async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>) -> Result<(), Failure> {
+async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &mut EventLog) -> Result<(), Failure> {
     let start = Instant::now();
     // The parameters stay as they were deployed.
     let deployed = Deployed::of(cx, lab).await?.wanted.values;
@@ -91,7 +95,7 @@ async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>) -> Res
     let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
     let mut plan = prepared.plan();
     keep_to_functions(&mut plan, &prepared.wanted.wiring, functions);
-    execute(cx, &prepared, &plan).await?;
+    execute(cx, &prepared, &plan, log).await?;
     cx.ui.answer(&DeployAnswer {
         lab: prepared.wanted.instance.lab.clone(),
         env: prepared.wanted.instance.env.clone(),

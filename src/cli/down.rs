@@ -3,7 +3,7 @@
 use super::confirm::confirm;
 use super::context::Context;
 use super::instances::{self, Instances};
-use super::screen::watched;
+use super::screen::{EventsArg, watched};
 use super::select::LabArg;
 use crate::aws::{Aws, Need};
 use crate::engine::leftovers::{self, Leftover};
@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::lab::builtin;
 use crate::plan::{Instance, ObservedStack, names};
 use crate::template::problem::nearest;
-use crate::ui::{Answer, Label, Theme, words};
+use crate::ui::{Answer, EventLog, Label, Theme, words};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(crate) struct DownArgs {
     /// Let CloudFormation wait until every resource has settled
     #[arg(long)]
     standard: bool,
+    #[command(flatten)]
+    events: EventsArg,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +86,7 @@ impl DownArgs {
 
 pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
+    let mut log = args.events.open()?;
     let wanted = if args.all || args.expired { None } else { Some(args.lab.instance(cx)?) };
     let aws = cx.aws(Need::Visit).await?;
     let mut found = instances::all(&aws).await?;
@@ -97,7 +100,7 @@ pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
         let losses: Vec<String> = found.iter().map(|(instance, stacks)| loss(instance, stacks)).collect();
         confirm(cx, "take down what is listed", &losses, &args.again(cx, &aws)).await?;
     }
-    let (mut rows, mut failure) = take_down(cx, &aws, &found, !args.standard).await?;
+    let (mut rows, mut failure) = take_down(cx, &aws, &found, !args.standard, &mut log).await?;
     if let Some(instance) = wanted.filter(|instance| !found.contains_key(instance)) {
         // No stack has its tags; something may still have its name.
         let left = look_again(&aws, &instance).await?;
@@ -138,11 +141,13 @@ async fn take_down(
     aws: &Aws,
     found: &Instances,
     express: bool,
+    log: &mut EventLog,
 ) -> Result<(Vec<Row>, Option<Failure>), Failure> {
     let (mut rows, mut failure) = (Vec::new(), None);
     for (instance, stacks) in found {
         cx.ui.note(&format!("{instance} on {}: {} to remove", aws.target().title, words::count(stacks.len(), "stack")));
-        let down = watched(cx, async |events| teardown::instance(aws, instance, stacks, express, events).await).await;
+        let down =
+            watched(cx, log, async |events| teardown::instance(aws, instance, stacks, express, events).await).await;
         let down: Down = down.map_err(|error| instances::unseen(aws, error))?;
         let hint =
             || format!("go on: labctl down {}{} --yes", instance.lab, super::prepare::flags_of(&instance.env, aws));

@@ -3,13 +3,13 @@
 use super::confirm::confirm;
 use super::context::Context;
 use super::prepare::{Prepared, Request};
-use super::screen::watched;
+use super::screen::{EventsArg, watched};
 use super::select::{LabArg, SetArgs};
 use crate::aws::Need;
 use crate::engine::{Run, outputs, walk};
 use crate::error::Failure;
 use crate::plan::{Action, Plan};
-use crate::ui::{Answer, Label, Table, Theme, words};
+use crate::ui::{Answer, EventLog, Label, Table, Theme, words};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -32,6 +32,8 @@ pub(crate) struct UpArgs {
     /// Let CloudFormation wait until every resource has settled
     #[arg(long)]
     standard: bool,
+    #[command(flatten)]
+    events: EventsArg,
 }
 
 /// What `up` ends with.
@@ -66,6 +68,7 @@ impl Answer for UpAnswer {
 pub(crate) async fn run(args: UpArgs, cx: &Context) -> Result<(), Failure> {
     let start = Instant::now();
     let expires = args.ttl.map(expiry).transpose()?;
+    let mut log = args.events.open()?;
     let mut again = format!("up{}{}", args.lab.typed(), args.set.typed());
     again.extend(args.ttl.map(|ttl| format!(" --ttl {}s", ttl.as_secs())));
     again.extend(args.standard.then_some(" --standard"));
@@ -76,7 +79,7 @@ pub(crate) async fn run(args: UpArgs, cx: &Context) -> Result<(), Failure> {
     if !losses.is_empty() {
         confirm(cx, "replace or remove what is listed", &losses, &prepared.options.again).await?;
     }
-    let outputs = execute(cx, &prepared, &plan).await?;
+    let outputs = execute(cx, &prepared, &plan, &mut log).await?;
     let target = prepared.aws.target();
     cx.ui.answer(&UpAnswer {
         lab: prepared.wanted.instance.lab.clone(),
@@ -95,6 +98,7 @@ pub(crate) async fn execute(
     cx: &Context,
     prepared: &Prepared,
     plan: &Plan,
+    log: &mut EventLog,
 ) -> Result<BTreeMap<String, BTreeMap<String, String>>, Failure> {
     let Prepared { aws, wanted, observed, options } = prepared;
     if !plan.has_changes() {
@@ -102,7 +106,7 @@ pub(crate) async fn execute(
     }
     let steps = plan.steps.iter().filter(|step| step.action != Action::Keep).count();
     cx.ui.note(&format!("{} on {}: {}", wanted.instance, aws.target().title, words::count(steps, "step")));
-    watched(cx, async |events| {
+    watched(cx, log, async |events| {
         let run = Run::new(aws, wanted, observed, options, events);
         walk(&plan.steps, &run, events).await.into_result()?;
         if !plan.partial {

@@ -1,5 +1,6 @@
 //! Events as people read them: live lines on a terminal, plain lines elsewhere.
 
+use super::json::EventLog;
 use super::printer::Printer;
 use super::theme::{Label, Theme};
 use super::words;
@@ -14,14 +15,17 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Without a terminal, how long a step may be silent before a line says that it is still at it.
 const SILENCE: Duration = Duration::from_secs(40);
 
-/// Shows events until their sender is gone.
-pub async fn follow(mut events: UnboundedReceiver<Event>, printer: &Printer) {
+/// Shows events until their sender is gone, and keeps each in `log`.
+pub async fn follow(mut events: UnboundedReceiver<Event>, printer: &Printer, log: &mut EventLog) {
     let mut screen = Screen::new(printer);
     let mut tick = tokio::time::interval(Duration::from_millis(100));
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Some(event) => screen.show(&event, Instant::now()),
+                Some(event) => {
+                    log.write(&event, printer);
+                    screen.show(&event, Instant::now());
+                }
                 None => break,
             },
             _ = tick.tick() => screen.tick(Instant::now()),

@@ -1,12 +1,14 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
 pub mod human;
+pub mod json;
 pub mod plan;
 pub mod printer;
 pub mod table;
 pub mod theme;
 pub mod words;
 
+pub use json::EventLog;
 pub use printer::{Answer, Format, Printer};
 pub use table::Table;
 pub use theme::{Label, Theme};

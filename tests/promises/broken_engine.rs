@@ -31,6 +31,8 @@ fn a_cache_that_cannot_start_is_named_by_every_up_until_it_is_taken_away() {
             assert!(said.contains(word), "again: {again}, {word}\n{said}");
         }
     }
+    let refused = machine.run(&["down", "./broken", "--local"]).ended(2);
+    assert!(refused.contains("hint: labctl down ./broken --local --yes"), "{refused}");
     machine.well(&["down", "./broken", "--local", "--yes"]);
     machine.well(&["local", "stop"]);
     machine.well(&up);

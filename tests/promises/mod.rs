@@ -3,6 +3,7 @@
 mod broken_engine;
 mod dependencies;
 mod disk_full;
+mod events;
 mod front_door;
 mod functions;
 mod heroes;

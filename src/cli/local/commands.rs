@@ -134,11 +134,12 @@ pub(super) async fn status(wish: &Wish, cx: &Context) -> Result<(), Failure> {
 #[derive(Serialize)]
 struct Reset {
     reset: bool,
+    home: String,
 }
 
 impl Answer for Reset {
     fn text(&self, _: Theme) -> String {
-        "the local cloud is empty\n".to_owned()
+        format!("the local cloud is empty (state in {})\n", self.home)
     }
 }
 
@@ -154,7 +155,7 @@ pub(super) async fn reset(wish: &Wish, cx: &Context) -> Result<(), Failure> {
         None if wish.home.exists() => crate::local::wipe(&wish.home).map_err(|error| failed().because(error))?,
         None => {}
     }
-    cx.ui.answer(&Reset { reset: true });
+    cx.ui.answer(&Reset { reset: true, home: wish.home.display().to_string() });
     Ok(())
 }
 

@@ -1,0 +1,40 @@
+//! What programs are told of a run while it goes on.
+
+use serde_json::Value;
+
+use crate::support::Machine;
+
+fn events(machine: &Machine) -> Vec<Value> {
+    let text = std::fs::read_to_string(machine.work().join("events.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn steps<'a>(events: &'a [Value], event: &str) -> Vec<&'a str> {
+    let named = events.iter().filter(|line| line["event"] == event);
+    named.map(|line| line["step"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn every_event_of_a_run_is_a_line_of_the_file_that_was_named() {
+    let machine = Machine::new();
+    machine.well(&["init", "superheroes", "small"]);
+    machine.write("small/lab.yaml", "lab: small\ndescription: d\nstacks: [network]\n");
+    let refused = machine.run(&["up", "./small", "--local", "--events", "nowhere/events.jsonl"]).ended(2);
+    assert!(refused.contains("cannot write events to `nowhere/events.jsonl`"), "{refused}");
+    assert!(machine.cloud().is_none(), "nothing was begun");
+
+    machine.well(&["up", "./small", "--local", "--events", "events.jsonl"]);
+    let up = events(&machine);
+    assert_eq!((&up[0]["event"], &up[0]["steps"]), (&"run_started".into(), &2.into()));
+    assert_eq!(up.last().unwrap()["event"], "run_finished");
+    assert_eq!(steps(&up, "step_started"), ["stack/network", "checks"]);
+    assert_eq!(steps(&up, "step_finished"), ["stack/network", "checks"]);
+    assert!(up.iter().any(|line| line["event"] == "resource_changed" && line["type"] == "AWS::EC2::VPC"), "{up:#?}");
+    assert!(up.iter().all(|line| line["time"].as_str().is_some_and(|time| time.ends_with('Z'))), "{up:#?}");
+
+    machine.well(&["down", "./small", "--local", "--yes", "--quiet", "--events", "events.jsonl"]);
+    let down = events(&machine).split_off(up.len());
+    assert_eq!(steps(&down, "step_finished"), ["delete/network"]);
+    machine.well(&["local", "stop"]);
+    machine.is_quiet();
+}
