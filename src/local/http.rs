@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use super::arriving::Arriving;
 use super::guard::{self, Refusal};
 use super::service::Body;
+use super::socket;
 
 /// How much of a request's head is read before hyper gives up; [`guard`] is stricter.
 const HEAD_BUFFER: usize = 256 * 1024;
@@ -34,11 +35,13 @@ pub struct Patience {
     pub head: Duration,
     /// For the next piece of a request's body; then the request fails.
     pub piece: Duration,
+    /// For taking none of an answer; then the connection is closed.
+    pub answer: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Patience { head: Duration::from_secs(30), piece: Duration::from_secs(20) }
+        Patience { head: Duration::from_secs(30), piece: Duration::from_secs(20), answer: Duration::from_secs(120) }
     }
 }
 
@@ -106,7 +109,7 @@ async fn connection<H, F>(
     H: Fn(Request<Arriving>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let _ = stream.set_nodelay(true);
+    socket::settle(&stream, patience.answer);
     match stream.local_addr() {
         Ok(local) if guard::same_user(peer, local).await => {}
         _ => {

@@ -31,6 +31,7 @@ pub mod scope;
 mod serve;
 pub mod service;
 pub mod services;
+mod socket;
 pub mod store;
 pub mod tls;
 pub mod wire;

@@ -21,7 +21,8 @@ local cloud does not is refused by name with `NotImplemented`. Signatures are ve
 assume a role. Permissions in policies are checked for form; enforced are `rds-db:connect` at a database login, a function's
 policy when API Gateway calls it, and a bucket's policy for requests that nobody signed.
 
-A connection is closed when the rest of a request's head, or its next request, does not come within 30 s. A request fails when no
+A connection is closed when the rest of a request's head, or its next request, does not come within 30 s, or when its client takes
+nothing of an answer for 120 s (of a query's rows, 60 s). A request fails when no
 more of its body comes within 20 s or, but for uploads to S3, the whole of it within 60 s. A login to a cluster may take 10 s.
 ";
 

@@ -10,6 +10,7 @@ use labctl::local::Patience;
 use sha2::{Digest, Sha256};
 
 use crate::support::clients::{Clients, Key};
+use crate::support::machine::until;
 use crate::support::signature::{Signer, Unsigned, amz_date};
 use crate::support::{Answer, LocalCloud, LocalProgram};
 
@@ -200,7 +201,7 @@ fn drip(address: &str, bytes: &[u8], every: Duration) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_and_silent_connections_are_closed_and_starve_nobody() {
-    let patience = Patience { head: Duration::from_secs(4), piece: Duration::from_secs(2) };
+    let patience = Patience { head: Duration::from_secs(4), piece: Duration::from_secs(2), ..Patience::default() };
     let cloud = LocalCloud::start_with_patience(patience).await;
     let address = cloud.host().to_owned();
     let silent: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(&address).unwrap()).collect();
@@ -244,6 +245,57 @@ async fn slow_and_silent_connections_are_closed_and_starve_nobody() {
     let bucket = aws_sdk_s3::Client::new(&cloud.sdk());
     assert_eq!(bucket.list_objects_v2().bucket("half").send().await.unwrap().key_count(), Some(0));
     works(&cloud).await;
+    cloud.stop().await;
+}
+
+/// Whether this machine still has the server's end of a client's connection, and it has not begun to close.
+fn is_served(client: &TcpStream) -> bool {
+    let (client, server) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+    let pair = format!(":{:04X} 0100007F:{:04X} 01 ", server.port(), client.port());
+    std::fs::read_to_string("/proc/net/tcp").unwrap().contains(&pair)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_takes_its_answer_is_let_go() {
+    let patience = Patience { answer: Duration::from_millis(500), ..Patience::default() };
+    let cloud = LocalCloud::start_with_patience(patience).await;
+    let s3 = aws_sdk_s3::Client::new(&cloud.sdk());
+    s3.create_bucket().bucket("large").send().await.unwrap();
+    // More than the two sockets hold between them.
+    let bytes = vec![b'a'; 32 << 20];
+    s3.put_object().bucket("large").key("object").body(ByteStream::from(bytes)).send().await.unwrap();
+    let headers = [("x-amz-content-sha256", "UNSIGNED-PAYLOAD")];
+    let request = Unsigned {
+        method: "GET",
+        path: "/large/object",
+        headers: &headers,
+        payload: "UNSIGNED-PAYLOAD".into(),
+        body: b"",
+    };
+    let (_, request) = Signer::of("s3").sign(&cloud, &request);
+    let host = cloud.host().to_owned();
+    let ask = move || {
+        let mut stream = TcpStream::connect(&host).unwrap();
+        stream.write_all(&request).unwrap();
+        stream
+    };
+    let waited = tokio::task::spawn_blocking(move || {
+        let idle = ask();
+        // The answer has begun: what is waited for is not its start.
+        assert_eq!(idle.peek(&mut [0; 8]).unwrap(), 8);
+        until("the server has let go", || !is_served(&idle));
+        // Who takes it slowly, but takes it, gets all of it.
+        let mut slow = ask();
+        let (mut piece, mut taken) = (vec![0; 1 << 20], 0);
+        loop {
+            match slow.read(&mut piece).unwrap() {
+                0 => break taken,
+                read => taken += read,
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    });
+    assert!(waited.await.unwrap() > 32 << 20, "the whole object and its head");
     cloud.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
@@ -15,6 +16,7 @@ use tracing::{debug, warn};
 
 use super::session;
 use crate::local::services::rds::cluster::{Cluster, ClusterError};
+use crate::local::socket::settle;
 use crate::local::tls::CertificateFiles;
 
 /// A connection, whatever carries it.
@@ -37,6 +39,9 @@ pub(crate) struct Door {
     pub(super) cluster: Arc<Cluster>,
     pub(super) tls: TlsAcceptor,
 }
+
+/// How long a client may take none of its results before its session is given up: MySQL's `net_write_timeout`.
+const UNTAKEN_FOR: Duration = Duration::from_secs(60);
 
 impl Door {
     /// Binds the cluster's port and private socket, and serves them until the cluster is stopped. The task that is returned
@@ -61,7 +66,7 @@ impl Door {
                     () = door.cluster.stopped() => break,
                     accepted = listener.accept() => match accepted {
                         Ok((stream, _)) => {
-                            let _ = stream.set_nodelay(true);
+                            settle(&stream, UNTAKEN_FOR);
                             door.clone().admit(Box::new(stream), Via::Port);
                         }
                         Err(error) => pause(&error).await,
@@ -94,7 +99,7 @@ impl Door {
 /// Out of file descriptors, most likely: others will be closed.
 async fn pause(error: &io::Error) {
     warn!(%error, "a database connection could not be accepted");
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 fn server_config(files: &CertificateFiles) -> io::Result<ServerConfig> {
