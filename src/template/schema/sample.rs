@@ -29,7 +29,6 @@ impl Table {
                 None => json!([variant.to_string()]),
             },
             Some('b') => json!(variant % 2 == 1),
-            #[expect(clippy::cast_precision_loss, reason = "one of a few variants")]
             Some('i' | 'n') => json!(schema.minimum.unwrap_or(1.0).ceil() as i64 + variant as i64),
             Some(_) => match schema.values.len() {
                 0 => json!(variant.to_string()),
