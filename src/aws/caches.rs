@@ -1,10 +1,9 @@
 //! ElastiCache in labctl's words.
 
 use super::clients::Aws;
+use super::database::DAY_IN_MINUTES;
 use super::fault::AwsError;
 use aws_sdk_elasticache::types::SourceType;
-
-const DAY_IN_MINUTES: i32 = 24 * 60;
 
 impl Aws {
     /// The status of a replication group, `available` when it can be used. `None`: there is no such group.

@@ -4,7 +4,8 @@ use super::clients::Aws;
 use super::fault::AwsError;
 use aws_sdk_rds::types::SourceType;
 
-const DAY_IN_MINUTES: i32 = 24 * 60;
+/// How far back the services are asked for their events.
+pub(super) const DAY_IN_MINUTES: i32 = 24 * 60;
 
 impl Aws {
     /// The status of a cluster, `available` when it can be used. `None`: there is no such cluster.

@@ -40,7 +40,7 @@ impl Gate {
     }
 
     /// Waits until nobody is inside; false: somebody still is.
-    pub(super) async fn is_empty(&self, within: Duration) -> bool {
+    pub(super) async fn emptied(&self, within: Duration) -> bool {
         let empty = async {
             while self.inside.load(Ordering::SeqCst) > 0 {
                 self.left.notified().await;
@@ -88,11 +88,11 @@ mod tests {
         let inside = gate.enter().unwrap();
         gate.close();
         assert!(gate.enter().is_none());
-        assert!(!gate.is_empty(SOON).await);
+        assert!(!gate.emptied(SOON).await);
         let (work, done) = tokio::sync::oneshot::channel::<()>();
         let working = tokio::spawn(inside.run(async move { done.await.is_ok() }));
         let waiting = gate.clone();
-        let waiting = tokio::spawn(async move { waiting.is_empty(LATE).await });
+        let waiting = tokio::spawn(async move { waiting.emptied(LATE).await });
         work.send(()).unwrap();
         assert_eq!(working.await.unwrap(), Some(true));
         assert!(waiting.await.unwrap());
@@ -103,9 +103,9 @@ mod tests {
         let gate = Gate::new();
         let endless = tokio::spawn(gate.enter().unwrap().run(std::future::pending::<()>()));
         gate.close();
-        assert!(!gate.is_empty(SOON).await);
+        assert!(!gate.emptied(SOON).await);
         gate.cut();
-        assert!(gate.is_empty(LATE).await);
+        assert!(gate.emptied(LATE).await);
         assert_eq!(endless.await.unwrap(), None);
     }
 }

@@ -25,15 +25,21 @@ pub(super) fn has_effect(statement: &Value, effect: &str) -> bool {
     statement.get("Effect").and_then(Value::as_str) == Some(effect)
 }
 
+/// What a condition counts for that cannot be judged here. It never opens a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// As true: in a `Deny`.
+    Holds,
+    /// As false: in an `Allow`.
+    Fails,
+}
+
 /// Whether some statement that applies allows it, and none denies it.
-///
-/// `applies` is told what counts as true that cannot be judged here. It never opens a door: it holds in a `Deny`, not in an
-/// `Allow`.
-pub(super) fn allows(policy: &Value, applies: impl Fn(&Value, bool) -> bool) -> bool {
-    let some = |effect: &str, unknown: bool| {
-        statements(policy).iter().any(|statement| has_effect(statement, effect) && applies(statement, unknown))
+pub(super) fn allows(policy: &Value, applies: impl Fn(&Value, Doubt) -> bool) -> bool {
+    let some = |effect: &str, doubt: Doubt| {
+        statements(policy).iter().any(|statement| has_effect(statement, effect) && applies(statement, doubt))
     };
-    !some("Deny", true) && some("Allow", false)
+    !some("Deny", Doubt::Holds) && some("Allow", Doubt::Fails)
 }
 
 /// What is known of a condition key.
@@ -43,18 +49,19 @@ pub(super) enum Found<'a> {
     Fits(fn(&str) -> bool),
 }
 
-/// Whether a statement's conditions hold. `context`: what is known of a key, in small letters. `unknown`: see [`allows`].
+/// Whether a statement's conditions hold. `context`: what is known of a key, in small letters.
 pub(super) fn conditions_hold<'a>(
     statement: &Value,
     context: &dyn Fn(&str) -> Option<Found<'a>>,
-    unknown: bool,
+    doubt: Doubt,
 ) -> bool {
+    let doubtful = doubt == Doubt::Holds;
     match statement.get("Condition") {
         None | Some(Value::Null) => true,
         Some(Value::Object(operators)) => operators
             .iter()
-            .all(|(operator, keys)| keys.as_object().map_or(unknown, |keys| holds(operator, keys, context, unknown))),
-        Some(_) => unknown,
+            .all(|(operator, keys)| keys.as_object().map_or(doubtful, |keys| holds(operator, keys, context, doubt))),
+        Some(_) => doubtful,
     }
 }
 
@@ -62,15 +69,16 @@ fn holds<'a>(
     operator: &str,
     keys: &Map<String, Value>,
     context: &dyn Fn(&str) -> Option<Found<'a>>,
-    unknown: bool,
+    doubt: Doubt,
 ) -> bool {
+    let doubtful = doubt == Doubt::Holds;
     let (operator, if_exists) = match operator.strip_suffix("IfExists") {
         Some(operator) => (operator, true),
         None => (operator, false),
     };
     keys.iter().all(|(key, wanted)| {
         let wanted = texts(Some(wanted));
-        let Some(found) = context(&key.to_ascii_lowercase()) else { return if_exists || unknown };
+        let Some(found) = context(&key.to_ascii_lowercase()) else { return if_exists || doubtful };
         match (operator, found) {
             ("StringEquals" | "StringLike" | "ArnEquals" | "ArnLike", Found::Fits(fits)) => {
                 wanted.into_iter().any(fits)
@@ -86,7 +94,7 @@ fn holds<'a>(
             ("StringNotLike" | "ArnNotEquals" | "ArnNotLike", Found::Text(text)) => {
                 !wanted.iter().any(|pattern| is_like(pattern, text))
             }
-            _ => unknown,
+            _ => doubtful,
         }
     })
 }

@@ -308,12 +308,12 @@ impl Open {
     /// Stops everything; afterwards nothing of this cloud writes any more.
     async fn close(self) {
         self.gate.close();
-        self.gate.is_empty(DRAIN_WITHIN).await;
+        self.gate.emptied(DRAIN_WITHIN).await;
         stop_services(&self.cloud).await;
-        if !self.gate.is_empty(DRAIN_WITHIN).await {
+        if !self.gate.emptied(DRAIN_WITHIN).await {
             tracing::warn!("requests were cut by a reset");
             self.gate.cut();
-            self.gate.is_empty(DRAIN_WITHIN).await;
+            self.gate.emptied(DRAIN_WITHIN).await;
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod coerce;
 mod properties;
+#[cfg(test)]
+mod sample;
 mod table;
 
 use serde_json::Value as Json;
@@ -9,6 +11,9 @@ use serde_json::Value as Json;
 use super::intrinsics::UNKNOWN;
 use super::problem::{Problem, nearest};
 use super::yaml::Node;
+
+#[cfg(test)]
+pub(crate) use sample::sample;
 
 /// How much is known of a type name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +168,13 @@ fn has_unknown(json: &Json) -> bool {
 /// What `Fn::GetAtt` can give for a type; nested attributes under dotted names. `None` if there is no table.
 pub fn attributes(kind: &str) -> Option<Vec<String>> {
     table::of(kind).map(|table| table.attributes.clone())
+}
+
+/// The attributes that AWS alone sets.
+#[cfg(test)]
+pub(crate) fn read_only(kind: &str) -> Vec<String> {
+    let Some(table) = table::of(kind) else { return Vec::new() };
+    table.attributes.iter().filter(|name| table.read_only.contains(name)).cloned().collect()
 }
 
 /// The property that holds tags, if the type takes tags.

@@ -131,11 +131,13 @@ pub enum EngineError {
     },
     CannotRun {
         program: PathBuf,
+        options: String,
         source: io::Error,
     },
-    /// It ran `--version` for longer than a version takes.
+    /// It ran for longer than an answer takes.
     Silent {
         program: PathBuf,
+        options: String,
     },
     NotAnEngine {
         program: PathBuf,
@@ -154,11 +156,11 @@ impl fmt::Display for EngineError {
             EngineError::NotThere { variable, program } => {
                 write!(f, "{variable} names a program that is not there: {}", program.display())
             }
-            EngineError::CannotRun { program, source } => {
-                write!(f, "cannot run `{} --version`: {source}", program.display())
+            EngineError::CannotRun { program, options, source } => {
+                write!(f, "cannot run `{} {options}`: {source}", program.display())
             }
-            EngineError::Silent { program } => {
-                write!(f, "`{} --version` did not end within {} s", program.display(), PATIENCE.as_secs())
+            EngineError::Silent { program, options } => {
+                write!(f, "`{} {options}` did not end within {} s", program.display(), PATIENCE.as_secs())
             }
             EngineError::NotAnEngine { program, family, said } => {
                 write!(f, "{} is not a {family}; its --version says: {said}", program.display())
@@ -183,11 +185,11 @@ impl EngineError {
             EngineError::NotThere { variable, .. } => {
                 vec![format!("unset {variable}, or set it to the path of a server program")]
             }
-            EngineError::CannotRun { program, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+            EngineError::CannotRun { program, source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 vec![format!("chmod +x {}", program.display())]
             }
-            EngineError::CannotRun { program, .. } | EngineError::Silent { program } => {
-                vec![format!("try it by hand: {} --version", program.display())]
+            EngineError::CannotRun { program, options, .. } | EngineError::Silent { program, options } => {
+                vec![format!("try it by hand: {} {options}", program.display())]
             }
             EngineError::NotAnEngine { family, .. } => {
                 vec![format!("unset {}, or set it to the path of a {family}", family.variable())]
@@ -302,17 +304,24 @@ fn resolve(name: &OsString, search: &Search) -> Option<PathBuf> {
     search.directories.iter().map(|directory| directory.join(&path)).find(|candidate| candidate.is_file())
 }
 
+/// What a server program prints that is run with `options` to tell something of itself: stdout and stderr.
+///
+/// # Errors
+/// It cannot be run, or does not come to an end.
+pub async fn ask(program: &Path, options: &[&str]) -> Result<[String; 2], EngineError> {
+    let mut command = tokio::process::Command::new(program);
+    command.args(options).stdin(Stdio::null()).kill_on_drop(true);
+    let (ran, program, options) =
+        (tokio::time::timeout(PATIENCE, command.output()).await, program.to_owned(), options.join(" "));
+    match ran {
+        Ok(Ok(output)) => Ok([output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(Err(source)) => Err(EngineError::CannotRun { program, options, source }),
+        Err(_) => Err(EngineError::Silent { program, options }),
+    }
+}
+
 async fn probe(program: PathBuf, family: Family) -> Result<Engine, EngineError> {
-    let mut command = tokio::process::Command::new(&program);
-    command.arg("--version").stdin(Stdio::null()).kill_on_drop(true);
-    let Ok(ran) = tokio::time::timeout(PATIENCE, command.output()).await else {
-        return Err(EngineError::Silent { program });
-    };
-    let output = match ran {
-        Ok(output) => output,
-        Err(source) => return Err(EngineError::CannotRun { program, source }),
-    };
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+    let said = ask(&program, &["--version"]).await?.map(|text| text.trim().to_owned());
     let said = said.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
     match understand(&said).filter(|(kind, _)| kind.family() == family) {
         Some((kind, version)) if at_least(&version, kind.oldest()) => Ok(Engine { program, kind, version }),

@@ -35,6 +35,19 @@ pub struct ResourceContext {
     pub express: bool,
 }
 
+/// How a service takes the tags of a thing, and the keys of those that are to go.
+#[derive(Clone, Copy, Debug)]
+pub enum TagForm {
+    /// `Tags`, a list of `Key` and `Value`; `TagKeys`.
+    List,
+    /// `Tags`, a map; `TagKeys`.
+    Map,
+    /// The same as `tags` and `tagKeys`.
+    LowerMap,
+    /// `Tags`, a list, for both: EC2.
+    Ec2,
+}
+
 impl ResourceContext {
     /// Sends the type's own service one request, as CloudFormation for the stack's owner. Members that are null are left
     /// out. The request's id is the token, so that a second try finds what the first made.
@@ -88,6 +101,15 @@ impl ResourceContext {
         properties[property].as_str().map_or_else(|| self.generated_name(longest), str::to_owned)
     }
 
+    /// [`ResourceContext::name`] as RDS and ElastiCache write names: in small letters, a made one without two hyphens in a row.
+    pub fn hyphenated_name(&self, properties: &Value, property: &str, longest: usize) -> String {
+        let Some(given) = properties[property].as_str() else {
+            let made = self.generated_name(longest).to_ascii_lowercase();
+            return made.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+        };
+        given.to_ascii_lowercase()
+    }
+
     /// A name for a resource whose template gives none: `<stack>-<logical id>-<suffix from the token>`, at most `longest` characters.
     pub fn generated_name(&self, longest: usize) -> String {
         let suffix: String = self.token.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
@@ -120,6 +142,39 @@ impl ResourceContext {
         let inherited = self.old_stack_tags.iter().map(|(key, _)| key.as_str());
         let gone: BTreeSet<&str> = own.chain(inherited).filter(|key| !kept.contains_key(*key)).collect();
         gone.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Brings the tags of the thing that `place` names from what the `old` properties say to what the `new` ones say.
+    ///
+    /// # Errors
+    /// What the service says to either operation.
+    pub async fn retag(
+        &self,
+        (untag, tag): (&str, &str),
+        place: Value,
+        form: TagForm,
+        (old, new): (&Value, &Value),
+    ) -> Result<(), Fault> {
+        let with = |name: &str, value: Value| {
+            let mut input = place.clone();
+            input[name] = value;
+            input
+        };
+        let gone = self.tags_gone(old, new);
+        if !gone.is_empty() {
+            let keys = match form {
+                TagForm::List | TagForm::Map => with("TagKeys", json!(gone)),
+                TagForm::LowerMap => with("tagKeys", json!(gone)),
+                TagForm::Ec2 => with("Tags", gone.iter().map(|key| json!({"Key": key})).collect()),
+            };
+            self.ask(untag, keys).await?;
+        }
+        let tags = match form {
+            TagForm::List | TagForm::Ec2 => with("Tags", self.tags(new)),
+            TagForm::Map => with("Tags", json!(self.tag_map(new))),
+            TagForm::LowerMap => with("tags", json!(self.tag_map(new))),
+        };
+        self.ask(tag, tags).await.map(drop)
     }
 
     /// Whether a thing with these tags, a list or a map, was made for this very resource.

@@ -78,29 +78,182 @@ impl<T, E: Into<ResourceFault>> Unfinished<T> for Result<T, E> {
     }
 }
 
+/// CloudFormation's handler codes with the errors of services that they stand for. Any other error is `InvalidRequest`.
+const HANDLER_CODES: &[(&str, &[&str])] = &[
+    (
+        "AlreadyExists",
+        &[
+            "AlreadyExistsException",
+            "BucketAlreadyExists",
+            "BucketAlreadyOwnedByYou",
+            "BucketPolicyAlreadyExists",
+            "CacheClusterAlreadyExists",
+            "CacheParameterGroupAlreadyExists",
+            "CacheSubnetGroupAlreadyExists",
+            "ConflictException",
+            "DBClusterAlreadyExistsFault",
+            "DBClusterRoleAlreadyExists",
+            "DBInstanceAlreadyExists",
+            "DBParameterGroupAlreadyExists",
+            "DBSubnetGroupAlreadyExists",
+            "EntityAlreadyExists",
+            "InvalidGroup.Duplicate",
+            "InvalidPermission.Duplicate",
+            "ReplicationGroupAlreadyExists",
+            "Resource.AlreadyAssociated",
+            "ResourceAlreadyExistsException",
+            "ResourceConflictException",
+            "ResourceExistsException",
+            "RouteAlreadyExists",
+        ],
+    ),
+    (
+        "NotFound",
+        &[
+            "CacheClusterNotFound",
+            "CacheParameterGroupNotFound",
+            "CacheSubnetGroupNotFoundFault",
+            "ChangeSetNotFound",
+            "DBClusterNotFoundFault",
+            "DBClusterRoleNotFound",
+            "DBInstanceNotFound",
+            "DBParameterGroupNotFound",
+            "DBSubnetGroupNotFoundFault",
+            "InvalidAssociationID.NotFound",
+            "InvalidGroup.NotFound",
+            "InvalidInstanceID.NotFound",
+            "InvalidInternetGatewayID.NotFound",
+            "InvalidNetworkAclID.NotFound",
+            "InvalidNetworkInterfaceID.NotFound",
+            "InvalidPermission.NotFound",
+            "InvalidPrefixListID.NotFound",
+            "InvalidRoute.NotFound",
+            "InvalidRouteTableID.NotFound",
+            "InvalidRouteTableId.NotFound",
+            "InvalidSecurityGroupRuleId.NotFound",
+            "InvalidSubnetID.NotFound",
+            "InvalidVpcEndpoint.NotFound",
+            "InvalidVpcEndpointId.NotFound",
+            "InvalidVpcID.NotFound",
+            "NoSuchBucket",
+            "NoSuchBucketPolicy",
+            "NoSuchCORSConfiguration",
+            "NoSuchConfiguration",
+            "NoSuchEntity",
+            "NoSuchKey",
+            "NoSuchLifecycleConfiguration",
+            "NoSuchPublicAccessBlockConfiguration",
+            "NoSuchTagSet",
+            "NoSuchUpload",
+            "NoSuchVersion",
+            "NoSuchWebsiteConfiguration",
+            "NotFoundException",
+            "ObjectLockConfigurationNotFoundError",
+            "OwnershipControlsNotFoundError",
+            "ReplicationConfigurationNotFoundError",
+            "ReplicationGroupNotFoundFault",
+            "ResourceNotFoundException",
+            "ServerSideEncryptionConfigurationNotFoundError",
+            "TagNotFound",
+            "TypeNotFoundException",
+        ],
+    ),
+    (
+        "ServiceLimitExceeded",
+        &[
+            "InsufficientFreeAddressesInSubnet",
+            "LimitExceeded",
+            "LimitExceededException",
+            "RulesPerSecurityGroupLimitExceeded",
+            "TagLimitExceeded",
+            "TooManyTagsException",
+        ],
+    ),
+    ("Throttling", &["TooManyRequestsException"]),
+    ("AccessDenied", &["AccessDenied"]),
+    (
+        "ServiceInternalError",
+        &[
+            "InternalError",
+            "InternalFailure",
+            "InternalServerErrorException",
+            "InternalServiceError",
+            "ServiceException",
+        ],
+    ),
+    (
+        "ResourceConflict",
+        &[
+            "BucketNotEmpty",
+            "CacheSubnetGroupInUse",
+            "DeleteConflict",
+            "DependencyViolation",
+            "InvalidCacheParameterGroupState",
+            "InvalidDBClusterStateFault",
+            "InvalidDBInstanceState",
+            "InvalidDBParameterGroupState",
+            "InvalidDBSubnetGroupStateFault",
+            "InvalidIPAddress.InUse",
+            "InvalidReplicationGroupState",
+        ],
+    ),
+];
+
 impl From<Fault> for ResourceFault {
     fn from(fault: Fault) -> Self {
-        let code = fault.code.as_str();
-        let handler_code = if code.contains("AlreadyExists")
-            || code.contains("EntityAlreadyExists")
-            || code.contains("AlreadyOwnedByYou")
-        {
-            "AlreadyExists"
-        } else if code.contains("NotFound") || code.contains("NoSuch") {
-            "NotFound"
-        } else if code.contains("Limit") || code.contains("Quota") {
-            "ServiceLimitExceeded"
-        } else if code.contains("Throttl") {
-            "Throttling"
-        } else if code.contains("AccessDenied") {
-            "AccessDenied"
-        } else if code.contains("Internal") {
-            "ServiceInternalError"
-        } else if code.contains("DependencyViolation") || code.contains("InUse") || code.contains("DeleteConflict") {
-            "ResourceConflict"
-        } else {
-            "InvalidRequest"
-        };
+        let known = HANDLER_CODES.iter().find(|(_, codes)| codes.contains(&fault.code.as_str()));
+        let handler_code = known.map_or("InvalidRequest", |(handler_code, _)| handler_code);
         ResourceFault { handler_code, fault, made: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use regex::Regex;
+
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_handler_code_that_cloudformation_gives_it() {
+        let cases = [
+            ("ResourceExistsException", "AlreadyExists"),
+            ("InvalidGroup.Duplicate", "AlreadyExists"),
+            ("InvalidVpcID.NotFound", "NotFound"),
+            ("NotFoundException", "NotFound"),
+            ("DependencyViolation", "ResourceConflict"),
+            ("InternalFailure", "ServiceInternalError"),
+            ("ValidationError", "InvalidRequest"),
+            ("NotImplemented", "InvalidRequest"),
+        ];
+        for (code, handler_code) in cases {
+            assert_eq!(ResourceFault::from(Fault::new(code, "")).handler_code, handler_code, "{code}");
+        }
+    }
+
+    /// What a service's code says of itself, in the services that provide resource types: that something is there already,
+    /// or that it is not.
+    #[test]
+    fn no_error_of_a_service_is_left_out_that_says_what_it_is() {
+        let telling = r#""(\w[\w.]*(?:AlreadyExists|NotFound)\w*|(?:ResourceExists|NoSuch)\w+|\w+\.Duplicate)""#;
+        let telling = Regex::new(telling).unwrap();
+        let listed: BTreeSet<&str> = HANDLER_CODES.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
+        let mut left_out = BTreeSet::new();
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/local/services")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && !path.ends_with("rds_data") {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    let codes = telling.captures_iter(&text).map(|found| found[1].to_owned());
+                    left_out.extend(codes.filter(|code| !listed.contains(code.as_str())));
+                }
+            }
+        }
+        assert_eq!(left_out, BTreeSet::new());
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::local::clock::Timestamp;
 use crate::local::fault::Fault;
 
 /// Reads JSON that somebody else has checked: what is missing is empty.
@@ -26,6 +27,9 @@ pub trait Properties {
 
     /// The members of the member.
     fn members(&self, name: &str) -> impl Iterator<Item = (&String, &Value)>;
+
+    /// The member's time, which services answer in seconds, as CloudFormation writes it.
+    fn time(&self, name: &str) -> Option<String>;
 
     /// Text as it is, anything else as JSON: policies, which a template gives in either form, and scalars.
     fn to_text(&self) -> String;
@@ -59,6 +63,12 @@ impl Properties for Value {
 
     fn members(&self, name: &str) -> impl Iterator<Item = (&String, &Value)> {
         self[name].as_object().into_iter().flatten()
+    }
+
+    fn time(&self, name: &str) -> Option<String> {
+        #[expect(clippy::cast_possible_truncation, reason = "a time of our own making")]
+        let millis = (self[name].as_f64()? * 1000.0).round() as i64;
+        Some(Timestamp::from_millis(millis).iso8601())
     }
 
     fn to_text(&self) -> String {

@@ -59,29 +59,13 @@ impl CloudFormation {
         }
     }
 
-    /// A stack that nothing is known of but its name.
+    /// A stack of this name that nothing else is known of.
     pub(super) fn blank_stack(&self, scope: &Scope, name: &str, parent: Option<&Parent>) -> Stack {
+        let id = scope.arn("cloudformation", format!("stack/{name}/{}", self.cloud.ids.uuid()));
         Stack {
-            id: scope.arn("cloudformation", format!("stack/{name}/{}", self.cloud.ids.uuid())),
-            name: name.to_owned(),
-            scope: scope.clone(),
-            status: Status::ReviewInProgress,
-            reason: None,
-            created: self.cloud.clock.now(),
-            updated: None,
-            deleted: None,
-            deployed: None,
-            goal: None,
-            operation: None,
-            last_operations: Vec::new(),
-            resources: indexmap::IndexMap::new(),
-            outputs: Vec::new(),
-            imports: std::collections::BTreeSet::new(),
-            termination_protection: false,
-            policy: None,
-            change_set_id: None,
             parent: parent.map(|parent| parent.id.clone()),
             root: parent.map(|parent| parent.root.clone()),
+            ..Stack::blank(scope, (name, id), self.cloud.clock.now())
         }
     }
 

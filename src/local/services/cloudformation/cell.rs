@@ -280,40 +280,26 @@ fn read_events(path: &Path) -> Result<(Vec<Arc<Event>>, u64), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use crate::local::clock::Timestamp;
     use crate::local::scope::Scope;
     use crate::local::services::cloudformation::events::What;
 
     use super::*;
 
-    fn blank() -> Stack {
-        Stack {
-            id: "s".into(),
-            name: "s".into(),
-            scope: Scope::root("us-east-1"),
-            status: Status::CreateComplete,
-            reason: None,
-            created: crate::local::clock::Timestamp::from_millis(0),
-            updated: None,
-            deleted: None,
-            deployed: None,
-            goal: None,
-            operation: None,
-            last_operations: Vec::new(),
-            resources: IndexMap::new(),
-            outputs: Vec::new(),
-            imports: std::collections::BTreeSet::new(),
-            termination_protection: false,
-            policy: None,
-            change_set_id: None,
-            parent: None,
-            root: None,
-        }
+    /// A cell whose files cannot be written while something is in the way.
+    fn blocked() -> (tempfile::TempDir, PathBuf, Cell) {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("s");
+        let stack = Stack::blank(&Scope::root("us-east-1"), ("s", "s".into()), Timestamp::from_millis(0));
+        let cell = Cell::new(place.clone(), Stack { status: Status::CreateComplete, ..stack }).unwrap();
+        std::fs::write(&place, "in the way").unwrap();
+        (dir, place, cell)
     }
 
     fn event(id: &str) -> Event {
         Event {
             id: id.into(),
-            at: crate::local::clock::Timestamp::from_millis(0),
+            at: Timestamp::from_millis(0),
             logical_id: "A".into(),
             physical_id: String::new(),
             kind: "K".into(),
@@ -340,10 +326,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_told_to_have_failed_is_not_written_later() {
-        let dir = tempfile::tempdir().unwrap();
-        let place = dir.path().join("s");
-        let cell = Cell::new(place.clone(), blank()).unwrap();
-        std::fs::write(&place, "in the way").unwrap();
+        let (_dir, place, cell) = blocked();
         // The second is built on the first, and waits for the disk behind it.
         let (one, two, three) = tokio::join!(import(&cell, "one"), import(&cell, "two"), import(&cell, "three"));
         assert!(one.is_err() && two.is_err() && three.is_err());
@@ -356,10 +339,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_that_the_engine_has_built_on_is_told_as_it_comes_out() {
-        let dir = tempfile::tempdir().unwrap();
-        let place = dir.path().join("s");
-        let cell = Cell::new(place.clone(), blank()).unwrap();
-        std::fs::write(&place, "in the way").unwrap();
+        let (_dir, place, cell) = blocked();
         let engine = cell.record(|stack, events| {
             stack.imports.insert("engine".to_owned());
             events.push(event("engine"));

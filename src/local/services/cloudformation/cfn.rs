@@ -41,7 +41,10 @@ impl Provider for Nothing {
     async fn create(&self, cx: &ResourceContext, _properties: &Value) -> Made {
         let base = cx.cloud.endpoint_url().unwrap_or_else(|| "http://127.0.0.1".to_owned());
         let url = format!("{base}/_aws/cloudformation/wait/{}", cx.token);
-        Ok(Provisioned::named(if self.is_handle { &url } else { &cx.token }))
+        Ok(match self.is_handle {
+            true => Provisioned::with(&url, json!({"Id": url})),
+            false => Provisioned::named(&cx.token),
+        })
     }
 
     async fn update(&self, _: &ResourceContext, id: &str, _: &Value, _: &Value) -> Made {
@@ -91,9 +94,7 @@ impl Provider for NestedStack {
         cell.until(|stack| !stack.status.in_progress()).await;
         match cfn.update_stack(&cx.scope, request).await {
             Ok(_) => settled(&cell, &[Status::UpdateComplete]).await,
-            Err(CfnFault::Validation(message)) if message == "No updates are to be performed." => {
-                Ok(provisioned(&cell.get()))
-            }
+            Err(CfnFault::NoUpdates) => Ok(provisioned(&cell.get())),
             Err(fault) => Err(refused(fault)),
         }
     }

@@ -9,6 +9,8 @@ use crate::local::store::StoreError;
 #[derive(Debug)]
 pub(super) enum CfnFault {
     Validation(String),
+    /// What is deployed is what is asked for.
+    NoUpdates,
     /// `DescribeStacks` words it differently from all other operations.
     NoSuchStack(String),
     StackDoesNotExist(String),
@@ -48,6 +50,7 @@ impl From<CfnFault> for Fault {
     fn from(fault: CfnFault) -> Self {
         match fault {
             CfnFault::Validation(message) => Fault::new("ValidationError", message),
+            CfnFault::NoUpdates => Fault::new("ValidationError", "No updates are to be performed."),
             CfnFault::NoSuchStack(name) => {
                 Fault::new("ValidationError", format!("Stack with id {name} does not exist"))
             }

@@ -248,6 +248,9 @@ impl Run {
 
     /// Changes a resource in place.
     async fn change(&self, name: &str, intent: Intent, may_replace: bool) -> Outcome {
+        if let Some((kind, error)) = self.refusal(name, &intent) {
+            return self.cannot_start(name, &kind, self.handler_sentence(&error)).await;
+        }
         let begun = self
             .cell
             .record(|stack, events| {
@@ -302,6 +305,15 @@ impl Run {
                 Outcome::Failed
             }
         }
+    }
+
+    /// The resource's type, and why what it is cannot become what is wanted.
+    fn refusal(&self, name: &str, intent: &Intent) -> Option<(String, ResourceFault)> {
+        self.cell.peek(|stack| {
+            let live = stack.resources.get(name)?.live.as_ref()?;
+            let may = self.provider(&live.kind).and_then(|of| of.may_become(&live.plan.properties, &intent.properties));
+            Some((live.kind.clone(), may.err()?))
+        })
     }
 
     async fn ask_to_update(

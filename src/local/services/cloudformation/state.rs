@@ -47,6 +47,32 @@ pub(super) struct Stack {
 }
 
 impl Stack {
+    /// A stack that nothing is known of but its name.
+    pub(super) fn blank(scope: &Scope, (name, id): (&str, String), created: Timestamp) -> Self {
+        Stack {
+            id,
+            name: name.to_owned(),
+            scope: scope.clone(),
+            status: Status::ReviewInProgress,
+            reason: None,
+            created,
+            updated: None,
+            deleted: None,
+            deployed: None,
+            goal: None,
+            operation: None,
+            last_operations: Vec::new(),
+            resources: IndexMap::new(),
+            outputs: Vec::new(),
+            imports: BTreeSet::new(),
+            termination_protection: false,
+            policy: None,
+            change_set_id: None,
+            parent: None,
+            root: None,
+        }
+    }
+
     /// The deployment that describes the stack to clients.
     pub(super) fn shown(&self) -> Option<&Deployment> {
         self.goal.as_ref().or(self.deployed.as_ref())

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::local::clock::Timestamp;
 use crate::local::fault::Fault;
 use crate::local::resource::{
-    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished, compared,
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
+    compared,
 };
 
 mod groups;
@@ -17,7 +17,7 @@ pub(super) fn types() -> Vec<ResourceType> {
     let target = ["GatewayId", "VpcEndpointId", "NetworkInterfaceId"];
     let endpoint = ["VpcId", "ServiceName", "VpcEndpointType", "PolicyDocument", "PrivateDnsEnabled", "Tags"];
     vec![
-        ResourceType::new("AWS::EC2::VPC", &vpc, Vpc),
+        ResourceType::new("AWS::EC2::VPC", &vpc, Vpc).fixed(&["InstanceTenancy"]),
         ResourceType::new("AWS::EC2::Subnet", &subnet, Subnet),
         ResourceType::new("AWS::EC2::RouteTable", &["VpcId", "Tags"], RouteTable),
         ResourceType::new("AWS::EC2::Route", &["RouteTableId"], Route).and(&DESTINATIONS).and(&target),
@@ -41,12 +41,7 @@ fn tagged(cx: &ResourceContext, kind: &str, properties: &Value) -> Value {
 }
 
 async fn retag(cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Result<(), Fault> {
-    let gone = cx.tags_gone(old, new);
-    if !gone.is_empty() {
-        let gone: Vec<Value> = gone.iter().map(|key| json!({"Key": key})).collect();
-        cx.ask("DeleteTags", json!({"Resources": [id], "Tags": gone})).await?;
-    }
-    cx.ask("CreateTags", json!({"Resources": [id], "Tags": cx.tags(new)})).await.map(drop)
+    cx.retag(("DeleteTags", "CreateTags"), json!({"Resources": [id]}), TagForm::Ec2, (old, new)).await
 }
 
 struct Vpc;
@@ -292,13 +287,11 @@ impl Endpoint {
     async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
         let output = cx.ask("DescribeVpcEndpoints", json!({"VpcEndpointIds": [id]})).await?;
         let endpoint = &output["VpcEndpoints"][0];
-        let created = endpoint["CreationTimestamp"].as_f64().unwrap_or_default();
-        #[expect(clippy::cast_possible_truncation, reason = "a time of our own making")]
-        let created = Timestamp::from_millis((created * 1000.0).round() as i64).iso8601();
         let names = endpoint.list("DnsEntries").iter();
         let names: Vec<String> = names.map(|entry| format!("Z7HUB22UULQXV:{}", entry.text("DnsName"))).collect();
         let attributes = json!({
-            "Id": id, "CreationTimestamp": created, "DnsEntries": names, "NetworkInterfaceIds": endpoint["NetworkInterfaceIds"],
+            "Id": id, "CreationTimestamp": endpoint.time("CreationTimestamp"), "DnsEntries": names,
+            "NetworkInterfaceIds": endpoint["NetworkInterfaceIds"],
         });
         Ok(Provisioned::with(id, attributes))
     }

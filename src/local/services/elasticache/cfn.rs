@@ -5,22 +5,20 @@ use serde_json::{Value, json};
 
 use crate::local::fault::Fault;
 use crate::local::resource::{
-    Look, Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished, until,
+    Look, Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
+    until,
 };
 
 pub(super) fn types() -> Vec<ResourceType> {
     let subnet_group = ["CacheSubnetGroupName", "Description", "SubnetIds", "Tags"];
-    let parameter_group = ["CacheParameterGroupName", "CacheParameterGroupFamily", "Description", "Properties", "Tags"];
+    let parameter_group = ["CacheParameterGroupFamily", "Description", "Properties", "Tags"];
     vec![
-        ResourceType::new("AWS::ElastiCache::ReplicationGroup", CREATED_WITH, ReplicationGroup).and(CHANGEABLE),
+        ResourceType::new("AWS::ElastiCache::ReplicationGroup", CREATED_WITH, ReplicationGroup)
+            .and(CHANGEABLE)
+            .fixed(FIXED),
         ResourceType::new("AWS::ElastiCache::SubnetGroup", &subnet_group, SubnetGroup),
-        ResourceType::new("AWS::ElastiCache::ParameterGroup", &parameter_group, ParameterGroup),
+        ResourceType::new("AWS::ElastiCache::ParameterGroup", &parameter_group, ParameterGroup).fixed(&["Description"]),
     ]
-}
-
-/// The name of the template, or one made of the stack's and the resource's names, as ElastiCache writes names.
-fn name(cx: &ResourceContext, properties: &Value, property: &str, longest: usize) -> String {
-    cx.name(properties, property, longest).replace("--", "-").to_ascii_lowercase()
 }
 
 async fn tags_of(cx: &ResourceContext, arn: &str) -> Result<Value, Fault> {
@@ -28,11 +26,8 @@ async fn tags_of(cx: &ResourceContext, arn: &str) -> Result<Value, Fault> {
 }
 
 async fn retag(cx: &ResourceContext, arn: &str, old: &Value, new: &Value) -> Result<(), Fault> {
-    let gone = cx.tags_gone(old, new);
-    if !gone.is_empty() {
-        cx.ask("RemoveTagsFromResource", json!({"ResourceName": arn, "TagKeys": gone})).await?;
-    }
-    cx.ask("AddTagsToResource", json!({"ResourceName": arn, "Tags": cx.tags(new)})).await.map(drop)
+    let operations = ("RemoveTagsFromResource", "AddTagsToResource");
+    cx.retag(operations, json!({"ResourceName": arn}), TagForm::List, (old, new)).await
 }
 
 struct ReplicationGroup;
@@ -70,6 +65,9 @@ const CHANGEABLE: &[&str] = &[
     "AutoMinorVersionUpgrade",
     "SnapshotRetentionLimit",
 ];
+/// What no request changes of a group that is there.
+const FIXED: &[&str] =
+    &["ClusterMode", "IpDiscovery", "NumNodeGroups", "TransitEncryptionEnabled", "TransitEncryptionMode"];
 
 impl ReplicationGroup {
     async fn find(cx: &ResourceContext, id: &str) -> Result<Value, Fault> {
@@ -77,22 +75,37 @@ impl ReplicationGroup {
         Ok(output["ReplicationGroups"][0].clone())
     }
 
-    /// Waits for `available`. Express mode does not wait, but endpoints are known from the start.
+    /// As it is when it has come up or changed. Express mode does not wait for that, and endpoints are known from the start.
     async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
-        let what = format!("Replication group {id}");
-        let look = || async {
-            let group = ReplicationGroup::find(cx, id).await?;
-            match group.text("Status") {
-                "available" => Ok(Look::Settled(ReplicationGroup::made(id, &group))),
-                "creating" | "modifying" if cx.express => Ok(Look::Settled(ReplicationGroup::made(id, &group))),
-                status @ ("creating" | "modifying") => Ok(Look::Still(status.to_owned())),
-                status => {
-                    let why = ReplicationGroup::last_event(cx, id).await;
-                    Err(ResourceFault::not_stabilized(format!("Replication group {id} is {status}: {why}")))
-                }
-            }
+        let group = match cx.express {
+            true => ReplicationGroup::find_alive(cx, id).await?,
+            false => ReplicationGroup::available(cx, id).await?,
         };
-        until(&what, look).await
+        Ok(ReplicationGroup::made(id, &group))
+    }
+
+    /// Waits until it can be asked for a change.
+    async fn available(cx: &ResourceContext, id: &str) -> Result<Value, ResourceFault> {
+        let look = || async {
+            let group = ReplicationGroup::find_alive(cx, id).await?;
+            Ok(match group.text("Status") {
+                "available" => Look::Settled(group),
+                status => Look::Still(status.to_owned()),
+            })
+        };
+        until(&format!("Replication group {id}"), look).await
+    }
+
+    /// The group, which is available or is going to be.
+    async fn find_alive(cx: &ResourceContext, id: &str) -> Result<Value, ResourceFault> {
+        let group = ReplicationGroup::find(cx, id).await?;
+        match group.text("Status") {
+            "available" | "creating" | "modifying" => Ok(group),
+            status => {
+                let why = ReplicationGroup::last_event(cx, id).await;
+                Err(ResourceFault::not_stabilized(format!("Replication group {id} is {status}: {why}")))
+            }
+        }
     }
 
     async fn last_event(cx: &ResourceContext, id: &str) -> String {
@@ -105,15 +118,18 @@ impl ReplicationGroup {
     fn made(id: &str, group: &Value) -> Provisioned {
         let node_group = &group["NodeGroups"][0];
         let (primary, reader) = (&node_group["PrimaryEndpoint"], &node_group["ReaderEndpoint"]);
-        // Lists appear in CloudFormation with brackets around strings.
+        // Lists appear in CloudFormation with brackets around strings, and as lists under two spellings: the schema's, and
+        // the user guide's.
         let members = node_group.list("NodeGroupMembers");
         let of = |name: &str| members.iter().map(|member| member["ReadEndpoint"][name].to_text()).collect::<Vec<_>>();
         let (addresses, ports) = (of("Address"), of("Port"));
         let attributes = json!({
             "PrimaryEndPoint.Address": primary["Address"], "PrimaryEndPoint.Port": primary["Port"].to_text(),
             "ReaderEndPoint.Address": reader["Address"], "ReaderEndPoint.Port": reader["Port"].to_text(),
-            "ReadEndPoint.Addresses": format!("[{}]", addresses.join(", ")), "ReadEndPoint.Addresses.List": addresses,
-            "ReadEndPoint.Ports": format!("[{}]", ports.join(", ")), "ReadEndPoint.Ports.List": ports,
+            "ReadEndPoint.Addresses": format!("[{}]", addresses.join(", ")), "ReadEndPoint.AddressesList": addresses,
+            "ReadEndPoint.Addresses.List": addresses,
+            "ReadEndPoint.Ports": format!("[{}]", ports.join(", ")), "ReadEndPoint.PortsList": ports,
+            "ReadEndPoint.Ports.List": ports,
         });
         Provisioned::with(id, attributes)
     }
@@ -136,7 +152,7 @@ impl ReplicationGroup {
 #[async_trait]
 impl Provider for ReplicationGroup {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let id = name(cx, properties, "ReplicationGroupId", 40);
+        let id = cx.hyphenated_name(properties, "ReplicationGroupId", 40);
         let mut input = properties.clone();
         input["ReplicationGroupId"] = json!(id);
         input["Tags"] = cx.tags(properties);
@@ -146,19 +162,22 @@ impl Provider for ReplicationGroup {
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        ReplicationGroup::provisioned(cx, id).await?;
+        let group = ReplicationGroup::available(cx, id).await?;
         // Replicas first: automatic failover needs one.
         ReplicationGroup::change_replicas(cx, id, new).await?;
-        ReplicationGroup::provisioned(cx, id).await?;
         let mut input = new.pick(&new.changed(old, CHANGEABLE));
-        input["ReplicationGroupId"] = json!(id);
-        input["ApplyImmediately"] = json!(true);
         if old["AuthToken"] != new["AuthToken"] {
             input["AuthToken"] = new["AuthToken"].clone();
             input["AuthTokenUpdateStrategy"] = json!(if new["AuthToken"].is_null() { "DELETE" } else { "SET" });
         }
-        let output = cx.ask("ModifyReplicationGroup", input).await?;
-        retag(cx, output["ReplicationGroup"].text("ARN"), old, new).await?;
+        if input != json!({}) {
+            // Express mode has no wait of its own, and what has just got its replicas takes no other change yet.
+            ReplicationGroup::available(cx, id).await?;
+            input["ReplicationGroupId"] = json!(id);
+            input["ApplyImmediately"] = json!(true);
+            cx.ask("ModifyReplicationGroup", input).await?;
+        }
+        retag(cx, group.text("ARN"), old, new).await?;
         ReplicationGroup::provisioned(cx, id).await
     }
 
@@ -196,7 +215,7 @@ impl SubnetGroup {
 #[async_trait]
 impl Provider for SubnetGroup {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let name = name(cx, properties, "CacheSubnetGroupName", 255);
+        let name = cx.hyphenated_name(properties, "CacheSubnetGroupName", 255);
         let mut input = SubnetGroup::input(&name, properties);
         input["Tags"] = cx.tags(properties);
         cx.make("CreateCacheSubnetGroup", input, tags_of(cx, &SubnetGroup::arn(cx, &name))).await?;
@@ -236,7 +255,8 @@ impl ParameterGroup {
 #[async_trait]
 impl Provider for ParameterGroup {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let name = name(cx, properties, "CacheParameterGroupName", 255);
+        // Nobody names it: to CloudFormation the name is an attribute.
+        let name = cx.hyphenated_name(&Value::Null, "CacheParameterGroupName", 255);
         let mut input = properties.pick(&["CacheParameterGroupFamily", "Description"]);
         input["CacheParameterGroupName"] = json!(name);
         input["Tags"] = cx.tags(properties);

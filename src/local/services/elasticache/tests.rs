@@ -11,6 +11,7 @@ use crate::local::home::Home;
 use crate::local::ids::Ids;
 use crate::local::process::Processes;
 use crate::local::process::engines::{Engines, Search};
+use crate::local::resource::ResourceContext;
 use crate::local::scope::Scope;
 use crate::local::tls::Authority;
 
@@ -230,6 +231,40 @@ async fn parameters_reach_running_nodes() {
     assert_eq!(world.refused("ModifyCacheParameterGroup", set("nope", "x")).await.code, "InvalidParameterValue");
     let in_use = json!({"CacheParameterGroupName": "mine"});
     assert_eq!(world.refused("DeleteCacheParameterGroup", in_use).await.code, "InvalidCacheParameterGroupState");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn cloudformation_changes_replicas_and_settings_together_without_waiting_for_the_end() {
+    let world = World::new().await;
+    let of = world.cloud.resource_type("AWS::ElastiCache::ReplicationGroup").unwrap();
+    let cx = ResourceContext {
+        cloud: world.cloud.clone(),
+        scope: world.scope.clone(),
+        service: "elasticache",
+        stack_id: "s".into(),
+        stack_name: "s".into(),
+        logical_id: "Cache".into(),
+        token: "t".into(),
+        stack_tags: Vec::new(),
+        old_stack_tags: Vec::new(),
+        express: true,
+    };
+    let old = json!({
+        "ReplicationGroupId": "lab", "ReplicationGroupDescription": "one", "Engine": "valkey", "CacheNodeType": "cache.t4g.micro",
+        "NumCacheClusters": 1, "TransitEncryptionEnabled": true,
+    });
+    of.create(&cx, &old).await.unwrap();
+    let mut new = old.clone();
+    new["NumCacheClusters"] = json!(2);
+    new["AutomaticFailoverEnabled"] = json!(true);
+    of.update(&cx, "lab", &old, &new).await.unwrap();
+    let mut more = new.clone();
+    more["NumCacheClusters"] = json!(3);
+    let made = of.update(&cx, "lab", &new, &more).await.unwrap();
+    assert_eq!(made.attributes["ReadEndPoint.PortsList"].as_array().unwrap().len(), 3);
+    let group = world.wait("lab", "available").await;
+    assert_eq!((&group["MemberClusters"][2], &group["AutomaticFailover"]), (&json!("lab-003"), &json!("enabled")));
     world.stop().await;
 }
 

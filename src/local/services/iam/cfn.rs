@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::local::resource::{Properties, ResourceContext, ResourceFault, ResourceType, compared};
+use crate::local::fault::Fault;
+use crate::local::resource::{Properties, ResourceContext, ResourceFault, ResourceType, TagForm, compared};
 
 mod keys;
 mod owners;
@@ -34,7 +35,7 @@ pub(super) fn types() -> Vec<ResourceType> {
             keys::InstanceProfile,
         ),
         ResourceType::new("AWS::IAM::UserToGroupAddition", &["GroupName", "Users"], keys::UserToGroupAddition),
-        ResourceType::new("AWS::IAM::ServiceLinkedRole", &linked, keys::ServiceLinkedRole),
+        ResourceType::new("AWS::IAM::ServiceLinkedRole", &linked, keys::ServiceLinkedRole).fixed(&["Description"]),
     ]
 }
 
@@ -65,13 +66,9 @@ async fn retag(
     (kind, member, id): (&str, &str, &str),
     old: &Value,
     new: &Value,
-) -> Result<(), ResourceFault> {
-    let gone = cx.tags_gone(old, new);
-    if !gone.is_empty() {
-        cx.ask(&format!("Untag{kind}"), json!({member: id, "TagKeys": gone})).await?;
-    }
-    cx.ask(&format!("Tag{kind}"), json!({member: id, "Tags": cx.tags(new)})).await?;
-    Ok(())
+) -> Result<(), Fault> {
+    let (untag, tag) = (format!("Untag{kind}"), format!("Tag{kind}"));
+    cx.retag((&untag, &tag), json!({member: id}), TagForm::List, (old, new)).await
 }
 
 /// Brings the attached and inline policies of an owner from what `old` says to what `new` says.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::local::fault::Fault;
 use crate::local::resource::{
-    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
 };
 
 pub(super) fn types() -> Vec<ResourceType> {
@@ -14,7 +14,10 @@ pub(super) fn types() -> Vec<ResourceType> {
     let version = ["FunctionName", "Description", "CodeSha256"];
     let elsewhere = ["FunctionName", "Code", "Tags", "ReservedConcurrentExecutions", "KmsKeyArn"];
     vec![
-        ResourceType::new("AWS::Lambda::Function", CONFIGURATION, Function).and(PACKAGE).and(&elsewhere),
+        ResourceType::new("AWS::Lambda::Function", CONFIGURATION, Function)
+            .and(PACKAGE)
+            .and(&elsewhere)
+            .fixed(&["KmsKeyArn"]),
         ResourceType::new("AWS::Lambda::Permission", &permission, Permission),
         ResourceType::new("AWS::Lambda::Version", &version, Version),
         ResourceType::new("AWS::Lambda::Alias", &alias, Alias),
@@ -95,15 +98,6 @@ impl Function {
         input["FunctionName"] = json!(name);
         cx.ask("UpdateFunctionConfiguration", input).await.map(drop)
     }
-
-    async fn retag(cx: &ResourceContext, name: &str, old: &Value, new: &Value) -> Result<(), Fault> {
-        let arn = cx.scope.arn("lambda", format!("function:{name}"));
-        let gone = cx.tags_gone(old, new);
-        if !gone.is_empty() {
-            cx.ask("UntagResource", json!({"Resource": arn, "TagKeys": gone})).await?;
-        }
-        cx.ask("TagResource", json!({"Resource": arn, "Tags": cx.tag_map(new)})).await.map(drop)
-    }
 }
 
 #[async_trait]
@@ -133,7 +127,8 @@ impl Provider for Function {
         if old["ReservedConcurrentExecutions"] != new["ReservedConcurrentExecutions"] {
             Function::reserve(cx, name, new).await?;
         }
-        Function::retag(cx, name, old, new).await?;
+        let place = json!({"Resource": cx.scope.arn("lambda", format!("function:{name}"))});
+        cx.retag(("UntagResource", "TagResource"), place, TagForm::Map, (old, new)).await?;
         let now = cx.ask("GetFunctionConfiguration", json!({"FunctionName": name})).await?;
         Ok(Function::provisioned(&now))
     }
@@ -203,8 +198,15 @@ impl Provider for Alias {
         Alias::put(cx, "CreateAlias", properties).await
     }
 
-    async fn update(&self, cx: &ResourceContext, _: &str, _: &Value, new: &Value) -> Made {
-        Alias::put(cx, "UpdateAlias", new).await
+    async fn update(&self, cx: &ResourceContext, _: &str, old: &Value, new: &Value) -> Made {
+        let mut wanted = new.clone();
+        // What UpdateAlias is not told of stays as it is.
+        for (name, none) in [("Description", json!("")), ("RoutingConfig", json!({}))] {
+            if old.get(name).is_some() && new.get(name).is_none() {
+                wanted[name] = none;
+            }
+        }
+        Alias::put(cx, "UpdateAlias", &wanted).await
     }
 
     async fn delete(&self, cx: &ResourceContext, _: &str, properties: &Value) -> Result<(), ResourceFault> {

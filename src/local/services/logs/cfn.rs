@@ -4,12 +4,14 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Made, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::local::resource::{
+    Made, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
+};
 
 pub(super) fn types() -> Vec<ResourceType> {
     let group = ["LogGroupName", "RetentionInDays", "KmsKeyId", "Tags", "LogGroupClass", "DeletionProtectionEnabled"];
     vec![
-        ResourceType::new("AWS::Logs::LogGroup", &group, LogGroup),
+        ResourceType::new("AWS::Logs::LogGroup", &group, LogGroup).fixed(&["LogGroupClass"]),
         ResourceType::new("AWS::Logs::LogStream", &["LogGroupName", "LogStreamName"], LogStream),
     ]
 }
@@ -61,12 +63,8 @@ impl Provider for LogGroup {
             let input = json!({"logGroupIdentifier": name, "deletionProtectionEnabled": enabled});
             cx.ask("PutLogGroupDeletionProtection", input).await?;
         }
-        let arn = cx.scope.arn("logs", format!("log-group:{name}"));
-        let gone = cx.tags_gone(old, new);
-        if !gone.is_empty() {
-            cx.ask("UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
-        }
-        cx.ask("TagResource", json!({"resourceArn": arn, "tags": cx.tag_map(new)})).await?;
+        let place = json!({"resourceArn": cx.scope.arn("logs", format!("log-group:{name}"))});
+        cx.retag(("UntagResource", "TagResource"), place, TagForm::LowerMap, (old, new)).await?;
         Ok(LogGroup::provisioned(cx, name))
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Look, ResourceContext, ResourceFault, ResourceType, until};
+use crate::local::resource::{Look, ResourceContext, ResourceFault, ResourceType, TagForm, until};
 
 mod cluster;
 mod groups;
@@ -14,25 +14,8 @@ pub(super) fn types() -> Vec<ResourceType> {
     vec![cluster::resource_type(), instance::resource_type(), subnet_group, cluster_parameters, parameters]
 }
 
-/// Refuses by name, before anything is changed, a change that no request of ours can make.
-fn refuse_changes(of: &str, (old, new): (&Value, &Value), changeable: &[&[&str]]) -> Result<(), Fault> {
-    let names = old.as_object().into_iter().chain(new.as_object()).flatten().map(|(name, _)| name);
-    let mut fixed = names.filter(|name| !changeable.iter().any(|names| names.contains(&name.as_str())));
-    match fixed.find(|name| old.get(*name) != new.get(*name)) {
-        Some(name) => Err(Fault::unsupported(format!("a change of the property {name} of {of}"))),
-        None => Ok(()),
-    }
-}
-
-/// The name of the template, or one made of the stack's and the resource's names, as RDS writes names.
-fn name(cx: &ResourceContext, properties: &Value, property: &str) -> String {
-    let name = cx.name(properties, property, 63).to_ascii_lowercase();
-    let mut name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
-    while name.contains("--") {
-        name = name.replace("--", "-");
-    }
-    name
-}
+/// How long the names of clusters, instances and groups may be.
+const LONGEST_NAME: usize = 63;
 
 /// The tags of a resource, those of an ARN asked for.
 async fn tags_of(cx: &ResourceContext, arn: &str) -> Result<Value, Fault> {
@@ -40,11 +23,8 @@ async fn tags_of(cx: &ResourceContext, arn: &str) -> Result<Value, Fault> {
 }
 
 async fn retag(cx: &ResourceContext, arn: &str, old: &Value, new: &Value) -> Result<(), Fault> {
-    let gone = cx.tags_gone(old, new);
-    if !gone.is_empty() {
-        cx.ask("RemoveTagsFromResource", json!({"ResourceName": arn, "TagKeys": gone})).await?;
-    }
-    cx.ask("AddTagsToResource", json!({"ResourceName": arn, "Tags": cx.tags(new)})).await.map(drop)
+    let operations = ("RemoveTagsFromResource", "AddTagsToResource");
+    cx.retag(operations, json!({"ResourceName": arn}), TagForm::List, (old, new)).await
 }
 
 /// Asks for a status until it is `available`.

@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
+use super::data::{self, SetupError};
 use super::engine::{self, ADMIN, ClusterSecret, First, HEALTH, Layout, TRANSFER_ROLE};
 use super::frontdoor::{Door, Plugin};
 use super::rewrite::literal;
@@ -61,7 +62,7 @@ pub(crate) enum ClusterError {
     #[error("{0}")]
     Disk(#[from] io::Error),
     #[error(transparent)]
-    Setup(#[from] engine::SetupError),
+    Setup(#[from] SetupError),
     #[error(transparent)]
     Spawn(#[from] SpawnError),
     #[error(transparent)]
@@ -264,7 +265,7 @@ impl Cluster {
     /// no process behind that writes to files which somebody is about to delete.
     async fn boot(&self) -> Result<Child, ClusterError> {
         if !self.layout.data.exists() {
-            engine::make_data(&self.engine, &self.layout, &self.cloud.processes, self.stopped()).await?;
+            data::make_data(&self.engine, &self.layout, &self.cloud.processes, self.stopped()).await?;
         }
         let _ = std::fs::remove_file(&self.layout.socket);
         let settings = self.settings();
@@ -332,20 +333,15 @@ impl Cluster {
     /// The engine is away or refuses it.
     pub(crate) async fn ask(&self, query: &str) -> Result<Vec<Vec<Option<String>>>, ClusterError> {
         let mut admin = self.admin.lock().await;
-        // A connection that died with the engine shows itself only when it is used.
-        for fresh in [false, true] {
-            if admin.is_none() || fresh {
-                *admin = Some(Conn::new(self.admin_options()).await?);
-            }
-            let Some(conn) = admin.as_mut() else { continue };
-            match conn.query::<mysql_async::Row, _>(query).await {
-                Ok(rows) => return Ok(rows.into_iter().map(texts).collect()),
-                Err(mysql_async::Error::Server(error)) => return Err(mysql_async::Error::Server(error).into()),
-                Err(error) if fresh => return Err(error.into()),
-                Err(_) => {}
+        if let Some(conn) = admin.as_mut() {
+            match rows(conn, query).await {
+                // It died with the engine, which shows only when it is used.
+                Err(error) if !matches!(error, mysql_async::Error::Server(_)) => {}
+                answered => return Ok(answered?),
             }
         }
-        Err(ClusterError::Down("no internal connection".into()))
+        let fresh = Conn::new(self.admin_options()).await?;
+        Ok(rows(admin.insert(fresh), query).await?)
     }
 
     /// Changes the master user's password.
@@ -431,6 +427,10 @@ impl Cluster {
 pub(crate) struct Account {
     pub(crate) iam: bool,
     pub(crate) tls: bool,
+}
+
+async fn rows(conn: &mut Conn, query: &str) -> Result<Vec<Vec<Option<String>>>, mysql_async::Error> {
+    Ok(conn.query(query).await?.into_iter().map(texts).collect())
 }
 
 fn texts(row: mysql_async::Row) -> Vec<Option<String>> {

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand::RngExt;
@@ -13,8 +12,6 @@ use sha2::Sha256;
 use super::rewrite::literal;
 use crate::local::cloud::Cloud;
 use crate::local::process::engines::{Engine, EngineKind};
-use crate::local::process::spawn::Output;
-use crate::local::process::{ChildSpec, Processes};
 use crate::local::store::replace;
 
 /// The internal administrator, as on RDS. Nobody logs in as it through the front door.
@@ -47,7 +44,7 @@ pub(super) struct Layout {
     pub(super) log: PathBuf,
     /// The content files of S3 objects, the only directory that engines read from and write to.
     pub(super) objects: PathBuf,
-    templates: PathBuf,
+    pub(super) templates: PathBuf,
 }
 
 /// The front door's private socket of a cluster: a short name in the home's socket directory.
@@ -239,170 +236,9 @@ pub(super) fn set_password(kind: EngineKind, master: &str, password: &str) -> St
     format!("ALTER USER {master}@'%' {}", identified_by(kind, password))
 }
 
-/// Why a data directory could not be made.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SetupError {
-    #[error("cannot write the data directory: {0}")]
-    Disk(#[from] io::Error),
-    #[error(transparent)]
-    Spawn(#[from] crate::local::process::SpawnError),
-    #[error("{program} could not set up a data directory ({status}); its log: {}", log.display())]
-    Failed { program: PathBuf, status: std::process::ExitStatus, log: PathBuf },
-    #[error("{program} did not set up a data directory within {} s; its log: {}", SETUP_PATIENCE.as_secs(), log.display())]
-    Slow { program: PathBuf, log: PathBuf },
-    #[error("the cluster was stopped before its data directory was there")]
-    Stopped,
-    #[error("the SQL files of {0} are not where it says its messages are; reinstall it")]
-    NoShare(PathBuf),
-}
-
-/// How the directory of a template begins that is not finished yet.
-pub(super) const UNFINISHED: &str = ".new-";
-
-/// How long an engine may take to set up a data directory, which is done once for each version of it.
-const SETUP_PATIENCE: Duration = Duration::from_secs(180);
-
-/// The data directory of a new cluster: a copy of one that this engine set up before. Nothing is being written any more
-/// when it returns, also where `stopped` resolved first.
-///
-/// # Errors
-/// The engine cannot set one up, or the disk is full.
-pub(super) async fn make_data(
-    engine: &Engine,
-    layout: &Layout,
-    processes: &Processes,
-    stopped: impl Future<Output = ()>,
-) -> Result<(), SetupError> {
-    static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    let version: String =
-        engine.version.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' }).collect();
-    let template = layout.templates.join(format!("{}-{version}", engine.kind.name().to_lowercase()));
-    {
-        let _guard = ONE_AT_A_TIME.lock().await;
-        if !template.exists() {
-            std::fs::create_dir_all(&layout.templates)?;
-            let fresh = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&layout.templates)?;
-            initialise(engine, fresh.path(), layout, processes, stopped).await?;
-            std::fs::rename(fresh.keep(), &template)?;
-        }
-    }
-    let (data, parent) = (layout.data.clone(), layout.directory.clone());
-    let copied = tokio::task::spawn_blocking(move || {
-        let fresh = tempfile::Builder::new().prefix(".data-").tempdir_in(&parent)?;
-        copy(&template, fresh.path())?;
-        std::fs::rename(fresh.keep(), &data)
-    });
-    copied.await.map_err(io::Error::other)??;
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), &target)?;
-        }
-    }
-    Ok(())
-}
-
-async fn initialise(
-    engine: &Engine,
-    data: &Path,
-    layout: &Layout,
-    processes: &Processes,
-    stopped: impl Future<Output = ()>,
-) -> Result<(), SetupError> {
-    let mut args: Vec<OsString> = vec!["--no-defaults".into(), option("datadir", data)];
-    args.extend(as_root());
-    args.push("--innodb-buffer-pool-size=32M".into());
-    let (program, args) = if engine.kind == EngineKind::MySql {
-        args.extend(["--initialize-insecure".into(), "--innodb-redo-log-capacity=16M".into()]);
-        (engine.program.clone(), args)
-    } else {
-        args.extend(["--bootstrap".into(), "--innodb-log-file-size=16M".into(), "--performance-schema=OFF".into()]);
-        let script = layout.directory.join("bootstrap.sql");
-        std::fs::write(&script, bootstrap_sql(&share(engine).await?)?)?;
-        // The one program of ours that reads its standard input, which children do not have.
-        let shell = "script=$1; shift; exec \"$@\" < \"$script\"";
-        let mut all: Vec<OsString> =
-            vec!["-c".into(), shell.into(), "sh".into(), script.into(), engine.program.clone().into()];
-        all.extend(args);
-        (PathBuf::from("/bin/sh"), all)
-    };
-    let child = processes
-        .spawn(ChildSpec {
-            name: format!("{} setting up a data directory", engine.kind.name()),
-            program,
-            args,
-            env: environment(),
-            directory: layout.directory.clone(),
-            output: Output::File(layout.log.clone()),
-        })
-        .await?;
-    let (program, log) = (engine.program.clone(), layout.log.clone());
-    let problem = tokio::select! {
-        status = child.wait() => match status.success() {
-            true => return Ok(()),
-            false => return Err(SetupError::Failed { program, status, log }),
-        },
-        () = stopped => SetupError::Stopped,
-        () = tokio::time::sleep(SETUP_PATIENCE) => SetupError::Slow { program, log },
-    };
-    child.kill().await;
-    Err(problem)
-}
-
-/// What MariaDB's own `mariadb-install-db` feeds to `--bootstrap`, without its users.
-fn bootstrap_sql(share: &Path) -> io::Result<Vec<u8>> {
-    let mut sql = b"CREATE DATABASE mysql;\nUSE mysql;\n".to_vec();
-    for file in [
-        "mysql_system_tables.sql",
-        "mysql_performance_tables.sql",
-        "mysql_system_tables_data.sql",
-        "maria_add_gis_sp_bootstrap.sql",
-    ] {
-        match std::fs::read(share.join(file)) {
-            Ok(bytes) => sql.extend(bytes),
-            // Newer versions have no performance tables of their own.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && file.starts_with("mysql_performance") => {}
-            Err(error) => return Err(error),
-        }
-        sql.push(b'\n');
-    }
-    sql.extend_from_slice(b"DELETE FROM mysql.global_priv WHERE User IN ('root', '');\n");
-    Ok(sql)
-}
-
-/// The directory of MariaDB's SQL files: the parent of its character sets, which it says when asked.
-async fn share(engine: &Engine) -> Result<PathBuf, SetupError> {
-    let asked = tokio::process::Command::new(&engine.program)
-        .args(["--no-defaults", "--verbose", "--help"])
-        .args(as_root())
-        .env_clear()
-        .envs(environment())
-        .stdin(std::process::Stdio::null())
-        .output();
-    let said = tokio::time::timeout(Duration::from_secs(20), asked).await.map_err(io::Error::other)??;
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
-    let named = said.lines().find_map(|line| line.strip_prefix("character-sets-dir")).map(str::trim).map(PathBuf::from);
-    let beside = engine.program.parent().and_then(Path::parent).map(|prefix| prefix.join("share"));
-    let beside = beside.iter().flat_map(|share| [share.join("mysql"), share.join("mariadb")]);
-    named
-        .iter()
-        .filter_map(|sets| sets.parent().map(Path::to_path_buf))
-        .chain(beside)
-        .find(|share| share.join("mysql_system_tables.sql").exists())
-        .ok_or_else(|| SetupError::NoShare(engine.program.clone()))
-}
-
 /// The engines refuse to run as root unless they are told to.
-fn as_root() -> Option<OsString> {
-    rustix::process::geteuid().is_root().then(|| "--user=root".into())
+pub(super) fn as_root() -> Option<&'static str> {
+    rustix::process::geteuid().is_root().then_some("--user=root")
 }
 
 /// What an engine needs of the environment.
@@ -410,7 +246,7 @@ pub(super) fn environment() -> Vec<(OsString, OsString)> {
     ["PATH", "HOME", "TZ"].iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect()
 }
 
-fn option(name: &str, value: &Path) -> OsString {
+pub(super) fn option(name: &str, value: &Path) -> OsString {
     let mut option = OsString::from(format!("--{name}="));
     option.push(value);
     option
@@ -434,7 +270,7 @@ pub(super) fn arguments(
         option("ssl-cert", &certificate.certificate),
         option("ssl-key", &certificate.key),
     ];
-    args.extend(as_root());
+    args.extend(as_root().map(OsString::from));
     // A commit is on disk before it is acknowledged: an engine that is killed loses nothing.
     let common = [
         "--skip-networking",

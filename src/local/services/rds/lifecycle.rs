@@ -1,7 +1,6 @@
 //! From records to running engines and back: bringing clusters up, keeping their settings, taking them down.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,8 @@ use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use super::cluster::{Cluster, ClusterError, Health, Settings};
-use super::engine::{First, Layout, UNFINISHED};
+use super::data::{UNFINISHED, remove_directories};
+use super::engine::{First, Layout};
 use super::faults::RdsFault;
 use super::frontdoor::probe;
 use super::parameters::{for_engine, is_on, set_global, value};
@@ -291,19 +291,6 @@ fn forget_stray_directories(rds: &Rds, regions: &BTreeMap<String, Region>) -> st
     let unfinished = |name: &str| name.starts_with(UNFINISHED);
     remove_directories(&state.join("clusters"), stray)?;
     remove_directories(&state.join("templates"), unfinished)
-}
-
-fn remove_directories(parent: &Path, doomed: impl Fn(&str) -> bool) -> std::io::Result<()> {
-    if !parent.exists() {
-        return Ok(());
-    }
-    for entry in std::fs::read_dir(parent)? {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(&doomed) {
-            std::fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// What ran before the local cloud was restarted is starting, until somebody has logged in to it.

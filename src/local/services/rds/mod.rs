@@ -15,6 +15,7 @@ use crate::operations;
 
 mod cfn;
 mod cluster;
+mod data;
 mod engine;
 mod faults;
 mod frontdoor;
@@ -33,9 +34,9 @@ pub use state::Rds;
 
 /// The operations that work here.
 const OPERATIONS: &[Operation<Rds>] = operations!(Rds;
-    Real CreateDBCluster => ops::clusters::create,
+    Real CreateDBCluster => ops::create_cluster::create,
     Real DescribeDBClusters => ops::clusters::describe,
-    Real ModifyDBCluster => ops::clusters::modify,
+    Real ModifyDBCluster => ops::modify_cluster::modify,
     Real DeleteDBCluster => ops::clusters::delete,
     Real StartDBCluster => ops::clusters::start,
     Real StopDBCluster => ops::clusters::stop,

@@ -45,6 +45,19 @@ impl Rds {
         self.shelf.change(|book| change(book.regions.entry(scope.region.clone()).or_default())).await
     }
 
+    /// Puts the region on record, for what is made in it before there is a cluster.
+    pub(super) async fn put_on_record(&self, scope: &Scope) -> Result<(), StoreError> {
+        if self.shelf.get().regions.contains_key(&scope.region) {
+            return Ok(());
+        }
+        self.shelf
+            .change(|book| {
+                book.regions.entry(scope.region.clone()).or_default();
+                Ok(())
+            })
+            .await
+    }
+
     pub(super) fn running(&self, resource_id: &str) -> Option<Arc<Cluster>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).get(resource_id).cloned()
     }

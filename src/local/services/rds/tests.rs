@@ -10,6 +10,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 use serde_json::{Value, json};
 
+use super::cluster::Health;
 use super::*;
 use crate::local::clock::Clock;
 use crate::local::cloud::Parts;
@@ -26,6 +27,7 @@ const PASSWORD: &str = "correct-horse-9";
 pub(crate) struct World {
     pub(crate) cloud: Arc<Cloud>,
     pub(crate) scope: Scope,
+    rds: Arc<Rds>,
     directory: tempfile::TempDir,
 }
 
@@ -89,6 +91,26 @@ impl Service for Tokens {
     }
 }
 
+/// Secrets Manager that makes secrets and never says so.
+struct Speechless(Arc<dyn Service>);
+
+#[async_trait]
+impl Service for Speechless {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn support(&self) -> Vec<Support> {
+        Vec::new()
+    }
+
+    async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
+        let creates = call.operation == "CreateSecret";
+        let answer = self.0.clone().call(call).await;
+        if creates { std::future::pending().await } else { answer }
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -96,6 +118,10 @@ impl World {
     }
 
     async fn open(directory: tempfile::TempDir) -> Self {
+        World::with(directory, |secrets| secrets).await
+    }
+
+    async fn with(directory: tempfile::TempDir, secrets: fn(Arc<dyn Service>) -> Arc<dyn Service>) -> Self {
         let home = Home::open(directory.path()).unwrap();
         let engines = Engines::find(&Search::here(directory.path())).await.unwrap();
         let cloud = Cloud::new(Parts {
@@ -108,17 +134,18 @@ impl World {
         });
         let objects = cloud.home.state("s3").join("objects");
         std::fs::create_dir_all(&objects).unwrap();
+        let rds = Arc::new(Rds::open(cloud.clone()).unwrap());
         cloud.register(vec![
-            open(&cloud).unwrap(),
+            rds.clone(),
             crate::local::services::rds_data::open(&cloud).unwrap(),
             Arc::new(Objects(Mutex::default(), objects)),
             Arc::new(Tokens),
-            crate::local::services::secretsmanager::open(&cloud).unwrap(),
+            secrets(crate::local::services::secretsmanager::open(&cloud).unwrap()),
         ]);
         for service in ["rds", "rds-data"] {
             cloud.service(service).unwrap().start().await.unwrap();
         }
-        World { cloud, scope: Scope::root("us-east-1"), directory }
+        World { cloud, scope: Scope::root("us-east-1"), rds, directory }
     }
 
     pub(crate) async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
@@ -154,6 +181,24 @@ impl World {
             assert!(Instant::now() < deadline);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Where the files of a cluster are.
+    fn files(&self, cluster: &Value) -> PathBuf {
+        self.cloud.home.state("rds").join("clusters").join(cluster["DbClusterResourceId"].as_str().unwrap())
+    }
+
+    /// Kills the cluster's engine.
+    fn kill_engine(&self, cluster: &Value) {
+        let pid = std::fs::read_to_string(self.files(cluster).join("engine.pid")).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+
+    async fn secrets(&self, scope: &Scope) -> Vec<String> {
+        let listed = self.cloud.call(scope, "secretsmanager", "ListSecrets", json!({})).await.unwrap();
+        let secrets = listed["SecretList"].as_array().unwrap().iter();
+        secrets.map(|secret| secret["Name"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The processes whose command line names this world's directory.
@@ -238,10 +283,10 @@ async fn a_cluster_is_available_when_clients_can_log_in_and_gone_when_deleted() 
     let refused = world.call("DeleteDBCluster", json!({"DBClusterIdentifier": "lab"})).await.unwrap_err();
     assert_eq!(refused.code, "InvalidParameterCombination");
     let socket = world.cloud.home.sockets().unwrap();
-    let pid = world.directory.path().join("state/rds/clusters").join(cluster["DbClusterResourceId"].as_str().unwrap());
+    let files = world.files(&cluster);
     world.call("DeleteDBCluster", json!({"DBClusterIdentifier": "lab", "SkipFinalSnapshot": true})).await.unwrap();
     world.until_gone().await;
-    assert!(!pid.exists());
+    assert!(!files.exists());
     assert_eq!(std::fs::read_dir(socket).unwrap().count(), 0);
     world.close().await;
 }
@@ -252,12 +297,7 @@ async fn every_acknowledged_row_is_there_after_the_engine_was_killed() {
     let cluster = world.make(json!({})).await;
     let mut conn = world.connect(&cluster, "admin").await;
     conn.query_drop("CREATE TABLE t (id INT PRIMARY KEY)").await.unwrap();
-    let pid = world
-        .directory
-        .path()
-        .join("state/rds/clusters")
-        .join(cluster["DbClusterResourceId"].as_str().unwrap())
-        .join("engine.pid");
+    let pid = world.files(&cluster).join("engine.pid");
     let mut acknowledged = 0;
     for round in 0..3 {
         let killer = {
@@ -466,17 +506,33 @@ async fn a_creation_that_fails_leaves_neither_record_nor_secret() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_deleted_while_its_engine_starts_leaves_no_process_and_no_file() {
     let world = World::new().await;
-    for moment in [0, 2, 5, 10, 20, 40, 80, 160, 320] {
-        let cluster = json!({
-            "DBClusterIdentifier": "lab", "Engine": "aurora-mysql", "MasterUsername": "admin", "ManageMasterUserPassword": true,
-        });
-        world.call("CreateDBCluster", cluster).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(moment)).await;
+    let managed = json!({
+        "DBClusterIdentifier": "lab", "Engine": "aurora-mysql", "MasterUsername": "admin", "ManageMasterUserPassword": true,
+    });
+    let delete = async || {
         world.call("DeleteDBCluster", json!({"DBClusterIdentifier": "lab", "SkipFinalSnapshot": true})).await.unwrap();
         world.until_gone().await;
-        assert_eq!(world.processes(), [""; 0], "after {moment} ms");
+        assert_eq!(world.processes(), [""; 0]);
         let left = std::fs::read_dir(world.cloud.home.state("rds").join("clusters")).unwrap().flatten();
-        assert_eq!(left.map(|entry| entry.path()).collect::<Vec<_>>(), [""; 0].map(PathBuf::from), "after {moment} ms");
+        assert_eq!(left.map(|entry| entry.path()).collect::<Vec<_>>(), [""; 0].map(PathBuf::from));
+    };
+    let begin_and_delete = async |once_there_is_a_process: bool| {
+        world.call("CreateDBCluster", managed.clone()).await.unwrap();
+        while once_there_is_a_process && world.processes().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        delete().await;
+    };
+    // The first data directory is still being set up; later ones are copied, and the process is the engine itself.
+    for set_up in [false, true] {
+        if set_up {
+            world.make(json!({})).await;
+            delete().await;
+        }
+        for _ in 0..3 {
+            begin_and_delete(false).await;
+            begin_and_delete(true).await;
+        }
     }
     world.close().await;
 }
@@ -494,9 +550,50 @@ async fn what_was_made_for_a_cluster_that_was_never_recorded_goes_at_the_next_st
     let world = World::open(world.close().await).await;
     world.until("available").await;
     assert_eq!(std::fs::read_dir(clusters).unwrap().count(), 1);
-    let listed = world.cloud.call(&world.scope, secrets, "ListSecrets", json!({})).await.unwrap();
-    let names: Vec<&Value> = listed["SecretList"].as_array().unwrap().iter().map(|secret| &secret["Name"]).collect();
-    assert_eq!(names, ["mine"]);
+    assert_eq!(world.secrets(&world.scope).await, ["mine"]);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secret_of_a_regions_first_cluster_goes_too_if_the_local_cloud_was_killed_just_then() {
+    let world = World::with(tempfile::tempdir().unwrap(), |secrets| Arc::new(Speechless(secrets))).await;
+    let scope = Scope::root("eu-west-1");
+    let create = {
+        let (cloud, scope) = (world.cloud.clone(), scope.clone());
+        let managed = json!({
+            "DBClusterIdentifier": "lab", "Engine": "aurora-mysql", "MasterUsername": "admin", "ManageMasterUserPassword": true,
+        });
+        tokio::spawn(async move { cloud.call(&scope, "rds", "CreateDBCluster", managed).await })
+    };
+    while world.secrets(&scope).await.is_empty() {
+        assert!(!create.is_finished());
+        tokio::task::yield_now().await;
+    }
+    create.abort();
+    let world = World::open(world.close().await).await;
+    assert_eq!(world.secrets(&scope).await, [""; 0]);
+    world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_available_is_starting_while_its_engine_does_not_come_back() {
+    let world = World::new().await;
+    let cluster = world.make(json!({})).await;
+    // Every start writes this file.
+    let blocked = world.files(&cluster).join("init.sql");
+    std::fs::remove_file(&blocked).unwrap();
+    std::fs::create_dir(&blocked).unwrap();
+    world.kill_engine(&cluster);
+    let running = world.rds.running(cluster["DbClusterResourceId"].as_str().unwrap()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !matches!(running.health(), Health::Failing(_)) {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.until("starting").await;
+    assert!(matches!(running.health(), Health::Failing(_)));
+    std::fs::remove_dir(&blocked).unwrap();
+    world.until("available").await;
     world.close().await;
 }
 

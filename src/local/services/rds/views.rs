@@ -22,15 +22,13 @@ pub(super) fn tag_list(tags: &Tags) -> Value {
     tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
-/// The cluster's status: what the control plane wants, unless the engine is not there.
+/// The cluster's status. One that was available and whose engine is away is starting, however often that takes: its
+/// engine is tried again for as long as nobody stops it.
 pub(super) fn cluster_status(rds: &Rds, cluster: &DbCluster) -> &'static str {
-    if cluster.status != Status::Available {
-        return cluster.status.name();
-    }
-    match rds.running(&cluster.resource_id).map(|running| running.health()) {
-        Some(Health::Running) => cluster.status.name(),
-        Some(Health::Starting) => Status::Starting.name(),
-        Some(Health::Stopped | Health::Failing(_)) | None => Status::Failed.name(),
+    let health = || rds.running(&cluster.resource_id).map(|running| running.health());
+    match cluster.status {
+        Status::Available if health() != Some(Health::Running) => Status::Starting.name(),
+        status => status.name(),
     }
 }
 

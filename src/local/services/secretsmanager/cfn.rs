@@ -5,7 +5,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType};
+use crate::local::resource::{
+    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm,
+};
 
 pub(super) fn types() -> Vec<ResourceType> {
     let secret = ["Name", "Description", "KmsKeyId", "SecretString", "GenerateSecretString", "Tags"];
@@ -99,11 +101,8 @@ impl Provider for Secret {
             input["ClientRequestToken"] = json!(token);
         }
         cx.ask("UpdateSecret", input).await?;
-        let gone = cx.tags_gone(old, new);
-        if !gone.is_empty() {
-            cx.ask("UntagResource", json!({"SecretId": id, "TagKeys": gone})).await?;
-        }
-        cx.ask("TagResource", json!({"SecretId": id, "Tags": cx.tags(new)})).await?;
+        let operations = ("UntagResource", "TagResource");
+        cx.retag(operations, json!({"SecretId": id}), TagForm::List, (old, new)).await?;
         Ok(provisioned(id))
     }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::local::like::is_like;
-use crate::local::policy::{self, Found, conditions_hold, texts};
+use crate::local::policy::{self, Doubt, Found, conditions_hold, texts};
 use crate::local::scope::{ACCOUNT, Caller};
 
 /// Who asks, and what conditions may look at.
@@ -14,14 +14,14 @@ pub(super) struct Asker<'a> {
 
 /// Whether `policy` allows `asker` to call `sts:AssumeRole`: some statement allows it and none denies it.
 pub(super) fn allows(policy: &Value, asker: &Asker<'_>) -> bool {
-    policy::allows(policy, |statement, unknown| applies(statement, asker, unknown))
+    policy::allows(policy, |statement, doubt| applies(statement, asker, doubt))
 }
 
-fn applies(statement: &Value, asker: &Asker<'_>, unknown: bool) -> bool {
+fn applies(statement: &Value, asker: &Asker<'_>, doubt: Doubt) -> bool {
     let actions = texts(statement.get("Action"));
     actions.iter().any(|pattern| is_like(&pattern.to_ascii_lowercase(), "sts:assumerole"))
         && has_principal(statement.get("Principal"), asker.caller)
-        && conditions_hold(statement, &|key| context(key, asker), unknown)
+        && conditions_hold(statement, &|key| context(key, asker), doubt)
 }
 
 fn has_principal(principal: Option<&Value>, caller: &Caller) -> bool {

@@ -36,9 +36,6 @@ impl Provider for RestApi {
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        if old["EndpointConfiguration"] != new["EndpointConfiguration"] {
-            return Err(Fault::unsupported("a change of EndpointConfiguration of AWS::ApiGateway::RestApi").into());
-        }
         let mut changes = patches(old, new, &["Name", "Description", "DisableExecuteApiEndpoint"]);
         let (gone, added) = compared(old.list("BinaryMediaTypes"), new.list("BinaryMediaTypes"));
         for (op, kinds) in [("remove", gone), ("add", added)] {

@@ -7,7 +7,7 @@ mod stage;
 use serde_json::{Value, json};
 
 use crate::local::fault::Fault;
-use crate::local::resource::{Properties, Provisioned, ResourceContext, ResourceType};
+use crate::local::resource::{Properties, Provisioned, ResourceContext, ResourceType, TagForm};
 
 pub(super) fn types() -> Vec<ResourceType> {
     let key = ["Name", "Description", "Enabled", "CustomerId", "GenerateDistinctId", "Value", "Tags"];
@@ -23,13 +23,14 @@ pub(super) fn types() -> Vec<ResourceType> {
     ];
     let stage = ["Description", "Variables", "TracingEnabled", "Tags", "MethodSettings", "AccessLogSetting"];
     vec![
-        ResourceType::new("AWS::ApiGateway::RestApi", &rest_api, api::RestApi),
+        ResourceType::new("AWS::ApiGateway::RestApi", &rest_api, api::RestApi)
+            .fixed(&["ApiKeySourceType", "EndpointConfiguration"]),
         ResourceType::new("AWS::ApiGateway::Resource", api::RESOURCE, api::Resource),
         ResourceType::new("AWS::ApiGateway::Method", api::METHOD, api::Method).and(&["Integration", "MethodResponses"]),
         ResourceType::new("AWS::ApiGateway::GatewayResponse", api::GATEWAY_RESPONSE, api::GatewayResponse),
         ResourceType::new("AWS::ApiGateway::Model", api::MODEL, api::Model),
         ResourceType::new("AWS::ApiGateway::RequestValidator", api::VALIDATOR, api::RequestValidator),
-        ResourceType::new("AWS::ApiGateway::Deployment", stage::DEPLOYMENT, stage::Deployment),
+        ResourceType::new("AWS::ApiGateway::Deployment", stage::DEPLOYMENT, stage::Deployment).fixed(&["StageName"]),
         ResourceType::new("AWS::ApiGateway::Stage", &["RestApiId", "StageName", "DeploymentId"], stage::Stage)
             .and(&stage),
         ResourceType::new("AWS::ApiGateway::Account", &["CloudWatchRoleArn"], stage::Account),
@@ -53,11 +54,8 @@ fn pick(properties: &Value, names: &[&str]) -> Value {
 /// Brings the tags of `path` (`/restapis/ID`) up to date.
 async fn retag(cx: &ResourceContext, path: &str, old: &Value, new: &Value) -> Result<(), Fault> {
     let arn = format!("arn:aws:apigateway:{}::{path}", cx.scope.region);
-    let gone = cx.tags_gone(old, new);
-    if !gone.is_empty() {
-        cx.ask("UntagResource", json!({"resourceArn": arn, "tagKeys": gone})).await?;
-    }
-    cx.ask("TagResource", json!({"resourceArn": arn, "tags": cx.tag_map(new)})).await.map(drop)
+    let operations = ("UntagResource", "TagResource");
+    cx.retag(operations, json!({"resourceArn": arn}), TagForm::LowerMap, (old, new)).await
 }
 
 /// One patch operation that makes the value at `path` what it should be.

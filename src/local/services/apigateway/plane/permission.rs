@@ -25,14 +25,14 @@ fn allows(policy: &Value, account: &str, source: &str) -> bool {
         "aws:sourceaccount" => Some(Found::Text(account)),
         _ => None,
     };
-    policy::allows(policy, |statement, unknown| {
+    policy::allows(policy, |statement, doubt| {
         let principal = statement.get("Principal");
         let ours = principal.is_some_and(|principal| {
             principal == "*" || texts(principal.get("Service")).into_iter().any(|service| service == PRINCIPAL)
         });
         let actions = texts(statement.get("Action"));
         ours && actions.iter().any(|action| is_like(&action.to_ascii_lowercase(), "lambda:invokefunction"))
-            && conditions_hold(statement, &context, unknown)
+            && conditions_hold(statement, &context, doubt)
     })
 }
 

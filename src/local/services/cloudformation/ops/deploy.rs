@@ -96,7 +96,7 @@ impl CloudFormation {
         let blueprint = self.blueprint(prepared, &stack).await?;
         refuse(&self.found(&request, &blueprint, &stack))?;
         if !self.differs(&stack, &blueprint)? {
-            return Err(CfnFault::validation("No updates are to be performed."));
+            return Err(CfnFault::NoUpdates);
         }
         let now = self.cloud.clock.now();
         let begun = (OperationKind::UpdateStack, Status::UpdateInProgress);

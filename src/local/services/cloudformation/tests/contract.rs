@@ -207,7 +207,7 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
         (
             "CacheParameters",
             "AWS::ElastiCache::ParameterGroup",
-            json!({"CacheParameterGroupName": "cp", "CacheParameterGroupFamily": "valkey8", "Description": "d", "Properties": {"maxmemory-policy": "allkeys-lru"}}),
+            json!({"CacheParameterGroupFamily": "valkey8", "Description": "d", "Properties": {"maxmemory-policy": "allkeys-lru"}}),
         ),
         ("Api", "AWS::ApiGateway::RestApi", json!({"Name": "api"})),
         (

@@ -197,8 +197,8 @@ impl Service for Fake {
         if self.name != "s3" {
             return Vec::new();
         }
-        let known = ["Name", "Of", "Fixed", "Password", "Pin"];
-        let thing = |kind| ResourceType::new(kind, &known, Thing { shop: self.shop.clone() });
+        let known = ["Name", "Of", "Fixed", "Firm", "Password", "Pin"];
+        let thing = |kind| ResourceType::new(kind, &known, Thing { shop: self.shop.clone() }).fixed(&["Firm"]);
         vec![thing("Test::Fake::Thing"), thing("Test::Fake::Other")]
     }
 }

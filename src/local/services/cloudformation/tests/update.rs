@@ -95,6 +95,23 @@ async fn a_resource_whose_update_failed_is_updated_back() {
 }
 
 #[tokio::test]
+async fn a_change_that_no_provider_makes_is_refused_by_name_and_leaves_nothing_to_roll_back() {
+    let world = World::new().await;
+    let template = |firm: &str| {
+        format!("Resources: {{ Thing: {{ Type: Test::Fake::Thing, Properties: {{ Name: same, Firm: {firm} }} }} }}")
+    };
+    world.create(&template("old")).await;
+    assert_eq!(world.rest("s").await, "CREATE_COMPLETE");
+    world.shop.forget_calls();
+    world.update(&template("new")).await;
+    assert_eq!(world.rest("s").await, "UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(world.shop.calls(), [""; 0]);
+    let events = world.events("s").await.join("\n");
+    let why = "The local cloud does not support a change of the property Firm of Test::Fake::Thing.";
+    assert!(events.contains("Thing UPDATE_FAILED") && events.contains(why), "{events}");
+}
+
+#[tokio::test]
 async fn a_rollback_that_fails_can_be_continued_or_told_to_skip() {
     let world = at_one().await;
     world.shop.fail("create Added");

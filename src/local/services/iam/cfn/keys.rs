@@ -20,7 +20,7 @@ impl Provider for AccessKey {
             let input = json!({"UserName": user, "AccessKeyId": id, "Status": "Inactive"});
             cx.ask("UpdateAccessKey", input).await.unfinished(id)?;
         }
-        Ok(Provisioned::with(id, key.pick(&["SecretAccessKey"])))
+        Ok(Provisioned::with(id, json!({"Id": id, "SecretAccessKey": key["SecretAccessKey"]})))
     }
 
     /// The secret is not told again; the engine keeps it.
@@ -123,7 +123,7 @@ impl Provider for ServiceLinkedRole {
     }
 
     async fn update(&self, _: &ResourceContext, id: &str, _: &Value, _: &Value) -> Made {
-        Err(Fault::unsupported(format!("an update of the service-linked role {id}")).into())
+        Ok(Provisioned::named(id))
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {

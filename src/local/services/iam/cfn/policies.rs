@@ -97,6 +97,9 @@ async fn managed(cx: &ResourceContext, arn: &str) -> Made {
         "PermissionsBoundaryUsageCount",
     ]);
     attributes["PolicyArn"] = policy["Arn"].clone();
+    for date in ["CreateDate", "UpdateDate"] {
+        attributes[date] = json!(policy.time(date));
+    }
     Ok(Provisioned::with(arn, attributes))
 }
 
@@ -114,7 +117,7 @@ async fn attach(cx: &ResourceContext, arn: &str, old: &Value, new: &Value) -> Re
     Ok(())
 }
 
-/// Takes out every version but the default one, oldest first, as many as `keep` leaves.
+/// Takes out the oldest versions until `keep` are left, sparing the default one.
 async fn prune(cx: &ResourceContext, arn: &str, keep: usize) -> Result<(), ResourceFault> {
     let versions = cx.ask("ListPolicyVersions", json!({"PolicyArn": arn})).await?;
     let versions = versions.list("Versions");

@@ -3,19 +3,18 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{name, refuse_changes, retag, until_available, until_gone};
+use super::{LONGEST_NAME, retag, until_available, until_gone};
 use crate::local::fault::Fault;
 use crate::local::resource::{
     Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished, compared,
 };
 
 pub(super) fn resource_type() -> ResourceType {
-    ResourceType::new(TYPE, CREATED_WITH, Cluster).and(ELSEWHERE)
+    ResourceType::new("AWS::RDS::DBCluster", CREATED_WITH, Cluster).and(ELSEWHERE).fixed(FIXED)
 }
 
 struct Cluster;
 
-const TYPE: &str = "AWS::RDS::DBCluster";
 /// Properties of CreateDBCluster.
 const CREATED_WITH: &[&str] = &[
     "AssociatedRoles",
@@ -64,6 +63,19 @@ const MODIFIED_WITH: &[&str] = &[
     "VpcSecurityGroupIds",
 ];
 
+/// Properties that ModifyDBCluster does not take here.
+const FIXED: &[&str] = &[
+    "AvailabilityZones",
+    "EnableCloudwatchLogsExports",
+    "Engine",
+    "EngineLifecycleSupport",
+    "MasterUserSecret",
+    "MasterUsername",
+    "NetworkType",
+    "Port",
+    "StorageType",
+];
+
 async fn describe(cx: &ResourceContext, id: &str) -> Result<Value, Fault> {
     let found = cx.ask("DescribeDBClusters", json!({"DBClusterIdentifier": id})).await?;
     Ok(found["DBClusters"][0].clone())
@@ -80,7 +92,8 @@ async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
     let mut attributes = json!({
         "DBClusterArn": cluster["DBClusterArn"], "DBClusterResourceId": cluster["DbClusterResourceId"],
         "Endpoint": {"Address": cluster["Endpoint"], "Port": port}, "Endpoint.Address": cluster["Endpoint"],
-        "Endpoint.Port": port, "ReadEndpoint.Address": cluster["ReaderEndpoint"],
+        "Endpoint.Port": port, "ReadEndpoint": {"Address": cluster["ReaderEndpoint"]},
+        "ReadEndpoint.Address": cluster["ReaderEndpoint"],
     });
     if let Some(arn) = cluster.pointer("/MasterUserSecret/SecretArn") {
         attributes["MasterUserSecret.SecretArn"] = arn.clone();
@@ -91,7 +104,7 @@ async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
 #[async_trait]
 impl Provider for Cluster {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let id = name(cx, properties, "DBClusterIdentifier");
+        let id = cx.hyphenated_name(properties, "DBClusterIdentifier", LONGEST_NAME);
         let mut input = properties.pick(CREATED_WITH);
         input["DBClusterIdentifier"] = json!(id);
         input["Tags"] = cx.tags(properties);
@@ -106,7 +119,6 @@ impl Provider for Cluster {
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        refuse_changes(TYPE, (old, new), &[MODIFIED_WITH, &["AssociatedRoles", "Tags"]])?;
         available(cx, id).await?;
         let changed = new.changed(old, MODIFIED_WITH);
         if !changed.is_empty() {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{name, retag, tags_of};
+use super::{LONGEST_NAME, retag, tags_of};
 use crate::local::fault::Fault;
 use crate::local::resource::{
     Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
@@ -30,17 +30,21 @@ impl SubnetGroup {
     fn arn(cx: &ResourceContext, id: &str) -> String {
         cx.scope.arn("rds", format!("subgrp:{id}"))
     }
+
+    fn provisioned(cx: &ResourceContext, id: &str) -> Provisioned {
+        Provisioned::with(id, json!({"DBSubnetGroupArn": SubnetGroup::arn(cx, id)}))
+    }
 }
 
 #[async_trait]
 impl Provider for SubnetGroup {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let id = name(cx, properties, "DBSubnetGroupName");
+        let id = cx.hyphenated_name(properties, "DBSubnetGroupName", LONGEST_NAME);
         let mut input = properties.pick(SUBNET_GROUP);
         input["DBSubnetGroupName"] = json!(id);
         input["Tags"] = cx.tags(properties);
         cx.make("CreateDBSubnetGroup", input, tags_of(cx, &SubnetGroup::arn(cx, &id))).await?;
-        Ok(Provisioned::named(id))
+        Ok(SubnetGroup::provisioned(cx, &id))
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
@@ -48,7 +52,7 @@ impl Provider for SubnetGroup {
         input["DBSubnetGroupName"] = json!(id);
         cx.ask("ModifyDBSubnetGroup", input).await?;
         retag(cx, &SubnetGroup::arn(cx, id), old, new).await?;
-        Ok(Provisioned::named(id))
+        Ok(SubnetGroup::provisioned(cx, id))
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {
@@ -76,6 +80,10 @@ impl ParameterGroup {
         cx.scope.arn("rds", format!("{}:{id}", self.arn_kind))
     }
 
+    fn provisioned(&self, cx: &ResourceContext, id: &str) -> Provisioned {
+        Provisioned::with(id, json!({(format!("{}ParameterGroupArn", self.prefix)): self.arn(cx, id)}))
+    }
+
     /// Sets every parameter of the template, twenty at a time.
     async fn set(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), Fault> {
         let setting = |(name, value): (&String, &Value)| json!({"ParameterName": name, "ParameterValue": value.to_text(), "ApplyMethod": "pending-reboot"});
@@ -90,14 +98,14 @@ impl ParameterGroup {
 #[async_trait]
 impl Provider for ParameterGroup {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let id = name(cx, properties, &self.name_member());
+        let id = cx.hyphenated_name(properties, &self.name_member(), LONGEST_NAME);
         let input = json!({
             self.name_member(): id, "DBParameterGroupFamily": properties["Family"],
             "Description": properties["Description"], "Tags": cx.tags(properties),
         });
         cx.make(&self.operation("Create"), input, tags_of(cx, &self.arn(cx, &id))).await?;
         self.set(cx, &id, properties).await.unfinished(&id)?;
-        Ok(Provisioned::named(id))
+        Ok(self.provisioned(cx, &id))
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
@@ -109,7 +117,7 @@ impl Provider for ParameterGroup {
         }
         self.set(cx, id, new).await?;
         retag(cx, &self.arn(cx, id), old, new).await?;
-        Ok(Provisioned::named(id))
+        Ok(self.provisioned(cx, id))
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, _: &Value) -> Result<(), ResourceFault> {

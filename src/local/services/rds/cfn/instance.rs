@@ -3,19 +3,18 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{name, refuse_changes, retag, until_available};
+use super::{LONGEST_NAME, retag, until_available};
 use crate::local::fault::Fault;
 use crate::local::resource::{
     Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
 };
 
 pub(super) fn resource_type() -> ResourceType {
-    ResourceType::new(TYPE, CREATED_WITH, Instance).and(ELSEWHERE)
+    ResourceType::new("AWS::RDS::DBInstance", CREATED_WITH, Instance).and(ELSEWHERE).fixed(FIXED)
 }
 
 struct Instance;
 
-const TYPE: &str = "AWS::RDS::DBInstance";
 const CREATED_WITH: &[&str] = &[
     "AutoMinorVersionUpgrade",
     "AvailabilityZone",
@@ -44,6 +43,9 @@ const MODIFIED_WITH: &[&str] = &[
     "PubliclyAccessible",
 ];
 
+/// Properties that ModifyDBInstance does not take here.
+const FIXED: &[&str] = &["AvailabilityZone", "Engine", "EngineVersion", "MonitoringInterval"];
+
 async fn describe(cx: &ResourceContext, id: &str) -> Result<Value, Fault> {
     let found = cx.ask("DescribeDBInstances", json!({"DBInstanceIdentifier": id})).await?;
     Ok(found["DBInstances"][0].clone())
@@ -51,7 +53,8 @@ async fn describe(cx: &ResourceContext, id: &str) -> Result<Value, Fault> {
 
 async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
     let instance = describe(cx, id).await?;
-    let mut attributes = instance.pick(&["DBInstanceArn", "DbiResourceId"]);
+    let mut attributes = instance.pick(&["DBInstanceArn", "DBInstanceStatus", "DbiResourceId"]);
+    attributes["InstanceCreateTime"] = json!(instance.time("InstanceCreateTime"));
     // An instance that is being made has no endpoint yet.
     for (name, value) in instance.members("Endpoint") {
         let value = if name == "Port" { json!(value.to_text()) } else { value.clone() };
@@ -63,7 +66,7 @@ async fn provisioned(cx: &ResourceContext, id: &str) -> Made {
 #[async_trait]
 impl Provider for Instance {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let id = name(cx, properties, "DBInstanceIdentifier");
+        let id = cx.hyphenated_name(properties, "DBInstanceIdentifier", LONGEST_NAME);
         let mut input = properties.pick(CREATED_WITH);
         input["DBInstanceIdentifier"] = json!(id);
         input["Tags"] = cx.tags(properties);
@@ -81,7 +84,6 @@ impl Provider for Instance {
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        refuse_changes(TYPE, (old, new), &[MODIFIED_WITH, &["DeleteAutomatedBackups", "Tags"]])?;
         let changed = new.changed(old, MODIFIED_WITH);
         if !changed.is_empty() {
             let mut input = new.pick(&changed);
