@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod identity;
 pub mod logs;
 pub mod network;
+pub mod quotas;
 mod secrets;
 pub mod stacks;
 pub mod target;

@@ -1,6 +1,7 @@
 //! `labctl doctor`.
 
 use super::context::Context;
+use crate::aws::quotas::Quota;
 use crate::aws::{Architecture, Aws, AwsError, Finding, Need};
 use crate::engine::steps::function;
 use crate::error::Failure;
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 /// Look for what stands in the way of a lab
 ///
-/// Credentials, permissions, region, toolchain and engines: each problem with its remedy. Exits with 1 if there is one.
+/// Credentials, permissions, region, quotas, toolchain and engines: each problem with its remedy. Exits with 1 if there is one.
 #[derive(clap::Args, Debug)]
 pub(crate) struct DoctorArgs {}
 
@@ -103,6 +104,7 @@ async fn permissions(aws: &Aws) -> Vec<Finding> {
         aws.rest_apis(&tags),
         aws.secrets_with(&tags),
     );
+    let there = stacks.as_ref().map_or(0, Vec::len);
     let answers = [
         ("CloudFormation", stacks.err()),
         ("S3", buckets.err()),
@@ -119,6 +121,30 @@ async fn permissions(aws: &Aws) -> Vec<Finding> {
         None => Finding::fine(service, "answers"),
         Some(error) => refused(service, &error),
     }));
+    findings.extend(quotas(aws, there).await);
+    findings
+}
+
+/// What the next lab would be refused for want of room. `stacks` are there already.
+async fn quotas(aws: &Aws, stacks: usize) -> Vec<Finding> {
+    let (databases, stacks, roles) = tokio::join!(aws.database_quotas(), aws.stack_quota(stacks), aws.role_quota());
+    let (mut told, mut findings) = (Vec::new(), Vec::new());
+    for answer in [databases, stacks.map(Vec::from_iter), roles.map(Vec::from_iter)] {
+        match answer {
+            Ok(quotas) => told.extend(quotas),
+            // Nobody needs to know them to bring a lab up.
+            Err(error) => findings.push(Finding::fine("quotas", format!("not told: {error}"))),
+        }
+    }
+    let (full, room): (Vec<Quota>, Vec<Quota>) = told.into_iter().partition(Quota::is_full);
+    findings.extend(full.iter().map(|quota| {
+        let problem = format!("all {} {} that the account may have are there", quota.limit, quota.what);
+        Finding::problem("quotas", problem, "take a lab down, or ask for more in the Service Quotas console")
+    }));
+    if !room.is_empty() {
+        let room = room.iter().map(|quota| format!("{} of {} {}", quota.used, quota.limit, quota.what));
+        findings.push(Finding::fine("quotas", room.collect::<Vec<_>>().join(", ")));
+    }
     findings
 }
 

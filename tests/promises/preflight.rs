@@ -135,3 +135,31 @@ fn a_target_on_aws_without_region_or_credentials_is_refused_with_the_remedy() {
     told(&up(&["--endpoint-url", "not a url"], &keys), &["`not a url` is not an endpoint URL"]);
     machine.is_untouched();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_is_used_up_is_named_before_the_lab_that_needs_more() {
+    let machine = Machine::new();
+    machine.well(&["local", "start"]);
+    let room = |said: &Said| said.json()["findings"].as_array().unwrap().clone();
+    let found = room(&machine.run(&["doctor", "--local", "--output", "json"]));
+    let quotas = found.iter().find(|finding| finding["subject"] == "quotas").unwrap();
+    let detail = quotas["detail"].as_str().unwrap();
+    assert!(detail.contains("0 of 40 DB clusters") && detail.contains("0 of 2000 stacks"), "{detail}");
+
+    let program = "
+rds = boto3.client('rds')
+for made in range(60):
+    code = refused(rds.create_db_cluster_parameter_group, DBClusterParameterGroupName=f'g{made}',
+                   DBParameterGroupFamily='aurora-mysql8.0', Description='d')
+    if code: break
+say({'made': made, 'code': code})
+";
+    let full = machine.clients().unwrap().boto3(program).await;
+    assert_eq!((&full["made"], &full["code"]), (&50.into(), &"DBParameterGroupQuotaExceeded".into()));
+    let said = machine.run(&["doctor", "--local"]);
+    let all = format!("{}{}", said.out, said.err);
+    assert!(all.contains("all 50 DB cluster parameter groups that the account may have are there"), "{all}");
+    assert_eq!(said.code, Some(1), "{all}");
+    machine.well(&["local", "stop"]);
+    machine.is_quiet();
+}

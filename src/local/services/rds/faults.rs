@@ -1,5 +1,6 @@
 //! What the control plane refuses, and AWS's codes for it.
 
+use super::ops::quotas::Quota;
 use crate::local::fault::Fault;
 use crate::local::store::StoreError;
 
@@ -44,6 +45,8 @@ pub(super) enum RdsFault {
     InvalidValue(String),
     #[error("{0}")]
     InvalidCombination(String),
+    #[error("You have reached the quota of {} in this region: take some away first", .0.name())]
+    QuotaExceeded(Quota),
     /// Another service's answer, or our own failure.
     #[error("{0}")]
     Other(Fault),
@@ -68,6 +71,12 @@ impl RdsFault {
             RdsFault::ParameterGroupState(_) => "InvalidDBParameterGroupState",
             RdsFault::RoleExists(_) => "DBClusterRoleAlreadyExists",
             RdsFault::RoleNotFound(_) => "DBClusterRoleNotFound",
+            RdsFault::QuotaExceeded(Quota::Clusters) => "DBClusterQuotaExceededFault",
+            RdsFault::QuotaExceeded(Quota::Instances) => "InstanceQuotaExceeded",
+            RdsFault::QuotaExceeded(Quota::SubnetGroups) => "DBSubnetGroupQuotaExceeded",
+            RdsFault::QuotaExceeded(Quota::ClusterParameterGroups | Quota::ParameterGroups) => {
+                "DBParameterGroupQuotaExceeded"
+            }
             RdsFault::InvalidValue(_) => "InvalidParameterValue",
             RdsFault::InvalidCombination(_) => "InvalidParameterCombination",
             RdsFault::Other(_) => "InternalFailure",

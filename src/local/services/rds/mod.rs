@@ -70,6 +70,7 @@ const OPERATIONS: &[Operation<Rds>] = operations!(Rds;
     Modelled ListTagsForResource => ops::tags::list,
     Modelled DescribeDBEngineVersions => ops::catalog::versions,
     Modelled DescribeOrderableDBInstanceOptions => ops::catalog::orderable,
+    Real DescribeAccountAttributes => ops::quotas::describe,
     Real DescribeEvents => ops::catalog::events,
 );
 

@@ -89,6 +89,7 @@ pub(super) fn answer(member: &str, value: Value) -> Value {
     Value::Object(serde_json::Map::from_iter([(member.to_owned(), value)]))
 }
 
-/// The answer of an operation that has none.
-#[derive(Debug, Serialize)]
+/// The input of an operation that takes none, the answer of one that gives none.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Nothing {}

@@ -11,6 +11,7 @@ use super::cluster_rules::{
 };
 use super::clusters::shown;
 use super::master::manage_password;
+use super::quotas::Quota;
 use crate::local::call::Call;
 use crate::local::fault::Fault;
 use crate::local::process::port;
@@ -94,6 +95,7 @@ async fn begin(rds: &Arc<Rds>, call: &Call, cluster: &DbCluster, password: Strin
         if region.clusters.contains_key(&identifier) {
             return Err(RdsFault::ClusterExists);
         }
+        Quota::Clusters.check(region)?;
         region.clusters.insert(identifier.clone(), cluster.clone());
         region.tell(now, Source::Cluster, &identifier, "creation", "DB cluster created");
         Ok(())

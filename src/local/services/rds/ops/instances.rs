@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::check::{self, Filter, Tag, answer, identifier, listing, page, passes};
+use super::quotas::Quota;
 use crate::local::call::Call;
 use crate::local::fault::Fault;
 use crate::local::services::rds::faults::RdsFault;
@@ -100,6 +101,7 @@ pub(crate) async fn create(rds: Arc<Rds>, call: &Call, input: Create) -> Result<
         if region.instances.contains_key(&name) {
             return Err(RdsFault::InstanceExists);
         }
+        Quota::Instances.check(region)?;
         if let Some(writer) = region.writer(&cluster.identifier) {
             return Err(Fault::unsupported(format!(
                 "a second instance in the cluster {} (it has {}): there is one engine per cluster",

@@ -9,6 +9,7 @@ pub(super) mod instances;
 mod master;
 pub(super) mod modify_cluster;
 pub(super) mod parameters;
+pub(super) mod quotas;
 pub(super) mod roles;
 pub(super) mod subnets;
 pub(super) mod tags;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::check::{self, Filter, Nothing, Tag, answer, listing, page};
+use super::quotas::Quota;
 use crate::local::call::Call;
 use crate::local::fault::Fault;
 use crate::local::services::rds::faults::RdsFault;
@@ -35,6 +36,13 @@ impl Kind {
         match self {
             Kind::Cluster => &mut region.cluster_parameters,
             Kind::Instance => &mut region.instance_parameters,
+        }
+    }
+
+    fn quota(self) -> Quota {
+        match self {
+            Kind::Cluster => Quota::ClusterParameterGroups,
+            Kind::Instance => Quota::ParameterGroups,
         }
     }
 
@@ -126,11 +134,11 @@ async fn create(rds: &Rds, call: &Call, input: Create, kind: Kind) -> Result<Val
     };
     let view = views::parameter_group(&call.scope, kind.words(), &group);
     rds.change(&call.scope, |region| {
-        let groups = kind.groups_mut(region);
-        if groups.contains_key(&name) {
+        if kind.groups(region).contains_key(&name) {
             return Err(RdsFault::ParameterGroupExists(name));
         }
-        groups.insert(name, group);
+        kind.quota().check(region)?;
+        kind.groups_mut(region).insert(name, group);
         Ok(())
     })
     .await?;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::check::{self, Filter, Nothing, Tag, answer, listing, page};
+use super::quotas::Quota;
 use crate::local::call::Call;
 use crate::local::services::rds::faults::RdsFault;
 use crate::local::services::rds::state::{Rds, SubnetGroup, key};
@@ -46,6 +47,7 @@ pub(crate) async fn create(rds: Arc<Rds>, call: &Call, input: Create) -> Result<
         if region.subnet_groups.contains_key(&name) {
             return Err(RdsFault::SubnetGroupExists(name));
         }
+        Quota::SubnetGroups.check(region)?;
         region.subnet_groups.insert(name, group);
         Ok(())
     })
