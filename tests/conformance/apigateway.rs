@@ -74,7 +74,7 @@ assert http(base + "/", "POST", '{"do": "sleep"}', J)[0] == 200, "not deployed y
 gw.update_stage(restApiId=id, stageName="lab", patchOperations=[{"op": "replace", "path": "/deploymentId", "value": deploy()}])
 assert http(base + "/", "POST", '{"do": "sleep"}', J)[:2] == (504, '{"message": "Endpoint request timed out"}')
 assert refused(gw.put_integration, restApiId=id, resourceId=m, httpMethod="GET", type="HTTP_PROXY", uri="http://x", integrationHttpMethod="GET") == "NotImplemented"
-assert refused(gw.put_integration, restApiId=id, resourceId=m, httpMethod="GET", type="MOCK", requestTemplates={"application/json": "#macro(x)#end"}) == "NotImplemented"
+assert refused(gw.put_integration, restApiId=id, resourceId=m, httpMethod="GET", type="MOCK", requestTemplates={"application/json": "#include('x')"}) == "NotImplemented"
 gw.delete_rest_api(restApiId=id)
 assert refused(gw.get_rest_api, restApiId=id) == "NotFoundException"
 assert http(base + "/m")[0] == 403
