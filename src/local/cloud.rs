@@ -49,7 +49,6 @@ pub struct Parts {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 impl Parts {
     /// On the directory of a test: the system's clock, random ids, no engines. A test changes what it needs otherwise.
     pub(crate) fn of_test(directory: &std::path::Path) -> Self {

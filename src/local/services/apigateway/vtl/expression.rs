@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::known;
 use super::parse::{Parsed, Parser};
-use super::tree::{Expression, Operator, Reference, Step, Template};
+use super::tree::{Expression, Node, Operator, Reference, Step, Template};
 
 /// A chain of operators is a tree as deep as it is long.
 const MOST_OPERATORS: usize = 256;
@@ -173,7 +173,12 @@ impl Parser<'_> {
         }
         let template = Template::parse_within(&text, line, self.depth)?;
         self.macros.extend(template.macros);
-        Ok(Expression::Text(template.nodes))
+        // `"$.name"` is a text after all.
+        let plain = |node: &Node| if let Node::Text(text) = node { Some(text.clone()) } else { None };
+        Ok(match template.nodes.iter().map(plain).collect::<Option<String>>() {
+            Some(text) => Expression::Literal(Value::String(text)),
+            None => Expression::Text(template.nodes),
+        })
     }
 
     fn list_or_range(&mut self) -> Parsed<Expression> {

@@ -137,7 +137,7 @@ fn of_map(heap: &mut Heap, map: usize, name: &str, arguments: &[Held]) -> Eval<H
         ("containsValue", [value]) => {
             let values = heap.entries(map).values().cloned().collect();
             let values = heap.list(values)?;
-            call(heap, &values, "contains", &[value.clone()])?
+            call(heap, &values, "contains", std::slice::from_ref(value))?
         }
         ("keySet", []) => {
             let keys = heap.entries(map).keys().cloned().map(Held::Text).collect();

@@ -157,12 +157,7 @@ impl<'t> Parser<'t> {
             let Some(first) = rest.chars().next() else { return Ok((nodes, None)) };
             self.operators = 0;
             match first {
-                '\\' => {
-                    self.at += 1;
-                    // `\$` and `\#` are the signs themselves; any other backslash is just one.
-                    let escaped = ["$", "#"].into_iter().find(|sign| self.eat(sign));
-                    nodes.push(Node::Text(escaped.unwrap_or("\\").to_owned()));
-                }
+                '\\' => nodes.push(self.escaped()),
                 '$' => nodes.push(match self.reference()? {
                     Some(reference) => Node::Reference(reference),
                     None => {
@@ -177,6 +172,23 @@ impl<'t> Parser<'t> {
                 }
             }
         }
+    }
+
+    /// At backslashes. Before what looks like a reference or a directive two are one, and a single one makes it text; anywhere
+    /// else they are what they are.
+    fn escaped(&mut self) -> Node {
+        let rest = self.rest();
+        let after = rest.trim_start_matches('\\');
+        let count = rest.len() - after.len();
+        self.at += count;
+        let named = after.strip_prefix('$').map(|name| name.strip_prefix('!').unwrap_or(name));
+        let named = named.or_else(|| after.strip_prefix('#')).map(|name| name.strip_prefix('{').unwrap_or(name));
+        if !named.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')) {
+            return Node::Text(rest[..count].to_owned());
+        }
+        let sign = count % 2;
+        self.at += sign;
+        Node::Text(rest[..count / 2].to_owned() + &after[..sign])
     }
 
     /// At `#`: a comment, text as it is, or nothing of both.

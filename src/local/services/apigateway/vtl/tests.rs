@@ -68,6 +68,8 @@ fn templates_render_as_on_api_gateway() {
         ("## comment\nx#* all\n of it *#y#[[$as #it is]]#", "xy$as #it is"),
         ("#set($s = 'a,b')$s.split(',').size() $s.replaceAll('[ab]', 'z') $s.substring(2)", "2 z,z b"),
         ("a#set($x = 1)b#stop c", "ab"),
+        (r"#set($x = 1)\$x \\$x \$ \\ \#if \#1 \n", r"$x \1 \$ \\ #if \#1 \n"),
+        (r#"#set($s = 'a$b')$s.replaceAll("\$", "-") $input.path("$.deep.y")"#, "a-b 2.5"),
     ]);
 }
 
@@ -428,6 +430,7 @@ fn what_is_broken_or_unknown_is_refused_when_the_template_is_read() {
         ("$util.time", "$util.time"),
         ("$input.bodie", "$input.bodie"),
         ("$input.json('$.a.sum()')", "sum()"),
+        ("$input.json(\"$.a.sum()\")", "sum()"),
         ("$x.frobnicate()", ".frobnicate()"),
         ("$x.replaceAll('a(?=b)', '')", "a(?=b)"),
     ];
