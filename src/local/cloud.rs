@@ -48,6 +48,22 @@ pub struct Parts {
     pub engines: Engines,
 }
 
+#[cfg(test)]
+impl Parts {
+    /// On the directory of a test: the system's clock, random ids, no engines. A test changes what it needs otherwise.
+    pub(crate) fn of_test(directory: &std::path::Path) -> Self {
+        let home = Home::open(directory).unwrap();
+        Parts {
+            authority: Authority::open(&home).unwrap(),
+            home,
+            clock: Clock::System,
+            ids: Ids::Random,
+            processes: Processes::start(),
+            engines: Engines::default(),
+        }
+    }
+}
+
 impl Cloud {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Cloud {

@@ -28,6 +28,12 @@ m = resource(root, "m")
 method(m, "GET", dict(type="MOCK", requestTemplates={"application/json": '{"statusCode": #if($input.params("code") == "")200#{else}$input.params("code")#end}'}), [
     {"statusCode": "200", "responseTemplates": {"application/json": '{"from": "$context.identity.sourceIp", "stage": "$stageVariables.color"}'}, "responseParameters": {"method.response.header.X-Static": "'yes'"}},
     {"statusCode": "404", "selectionPattern": "4..", "responseTemplates": {"application/json": "{}"}}])
+o = resource(root, "o")
+method(o, "GET", dict(type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'}), [
+    {"statusCode": "200", "responseTemplates": {"application/json": """#macro(answer $status)#set($context.responseOverride.status = $status)#end
+#answer($input.params('want'))#set($context.responseOverride.header.X-N = 3 + 4){"list": $util.parseJson('["a"]')}"""}}])
+later = resource(root, "later")
+method(later, "POST", dict(type="AWS", integrationHttpMethod="POST", uri=uri, requestTemplates={"application/json": "#set($context.requestOverride.header.X-Amz-Invocation-Type = 'Event')$input.json('$')"}), [{"statusCode": "200"}])
 def deploy(): return gw.create_deployment(restApiId=id)["id"]
 gw.create_stage(restApiId=id, stageName="lab", deploymentId=deploy(), variables={"color": "red"})
 base = "%s/_aws/execute-api/%s/lab" % (os.environ["AWS_ENDPOINT_URL"], id)
@@ -69,12 +75,16 @@ assert (status, json.loads(body), head["x-static"]) == (200, {"from": "127.0.0.1
 assert http(base + "/m?code=404")[0] == 404
 assert http(os.environ["AWS_ENDPOINT_URL"] + "/lab/m", headers={"Host": id + ".execute-api.localhost"})[0] == 200
 assert http(base + "/m?code=none")[0] == 500
+status, body, head = http(base + "/o?want=418")
+assert (status, json.loads(body), head["x-n"]) == (418, {"list": ["a"]}, "7"), (status, body)
+status, body, head = http(base + "/later", "POST", '{"x": 1}', J)
+assert (status, body) == (200, ""), "an invocation that nobody waits for"
 gw.update_integration(restApiId=id, resourceId=root, httpMethod="POST", patchOperations=[{"op": "replace", "path": "/timeoutInMillis", "value": "500"}])
 assert http(base + "/", "POST", '{"do": "sleep"}', J)[0] == 200, "not deployed yet"
 gw.update_stage(restApiId=id, stageName="lab", patchOperations=[{"op": "replace", "path": "/deploymentId", "value": deploy()}])
 assert http(base + "/", "POST", '{"do": "sleep"}', J)[:2] == (504, '{"message": "Endpoint request timed out"}')
 assert refused(gw.put_integration, restApiId=id, resourceId=m, httpMethod="GET", type="HTTP_PROXY", uri="http://x", integrationHttpMethod="GET") == "NotImplemented"
-assert refused(gw.put_integration, restApiId=id, resourceId=m, httpMethod="GET", type="MOCK", requestTemplates={"application/json": "#macro(x)#end"}) == "NotImplemented"
+assert refused(gw.put_integration, restApiId=id, resourceId=m, httpMethod="GET", type="MOCK", requestTemplates={"application/json": "#include('x')"}) == "NotImplemented"
 gw.delete_rest_api(restApiId=id)
 assert refused(gw.get_rest_api, restApiId=id) == "NotFoundException"
 assert http(base + "/m")[0] == 403

@@ -122,6 +122,8 @@ async fn connections_without_tls_are_refused_where_the_parameter_group_says_so()
     let family = ["--db-parameter-group-family", "aurora-mysql8.0", "--description", "d"];
     cloud.aws(&[&["rds", "create-db-cluster-parameter-group"], &family[..], &group].concat()).await;
     let database = Database::create(&cloud, "{'DBClusterParameterGroupName': 'tls'}").await;
+    // MySQL takes a password over an open connection only when it knows it already (caching_sha2_password).
+    assert_eq!(database.says("SELECT 7").await, "7");
     assert_eq!(database.without_tls("admin", &database.password, "SELECT 7").await, "7");
     let set = "ParameterName=require_secure_transport,ParameterValue=ON,ApplyMethod=immediate";
     cloud.aws(&[&["rds", "modify-db-cluster-parameter-group", "--parameters", set], &group[..]].concat()).await;
@@ -202,7 +204,7 @@ async fn what_mysql_8_has_works_also_where_the_engine_is_mariadb() {
         lines.sort_unstable();
         assert_eq!(lines.join("\n"), expected, "{sql}");
     }
-    let said = database.says("CREATE INDEX i ON t ((id + 1))").await;
+    let said = database.says("CREATE INDEX i ON t ((CHAR_LENGTH(n)))").await;
     assert!(said.is_empty() || said.contains("ERROR 1235"), "{said}");
     cloud.stop().await;
 }

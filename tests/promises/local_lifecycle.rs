@@ -21,7 +21,7 @@ impl Machine {
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_labctl"));
         command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("LABCTL_HOME", self.home.path()).env("LABCTL_LOCAL_PORT", "0").env("HOME", self.home.path());
-        command.stdin(std::process::Stdio::null());
+        command.envs(crate::support::engines()).stdin(std::process::Stdio::null());
         command
     }
 

@@ -113,7 +113,7 @@ impl LocalProgram {
             .args(["local", "serve", "--port", "0"])
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin");
-        command.env("HOME", home).env("LABCTL_HOME", home).current_dir(home).kill_on_drop(true);
+        command.envs(super::engines()).env("HOME", home).env("LABCTL_HOME", home).current_dir(home).kill_on_drop(true);
         let said = std::fs::File::options().create(true).append(true).open(home.join("stderr")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         let mut process = command.spawn().unwrap();

@@ -1,9 +1,10 @@
 //! A database cluster for tests of bad days, by the SDK, and connections to it by a driver that hides nothing.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aws_sdk_rds::types::{ApplyMethod, Parameter, ServerlessV2ScalingConfiguration};
-use mysql_async::{Conn, OptsBuilder};
+use mysql_async::{Conn, OptsBuilder, SslOpts};
 use serde_json::Value;
 
 use super::clients::Clients;
@@ -14,6 +15,7 @@ pub(crate) struct Cluster {
     pub(crate) secret: String,
     pub(crate) port: u16,
     password: String,
+    authority: PathBuf,
 }
 
 impl Cluster {
@@ -57,6 +59,7 @@ impl Cluster {
                     secret,
                     port: u16::try_from(cluster.port().unwrap()).unwrap(),
                     password: value["password"].as_str().unwrap().to_owned(),
+                    authority: cloud.home().join("keys/ca.pem"),
                 };
             }
             assert!(Instant::now() < deadline, "{cluster:?}");
@@ -68,17 +71,20 @@ impl Cluster {
     pub(crate) fn mysql(&self, statement: &str) -> tokio::process::Command {
         let mut command = tokio::process::Command::new("mysql");
         command.args(["--no-defaults", "--quick", "-h", "127.0.0.1", "-u", "admin", "-P", &self.port.to_string()]);
-        command.args(["--skip-ssl", "-e", statement]).env("MYSQL_PWD", &self.password).kill_on_drop(true);
+        command.args(["--ssl-verify-server-cert", &format!("--ssl-ca={}", self.authority.display())]);
+        command.args(["-e", statement]).env("MYSQL_PWD", &self.password).kill_on_drop(true);
         command
     }
 
-    /// A connection of the master user to `lab`.
+    /// A connection of the master user to `lab`, over TLS that it verifies: MySQL takes a new password over no other.
     pub(crate) async fn connect(&self) -> mysql_async::Result<Conn> {
+        let tls = SslOpts::default().with_root_certs(vec![self.authority.clone().into()]);
         let options = OptsBuilder::default()
             .ip_or_hostname("127.0.0.1")
             .tcp_port(self.port)
             .user(Some("admin"))
             .pass(Some(&self.password))
+            .ssl_opts(tls.with_disable_built_in_roots(true))
             .prefer_socket(false)
             .db_name(Some("lab"));
         Conn::new(options).await

@@ -88,6 +88,7 @@ impl Machine {
             .env("RUSTUP_HOME", of_user("RUSTUP_HOME", ".rustup"));
         command.env("LABCTL_CACHE", of_user("LABCTL_CACHE", ".cache/labctl"));
         command.env("LABCTL_HOME", self.home()).env("LABCTL_LOCAL_PORT", "0").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.envs(super::engines());
         command
     }
 

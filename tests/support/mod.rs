@@ -12,6 +12,13 @@ pub(crate) mod machine;
 pub(crate) mod processes;
 pub(crate) mod signature;
 
+use std::ffi::OsString;
+
 pub(crate) use clients::Answer;
 pub(crate) use cloud::{LocalCloud, LocalProgram};
 pub(crate) use machine::{Machine, Said, until};
+
+/// The engines that the tests are run on, if they are named: any will do.
+pub(crate) fn engines() -> impl Iterator<Item = (&'static str, OsString)> {
+    ["LABCTL_MYSQLD", "LABCTL_REDIS"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+}

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The processes that run one of `programs` (the beginning of its file's name) in a directory below `home`.
+/// The processes that run one of `programs` (the beginning of its file's name) and write to a log below `home`. The folder
+/// that they run in says nothing of one that a wrapper has put into a root of its own.
 pub(crate) fn children(home: &Path, programs: &[&str]) -> Vec<Pid> {
     let home = home.canonicalize().unwrap();
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
@@ -12,7 +13,7 @@ pub(crate) fn children(home: &Path, programs: &[&str]) -> Vec<Pid> {
         let link = |name: &str| std::fs::read_link(process.path().join(name)).unwrap_or_default();
         let program: PathBuf = link("exe");
         let name = program.file_name().unwrap_or_default().to_string_lossy();
-        link("cwd").starts_with(&home) && programs.iter().any(|wanted| name.starts_with(wanted))
+        link("fd/1").starts_with(&home) && programs.iter().any(|wanted| name.starts_with(wanted))
     });
     found.filter_map(|process| process.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)).collect()
 }

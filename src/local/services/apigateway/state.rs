@@ -236,9 +236,17 @@ pub(super) struct Api {
     pub models: BTreeMap<String, Model>,
     pub validators: BTreeMap<String, Validator>,
     pub made_by: String,
+    /// The requests that put its methods, by [`Api::place`]: the same request once more finds what it put.
+    #[serde(default)]
+    pub methods_put_by: BTreeMap<String, String>,
 }
 
 impl Api {
+    /// Where a method is.
+    pub(super) fn place(resource: &str, method: &str) -> String {
+        format!("{resource}|{method}")
+    }
+
     pub(super) fn resource(&self, id: &str) -> Result<&Resource, GatewayFault> {
         self.resources.get(id).ok_or_else(|| GatewayFault::missing("Resource"))
     }

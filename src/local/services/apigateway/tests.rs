@@ -5,15 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::state::ApiGateway;
-use crate::local::clock::Clock;
 use crate::local::cloud::{Cloud, Parts};
 use crate::local::fault::Fault;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
-use crate::local::process::engines::Engines;
 use crate::local::scope::Scope;
-use crate::local::tls::Authority;
 
 struct World {
     cloud: Arc<Cloud>,
@@ -26,15 +20,7 @@ impl World {
     /// A cloud with one API, whose stage is called `lab`.
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(directory.path()).unwrap();
-        let cloud = Cloud::new(Parts {
-            authority: Authority::open(&home).unwrap(),
-            home,
-            clock: Clock::System,
-            ids: Ids::Random,
-            processes: Processes::start(),
-            engines: Engines::default(),
-        });
+        let cloud = Cloud::new(Parts::of_test(directory.path()));
         let gateway = Arc::new(ApiGateway::open(cloud.clone()).unwrap());
         cloud.register(vec![gateway.clone()]);
         let mut world = World { cloud, gateway, api: String::new(), _directory: directory };

@@ -103,8 +103,6 @@ impl Method {
     async fn put(cx: &ResourceContext, properties: &Value) -> Made {
         let mut input = pick(properties, METHOD);
         input["authorizationType"] = json!(properties["AuthorizationType"].as_str().unwrap_or("NONE"));
-        // What an interrupted try has put is put again.
-        let _ = cx.ask("DeleteMethod", pick(properties, PLACE)).await;
         cx.ask("PutMethod", input).await?;
         let id: Vec<&str> = PLACE.iter().map(|name| properties.text(name)).collect();
         let id = id.join("|");
@@ -145,7 +143,8 @@ impl Provider for Method {
     }
 
     /// Put anew: what is deployed is a copy and does not notice.
-    async fn update(&self, cx: &ResourceContext, _: &str, _: &Value, new: &Value) -> Made {
+    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
+        self.delete(cx, id, old).await?;
         Method::put(cx, new).await
     }
 

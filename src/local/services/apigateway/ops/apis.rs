@@ -87,6 +87,7 @@ pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateR
         models: super::extras::default_models(&gateway),
         validators: BTreeMap::new(),
         made_by: call.request_id.clone(),
+        methods_put_by: BTreeMap::new(),
     };
     gateway
         .change_region(&call.scope, |region| {

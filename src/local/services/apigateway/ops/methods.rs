@@ -8,7 +8,7 @@ use super::{Answer, Patches, nothing};
 use crate::local::call::Call;
 use crate::local::services::apigateway::faults::GatewayFault;
 use crate::local::services::apigateway::patch::{self, Kind};
-use crate::local::services::apigateway::state::{ApiGateway, Flags, Method, MethodResponse, Texts, shown};
+use crate::local::services::apigateway::state::{Api, ApiGateway, Flags, Method, MethodResponse, Texts, shown};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -65,13 +65,16 @@ pub(crate) async fn put(gateway: Arc<ApiGateway>, call: &Call, input: PutMethod)
     }
     check_authorization(&input.authorization_type)?;
     check_parameters(input.request_parameters.keys(), "method.request.", &["path", "querystring", "header"])?;
+    let place = Api::place(&input.resource_id, &input.http_method);
     gateway
         .change_api(&call.scope, &input.rest_api_id, |api| {
             if input.request_validator_id.as_ref().is_some_and(|id| !api.validators.contains_key(id)) {
                 return Err(GatewayFault::invalid("Invalid Request Validator identifier specified"));
             }
+            // A second try at one request begins again with a method that has nothing yet.
+            let ours = api.methods_put_by.get(&place) == Some(&call.request_id);
             let resource = api.resource_mut(&input.resource_id)?;
-            if resource.resource_methods.contains_key(&input.http_method) {
+            if resource.resource_methods.contains_key(&input.http_method) && !ours {
                 return Err(GatewayFault::Conflict("Method already exists for this resource".into()));
             }
             let method = Method {
@@ -86,6 +89,7 @@ pub(crate) async fn put(gateway: Arc<ApiGateway>, call: &Call, input: PutMethod)
             };
             let answer = shown(&method);
             resource.resource_methods.insert(input.http_method, method);
+            api.methods_put_by.insert(place, call.request_id.clone());
             answer
         })
         .await
@@ -109,6 +113,7 @@ pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) 
     gateway
         .change_api(&call.scope, &input.rest_api_id, |api| {
             let gone = api.resource_mut(&input.resource_id)?.resource_methods.remove(&input.http_method);
+            api.methods_put_by.remove(&Api::place(&input.resource_id, &input.http_method));
             gone.map(|_| ()).ok_or_else(|| GatewayFault::missing("Method"))
         })
         .await?;

@@ -37,6 +37,13 @@ struct Outcome {
     select: Option<String>,
 }
 
+const INVOCATION_TYPE: &str = "X-Amz-Invocation-Type";
+
+/// A value as a header has it.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 impl Passage<'_> {
     /// Runs the integration within its own time.
     pub(super) async fn run(&self) -> Result<Response<Bytes>, Refusal> {
@@ -116,8 +123,8 @@ impl Passage<'_> {
         })
     }
 
-    /// The body for the integration: by template, or as it came.
-    fn integration_body(&self) -> Result<String, Refusal> {
+    /// The body for the integration, by template or as it came, and `$context` as the template left it.
+    fn integration_body(&self) -> Result<(String, Option<Value>), Refusal> {
         let kind = self.request.content_type();
         let passthrough =
             self.method.method.method_integration.as_ref().map(|integration| integration.passthrough_behavior.as_str());
@@ -125,22 +132,22 @@ impl Passage<'_> {
         match self.method.templates.get(&kind) {
             Some(template) => {
                 let params = self.request.params(self.path_parameters);
-                self.render(template, &body(), &params).map(|(text, _)| text)
+                self.render(template, &body(), &params)
             }
             None => match passthrough {
-                Some("WHEN_NO_MATCH") => Ok(body()),
-                Some("WHEN_NO_TEMPLATES") if self.method.templates.is_empty() => Ok(body()),
+                Some("WHEN_NO_MATCH") => Ok((body(), None)),
+                Some("WHEN_NO_TEMPLATES") if self.method.templates.is_empty() => Ok((body(), None)),
                 _ => Err(Refusal::UnsupportedMediaType),
             },
         }
     }
 
     async fn invoke_with_templates(&self) -> Result<Outcome, Refusal> {
-        let mut body = self.integration_body()?;
+        let (mut body, changed) = self.integration_body()?;
         if body.trim().is_empty() {
             body = "{}".into();
         }
-        let asynchronous = self.invocation_type().as_deref() == Some("Event");
+        let asynchronous = self.invocation_type(changed.as_ref()).as_deref() == Some("Event");
         let (output, payload) = self.invoke(body.into(), asynchronous).await?;
         let text = String::from_utf8_lossy(&payload).into_owned();
         let error = output.get("FunctionError").is_some().then(|| serde_json::from_slice::<Value>(&payload).ok());
@@ -148,13 +155,17 @@ impl Passage<'_> {
         Ok(Outcome { body: text, select })
     }
 
-    /// `X-Amz-Invocation-Type`, the one header that the integration itself heeds.
-    fn invocation_type(&self) -> Option<String> {
+    /// `X-Amz-Invocation-Type`, the one header that the integration itself heeds: as a template has set it, or a mapping.
+    fn invocation_type(&self, changed: Option<&Value>) -> Option<String> {
+        let set = changed.and_then(|context| context["requestOverride"]["header"].as_object());
+        let set = set.and_then(|headers| headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(INVOCATION_TYPE)));
+        if let Some((_, value)) = set {
+            return Some(plain(value));
+        }
         let integration = self.method.method.method_integration.as_ref()?;
-        let (_, source) = integration
-            .request_parameters
-            .iter()
-            .find(|(target, _)| target.eq_ignore_ascii_case("integration.request.header.X-Amz-Invocation-Type"))?;
+        let (_, source) = integration.request_parameters.iter().find(|(target, _)| {
+            target.eq_ignore_ascii_case(&format!("integration.request.header.{INVOCATION_TYPE}"))
+        })?;
         match source.strip_prefix("method.request.header.") {
             Some(name) => self.request.header(&name.to_lowercase()).map(str::to_owned),
             None => Some(source.trim_matches('\'').to_owned()),
@@ -162,7 +173,7 @@ impl Passage<'_> {
     }
 
     fn mock(&self) -> Result<Outcome, Refusal> {
-        let answer: Value = serde_json::from_str(&self.integration_body()?).map_err(|_| Refusal::Configuration)?;
+        let answer: Value = serde_json::from_str(&self.integration_body()?.0).map_err(|_| Refusal::Configuration)?;
         let status = answer.get("statusCode").and_then(Value::as_u64).ok_or(Refusal::Configuration)?;
         Ok(Outcome { body: String::new(), select: Some(status.to_string()) })
     }
@@ -190,10 +201,10 @@ impl Passage<'_> {
         }
         let overrides = changed.as_ref().map_or(&Value::Null, |context| &context["responseOverride"]);
         for (name, value) in overrides["header"].as_object().into_iter().flatten() {
-            put(name, value.as_str().unwrap_or_default());
+            put(name, &plain(value));
         }
-        if let Some(asked) = overrides["status"].as_u64().and_then(|status| u16::try_from(status).ok()) {
-            status = asked;
+        if !overrides["status"].is_null() {
+            status = plain(&overrides["status"]).parse().map_err(|_| Refusal::Configuration)?;
         }
         *response.status_mut() = StatusCode::from_u16(status).map_err(|_| Refusal::Configuration)?;
         Ok(response)

@@ -1,12 +1,23 @@
-//! The JSON paths of `$input.json(…)` and `$input.path(…)`: `$`, `.name`, `['name']`, `[0]`, `[*]`, `.*`.
+//! The JSON paths of `$input.json(…)`, `$input.path(…)` and mappings: `$`, `.name`, `['name']`, `[0]`, `[-1]`, `[0,2]`,
+//! `[1:3]`, `[*]`, `.*`, `..name`, `[?(@.price < 10)]`, `['a','b']` and `.length()` at the end.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::json_filter::Filter;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
     Key(String),
+    /// An object of these members.
+    Keys(Vec<String>),
     Index(i64),
+    Indices(Vec<i64>),
+    Slice(Option<i64>, Option<i64>),
     Every,
+    Filter(Filter),
+    /// The value and all that is in it.
+    Deep,
+    Length,
 }
 
 /// A parsed path.
@@ -15,64 +26,259 @@ pub(in crate::local::services::apigateway) struct JsonPath(Vec<Step>);
 
 impl JsonPath {
     pub(in crate::local::services::apigateway) fn parse(text: &str) -> Result<Self, String> {
-        let refused = |what: &str| format!("the JSON path {text}: {what}");
-        let mut rest = text.trim();
+        let refused = |what: String| format!("the JSON path {text}: {what}");
         // API Gateway takes a path without its `$` as one from the root.
-        rest = rest.strip_prefix('$').unwrap_or(rest);
-        let mut steps = Vec::new();
-        while !rest.is_empty() {
-            if rest.starts_with("..") {
-                return Err(refused("'..' is not supported"));
-            } else if let Some(after) = rest.strip_prefix('[') {
-                let (inner, after) = after.split_once(']').ok_or_else(|| refused("']' is missing"))?;
-                let inner = inner.trim();
-                steps.push(match inner.trim_matches(['\'', '"']) {
-                    name if name.len() != inner.len() => Step::Key(name.to_owned()),
-                    "*" => Step::Every,
-                    number => {
-                        Step::Index(number.parse().map_err(|_| refused("only names, numbers and * stand in brackets"))?)
-                    }
-                });
-                rest = after;
-            } else {
-                let after = rest.strip_prefix('.').unwrap_or(rest);
-                let end = after.find(['.', '[']).unwrap_or(after.len());
-                let name = &after[..end];
-                if name.is_empty() || name.contains(['(', '?', '@']) {
-                    return Err(refused("a name is missing, or a function stands in its place"));
-                }
-                steps.push(if name == "*" { Step::Every } else { Step::Key(name.to_owned()) });
-                rest = &after[end..];
-            }
-        }
-        Ok(JsonPath(steps))
+        let text = text.trim();
+        steps(text.strip_prefix('$').unwrap_or(text)).map(JsonPath).map_err(refused)
     }
 
-    /// What the path selects; a path with `*` selects a list.
+    /// What the path selects; a path that can select many selects a list.
     pub(in crate::local::services::apigateway) fn select(&self, root: &Value) -> Option<Value> {
         let mut found = vec![root];
-        let mut many = false;
         for step in &self.0 {
-            many |= *step == Step::Every;
-            found = found.into_iter().flat_map(|value| take(value, step)).collect();
+            match step {
+                Step::Length => return length(found.pop()?),
+                Step::Keys(keys) => return members(found.pop()?, keys),
+                step => found = found.into_iter().flat_map(|value| take(value, step)).collect(),
+            }
         }
-        if many { Some(Value::Array(found.into_iter().cloned().collect())) } else { found.pop().cloned() }
+        match self.is_definite() {
+            true => found.pop().cloned(),
+            false => Some(Value::Array(found.into_iter().cloned().collect())),
+        }
+    }
+
+    fn is_definite(&self) -> bool {
+        self.0.iter().all(|step| matches!(step, Step::Key(_) | Step::Index(_) | Step::Keys(_) | Step::Length))
     }
 }
 
+/// A path without its `$`.
+fn steps(mut rest: &str) -> Result<Vec<Step>, String> {
+    let mut steps = Vec::new();
+    while !rest.is_empty() {
+        if matches!(steps.last(), Some(Step::Keys(_) | Step::Length)) {
+            return Err("nothing can follow several names, or a function".into());
+        }
+        if let Some(after) = rest.strip_prefix("..") {
+            if steps.contains(&Step::Deep) {
+                return Err("'..' is supported once".into());
+            }
+            steps.push(Step::Deep);
+            rest = after;
+            if rest.is_empty() {
+                return Err("a name is missing".into());
+            }
+            if !rest.starts_with('[') {
+                rest = name(rest, &mut steps)?;
+            }
+        } else if let Some(after) = rest.strip_prefix('[') {
+            let (step, after) = bracket(after)?;
+            steps.push(step);
+            rest = after;
+        } else {
+            rest = name(rest.strip_prefix('.').unwrap_or(rest), &mut steps)?;
+        }
+    }
+    let many = steps
+        .iter()
+        .any(|step| matches!(step, Step::Deep | Step::Every | Step::Filter(_) | Step::Slice(..) | Step::Indices(_)));
+    if many && matches!(steps.last(), Some(Step::Keys(_) | Step::Length)) {
+        return Err("several names, or a function, of what can be many".into());
+    }
+    Ok(steps)
+}
+
+/// `name`, `*` or `length()`; what follows is given back.
+fn name<'t>(rest: &'t str, steps: &mut Vec<Step>) -> Result<&'t str, String> {
+    let end = rest.find(['.', '[']).unwrap_or(rest.len());
+    steps.push(match &rest[..end] {
+        "" => return Err("a name is missing".into()),
+        "*" => Step::Every,
+        "length()" | "size()" => Step::Length,
+        name if name.contains(['(', '?', '@']) => return Err(format!("the function {name} is not supported")),
+        name => Step::Key(name.to_owned()),
+    });
+    Ok(&rest[end..])
+}
+
+/// What stands in brackets, after the first one; and what follows the last.
+fn bracket(rest: &str) -> Result<(Step, &str), String> {
+    let rest = rest.trim_start();
+    if let Some(filter) = rest.strip_prefix('?') {
+        let (filter, rest) = Filter::parse(filter)?;
+        return Ok((Step::Filter(filter), closed(rest)?));
+    }
+    if rest.starts_with(['\'', '"']) {
+        let (mut names, mut rest) = (Vec::new(), rest);
+        loop {
+            let (name, after) = quoted(rest.trim_start())?;
+            names.push(name);
+            match after.trim_start().strip_prefix(',') {
+                Some(after) => rest = after,
+                None if names.len() == 1 => return Ok((Step::Key(names.remove(0)), closed(after)?)),
+                None => return Ok((Step::Keys(names), closed(after)?)),
+            }
+        }
+    }
+    let (inner, rest) = rest.split_once(']').ok_or("']' is missing")?;
+    let number = |text: &str| text.trim().parse::<i64>().map_err(|_| format!("{inner:?} is not supported in brackets"));
+    let optional = |text: &str| if text.trim().is_empty() { Ok(None) } else { number(text).map(Some) };
+    let step = match (inner.trim(), inner.split_once(':')) {
+        ("*", _) => Step::Every,
+        (_, Some((from, to))) => Step::Slice(optional(from)?, optional(to)?),
+        _ if inner.contains(',') => Step::Indices(inner.split(',').map(number).collect::<Result<_, _>>()?),
+        _ => Step::Index(number(inner)?),
+    };
+    Ok((step, rest))
+}
+
+fn closed(rest: &str) -> Result<&str, String> {
+    rest.trim_start().strip_prefix(']').ok_or_else(|| "']' is missing".into())
+}
+
+/// A text in either kind of quotes, where a backslash takes the meaning from what follows it.
+pub(super) fn quoted(text: &str) -> Result<(String, &str), String> {
+    let mut chars = text.char_indices();
+    let quote = chars.next().map(|(_, quote)| quote).filter(|quote| ['\'', '"'].contains(quote));
+    let quote = quote.ok_or("a name in quotes is missing")?;
+    let mut out = String::new();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => out.extend(chars.next().map(|(_, escaped)| escaped)),
+            c if c == quote => return Ok((out, &text[at + c.len_utf8()..])),
+            c => out.push(c),
+        }
+    }
+    Err("a closing quote is missing".into())
+}
+
+fn length(value: &Value) -> Option<Value> {
+    match value {
+        Value::Array(list) => Some(list.len().into()),
+        Value::Object(map) => Some(map.len().into()),
+        Value::String(text) => Some(text.chars().count().into()),
+        _ => None,
+    }
+}
+
+fn members(value: &Value, keys: &[String]) -> Option<Value> {
+    let map = value.as_object()?;
+    let found = keys.iter().filter_map(|key| Some((key.clone(), map.get(key)?.clone())));
+    Some(Value::Object(found.collect::<Map<_, _>>()))
+}
+
+/// A place in a list; a negative one counts from its end.
+fn place(index: i64, length: usize) -> Option<usize> {
+    let distance = usize::try_from(index.unsigned_abs()).ok()?;
+    if index < 0 { length.checked_sub(distance) } else { Some(distance) }
+}
+
 fn take<'v>(value: &'v Value, step: &Step) -> Vec<&'v Value> {
+    let at = |list: &'v [Value], index: i64| place(index, list.len()).and_then(|index| list.get(index));
     match (step, value) {
         (Step::Key(key), Value::Object(map)) => map.get(key).into_iter().collect(),
-        (Step::Index(index), Value::Array(list)) => {
-            let index = if *index < 0 {
-                usize::try_from(-index).ok().and_then(|back| list.len().checked_sub(back))
-            } else {
-                usize::try_from(*index).ok()
+        (Step::Index(index), Value::Array(list)) => at(list, *index).into_iter().collect(),
+        (Step::Indices(indices), Value::Array(list)) => indices.iter().filter_map(|index| at(list, *index)).collect(),
+        (Step::Slice(from, to), Value::Array(list)) => {
+            let bound = |bound: Option<i64>, default| {
+                bound.map_or(default, |index| place(index, list.len()).unwrap_or(0).min(list.len()))
             };
-            index.and_then(|index| list.get(index)).into_iter().collect()
+            let (from, to) = (bound(*from, 0), bound(*to, list.len()));
+            list.get(from..to).unwrap_or_default().iter().collect()
         }
         (Step::Every, Value::Array(list)) => list.iter().collect(),
         (Step::Every, Value::Object(map)) => map.values().collect(),
+        (Step::Filter(filter), Value::Array(list)) => list.iter().filter(|item| filter.holds(item)).collect(),
+        (Step::Filter(filter), value @ Value::Object(_)) if filter.holds(value) => vec![value],
+        (Step::Deep, value) => {
+            let mut found = Vec::new();
+            everything(value, &mut found);
+            found
+        }
         _ => Vec::new(),
+    }
+}
+
+fn everything<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
+    found.push(value);
+    match value {
+        Value::Array(list) => list.iter().for_each(|item| everything(item, found)),
+        Value::Object(map) => map.values().for_each(|item| everything(item, found)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn paths_select_what_they_name() {
+        let store = json!({"store": {
+            "book": [
+                {"title": "A", "price": 8.95, "isbn": "1", "tags": ["x"]},
+                {"title": "B", "price": 12},
+                {"title": "C", "price": 22.99, "isbn": "3"},
+            ],
+            "bicycle": {"color": "red", "price": 20}, "a.b": {"c]": 1},
+        }});
+        let cases = [
+            ("$.store.bicycle.color", json!("red")),
+            ("store.bicycle.color", json!("red")),
+            ("$['store']['a.b'][\"c]\"]", json!(1)),
+            ("$.store.book[-1].title", json!("C")),
+            ("$.store.book[0,2].title", json!(["A", "C"])),
+            ("$.store.book[1:].title", json!(["B", "C"])),
+            ("$.store.book[:-1].title", json!(["A", "B"])),
+            ("$.store.book[-2:].title", json!(["B", "C"])),
+            ("$.store.book[*].price", json!([8.95, 12, 22.99])),
+            ("$.store.bicycle.*", json!(["red", 20])),
+            ("$..price", json!([8.95, 12, 22.99, 20])),
+            ("$..book[0].title", json!(["A"])),
+            ("$..nothing", json!([])),
+            ("$.store.book.length()", json!(3)),
+            ("$.store.bicycle['color', 'price', 'none']", json!({"color": "red", "price": 20})),
+            ("$.store.book[?(@.price < 10)].title", json!(["A"])),
+            ("$.store.book[?(@.isbn)].title", json!(["A", "C"])),
+            ("$.store.book[?(!@.isbn)].title", json!(["B"])),
+            ("$.store.book[?(@.title == 'B' || @['price'] >= 22.99 && @.isbn != \"1\")].title", json!(["B", "C"])),
+            ("$.store.book[?((@.title == 'A' || @.title == 'B') && @.tags[0] == 'x')].title", json!(["A"])),
+            ("$.store.book[?(@.price == 12.0)].title", json!(["B"])),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(JsonPath::parse(path).unwrap().select(&store), Some(expected), "{path}");
+        }
+        for path in
+            ["$.none", "$.store.book[3]", "$.store.book[-9223372036854775808]", "$.store.book.title", "$.store.none.x"]
+        {
+            assert_eq!(JsonPath::parse(path).unwrap().select(&store), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_broken_or_not_known_is_refused_with_the_path() {
+        let deep = format!("$[?({}@.a{})]", "(".repeat(100), ")".repeat(100));
+        for path in [
+            "$.",
+            "$..",
+            "$[",
+            "$['a",
+            "$[x]",
+            "$.a.sum()",
+            "$..a..b",
+            "$['a','b'].c",
+            "$[?(@.a =~ /x/)]",
+            "$[?(@.a <)]",
+            "$[?(",
+            "$[?()]",
+            "$..a.length()",
+            &deep,
+        ] {
+            let error = JsonPath::parse(path).unwrap_err();
+            assert!(error.starts_with(&format!("the JSON path {path}: ")), "{error}");
+        }
     }
 }

@@ -5,10 +5,21 @@
 
 mod budget;
 mod eval;
+mod expression;
+mod heap;
+mod json_filter;
 mod json_path;
+mod known;
+mod methods;
+mod operators;
 mod parse;
-mod values;
+mod pattern;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod util;
 
 pub(super) use eval::{Inputs, Params, render};
 pub(super) use json_path::JsonPath;
-pub(super) use parse::{Template, TemplateError};
+pub(super) use parse::TemplateError;
+pub(super) use tree::Template;

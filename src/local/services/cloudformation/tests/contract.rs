@@ -5,17 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::local::clock::Clock;
 use crate::local::cloud::{Cloud, Parts};
 use crate::local::fault::Fault;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
-use crate::local::process::engines::Engines;
 use crate::local::resource::{Provisioned, ResourceContext, ResourceType};
 use crate::local::scope::Scope;
 use crate::local::services;
-use crate::local::tls::Authority;
 
 /// Types whose resources need an engine or a function's code; their own services' tests and `tests/` make them.
 const NEED_MORE: &[&str] = &[
@@ -40,15 +34,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let home = Home::open(directory.path()).unwrap();
-        let cloud = Cloud::new(Parts {
-            authority: Authority::open(&home).unwrap(),
-            home,
-            clock: Clock::System,
-            ids: Ids::Random,
-            processes: Processes::start(),
-            engines: Engines::default(),
-        });
+        let cloud = Cloud::new(Parts::of_test(directory.path()));
         cloud.register(services::all(&cloud).unwrap());
         cloud.service("cloudformation").unwrap().start().await.unwrap();
         World { cloud, scope: Scope::root("us-east-1"), _directory: directory }
@@ -436,4 +422,30 @@ async fn a_deployment_that_goes_leaves_the_stage_that_serves_a_newer_one() {
     let apis = world.call("apigateway", "GetRestApis", json!({})).await.unwrap();
     let place = json!({"restApiId": apis["items"][0]["id"], "stageName": "live"});
     world.call("apigateway", "GetStage", place).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_method_resources_of_one_place_are_a_conflict_that_leaves_the_first_as_it_is() {
+    let world = World::new().await;
+    let template = |methods: &[&str]| {
+        let mut resources = json!({"Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "api"}}});
+        for name in methods {
+            resources[*name] = json!({"Type": "AWS::ApiGateway::Method", "Properties": {
+                "RestApiId": {"Ref": "Api"}, "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]}, "HttpMethod": "GET",
+                "AuthorizationType": "NONE", "Integration": {"Type": "MOCK"}, "MethodResponses": [{"StatusCode": "200"}],
+            }});
+        }
+        json!({"Resources": resources})
+    };
+    assert_eq!(world.deploy("CreateStack", &template(&["One"])).await, "CREATE_COMPLETE");
+    assert_eq!(world.deploy("UpdateStack", &template(&["One", "Two"])).await, "UPDATE_ROLLBACK_COMPLETE");
+    let events = world.call("cloudformation", "DescribeStackEvents", json!({"StackName": "s"})).await.unwrap();
+    assert!(events.to_string().contains("Method already exists for this resource"), "{events}");
+    let api = world.call("apigateway", "GetRestApis", json!({})).await.unwrap()["items"][0].clone();
+    let place = json!({"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "GET"});
+    let method = world.call("apigateway", "GetMethod", place).await.unwrap();
+    assert_eq!(
+        (&method["methodIntegration"]["type"], &method["methodResponses"]["200"]["statusCode"]),
+        (&json!("MOCK"), &json!("200"))
+    );
 }

@@ -10,17 +10,11 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::local::call::{Call, Reply};
-use crate::local::clock::Clock;
 use crate::local::cloud::{Cloud, Parts};
 use crate::local::fault::Fault;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
-use crate::local::process::engines::Engines;
 use crate::local::resource::{Made, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
 use crate::local::scope::Scope;
 use crate::local::service::{Service, Support};
-use crate::local::tls::Authority;
 
 use super::super::{CloudFormation, open_concrete};
 
@@ -217,15 +211,7 @@ impl World {
     }
 
     async fn open(directory: Arc<tempfile::TempDir>, shop: Arc<Shop>) -> Self {
-        let home = Home::open(directory.path()).unwrap();
-        let cloud = Cloud::new(Parts {
-            authority: Authority::open(&home).unwrap(),
-            home,
-            clock: Clock::System,
-            ids: Ids::Random,
-            processes: Processes::start(),
-            engines: Engines::default(),
-        });
+        let cloud = Cloud::new(Parts::of_test(directory.path()));
         let cfn = open_concrete(&cloud).unwrap();
         let fake = |name| Arc::new(Fake { name, shop: shop.clone() }) as Arc<dyn Service>;
         cloud.register(vec![cfn.clone(), fake("s3"), fake("secretsmanager")]);
