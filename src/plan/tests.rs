@@ -9,7 +9,6 @@ use crate::lab::model::{Manifest, Origin, Stack};
 use crate::lab::validate;
 use crate::template::Template;
 use indexmap::IndexMap;
-use std::collections::BTreeMap;
 
 const NETWORK: &str = "
 Parameters:
