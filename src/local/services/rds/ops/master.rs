@@ -34,6 +34,7 @@ pub(super) async fn manage_password(rds: &Rds, scope: &Scope, cluster: &mut DbCl
     Ok(password)
 }
 
+/// Gives the master user the password of the request, or another one of RDS's own.
 pub(super) async fn change_password(
     rds: &Rds,
     call: &Call,
