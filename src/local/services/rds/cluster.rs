@@ -200,6 +200,11 @@ impl Cluster {
         }
     }
 
+    /// Waits until the engine does not run.
+    pub(crate) async fn away(&self) {
+        let _ = self.health.subscribe().wait_for(|health| *health != Health::Running).await;
+    }
+
     /// Stops the engine cleanly and closes the front door.
     pub(crate) async fn stop(&self) {
         self.stopping.send_replace(true);

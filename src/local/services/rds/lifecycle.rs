@@ -19,8 +19,8 @@ use crate::local::fault::Fault;
 use crate::local::process::port;
 use crate::local::scope::Scope;
 
-/// How long a cluster may take from its start to its first login.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a cluster may take from its start to its first login, and its engine to come back.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 /// How long until a cluster that failed is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How often another port is tried when somebody else was faster.
@@ -81,40 +81,45 @@ pub(super) fn prepare(rds: &Rds, resource_id: &str, first: &First) -> Result<(),
 /// A new cluster: its engine starts now, so that it is there when the first instance is made.
 pub(super) async fn begin(rds: &Arc<Rds>, scope: &Scope, cluster: &DbCluster) -> Result<u16, RdsFault> {
     let port = launch(rds, scope, cluster, true).await?;
-    tokio::spawn(settle(rds.clone(), scope.clone(), cluster.identifier.clone()));
+    tokio::spawn(watch(rds.clone(), scope.clone(), cluster.identifier.clone()));
     Ok(port)
 }
 
 /// A cluster that was stopped, or that ran before the local cloud was restarted.
 pub(super) async fn resume(rds: &Arc<Rds>, scope: &Scope, cluster: &DbCluster) -> Result<(), RdsFault> {
     launch(rds, scope, cluster, false).await?;
-    tokio::spawn(settle(rds.clone(), scope.clone(), cluster.identifier.clone()));
+    tokio::spawn(watch(rds.clone(), scope.clone(), cluster.identifier.clone()));
     Ok(())
 }
 
-/// Waits for a real login through the front door; only then are the cluster and its instance available. One that is too
-/// slow has failed until it does come up: its engine is tried again for as long as nobody stops it.
-async fn settle(rds: Arc<Rds>, scope: Scope, identifier: String) {
+/// Says what becomes of a cluster, until it is stopped: available after a real login through the front door, failed when there
+/// is none for long. Its engine is tried again all the same, and one that comes back is available again.
+async fn watch(rds: Arc<Rds>, scope: Scope, identifier: String) {
     let Ok(cluster) = rds.region(&scope).cluster(&identifier).cloned() else { return };
     let Some(running) = rds.running(&cluster.resource_id) else { return };
-    let mut told = false;
+    let mut said_available = None;
     loop {
-        let answered = match running.running(PATIENCE).await {
-            Ok(()) => probe(&running).await.map_err(ClusterError::from),
-            Err(error) => Err(error),
-        };
+        let answered = answers(&rds, &running).await;
         // Whoever stopped it says what it is now.
         if running.health() == Health::Stopped {
             return;
         }
-        match answered {
-            Ok(()) => return note(&rds, &scope, &identifier, Ok(())).await,
-            Err(reason) if !told => note(&rds, &scope, &identifier, Err(reason.to_string())).await,
-            Err(_) => {}
+        let available = answered.is_ok();
+        if said_available != Some(available) {
+            note(&rds, &scope, &identifier, answered.map_err(|reason| reason.to_string())).await;
+            said_available = Some(available);
         }
-        told = true;
-        tokio::time::sleep(LOOK_AGAIN).await;
+        match available {
+            true => running.away().await,
+            false => tokio::time::sleep(LOOK_AGAIN).await,
+        }
     }
+}
+
+/// Whether somebody can log in through the front door, by and by.
+async fn answers(rds: &Rds, running: &Cluster) -> Result<(), ClusterError> {
+    running.running(rds.patience).await?;
+    Ok(probe(running).await?)
 }
 
 /// Records that a cluster and its instance are available, or why they are not.
@@ -152,10 +157,15 @@ pub(super) async fn note(rds: &Rds, scope: &Scope, identifier: &str, answered: R
 /// A new instance is available as soon as its cluster is.
 pub(super) async fn settle_instance(rds: Arc<Rds>, scope: Scope, cluster: String) {
     let Ok(record) = rds.region(&scope).cluster(&cluster).cloned() else { return };
-    if record.status == Status::Available {
-        settle(rds, scope, cluster).await;
+    // Of a cluster that is not available yet its own watch sees the instance, which is on record by now.
+    if record.status == Status::Available
+        && let Some(running) = rds.running(&record.resource_id)
+    {
+        let answered = answers(&rds, &running).await;
+        if running.health() != Health::Stopped {
+            note(&rds, &scope, &cluster, answered.map_err(|reason| reason.to_string())).await;
+        }
     }
-    // Else the cluster's own settling sees the instance, which is on record by now.
 }
 
 /// Puts changed settings into force. Dynamic parameters go to the running engine; the others wait for its next start.

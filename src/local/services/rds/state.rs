@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::cluster::Cluster;
 use super::faults::RdsFault;
+use super::lifecycle::PATIENCE;
 use crate::local::clock::Timestamp;
 use crate::local::cloud::Cloud;
 use crate::local::scope::Scope;
@@ -21,6 +23,8 @@ const EVENTS: usize = 1000;
 pub struct Rds {
     pub(super) cloud: Arc<Cloud>,
     pub(super) shelf: Shelf<Book>,
+    /// How long a cluster may be away before it is said to have failed.
+    pub(super) patience: Duration,
     /// The clusters that run, by resource id.
     running: Mutex<BTreeMap<String, Arc<Cluster>>>,
 }
@@ -28,7 +32,7 @@ pub struct Rds {
 impl Rds {
     pub(super) fn open(cloud: Arc<Cloud>) -> Result<Self, StoreError> {
         let shelf = Shelf::open(cloud.home.state("rds").join("rds.json"), VERSION)?;
-        Ok(Rds { cloud, shelf, running: Mutex::default() })
+        Ok(Rds { cloud, shelf, patience: PATIENCE, running: Mutex::default() })
     }
 
     /// The region's state as it is now.

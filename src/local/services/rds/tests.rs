@@ -118,10 +118,14 @@ impl World {
     }
 
     async fn open(directory: tempfile::TempDir) -> Self {
-        World::with(directory, |secrets| secrets).await
+        World::with(directory, lifecycle::PATIENCE, |secrets| secrets).await
     }
 
-    async fn with(directory: tempfile::TempDir, secrets: fn(Arc<dyn Service>) -> Arc<dyn Service>) -> Self {
+    async fn with(
+        directory: tempfile::TempDir,
+        patience: Duration,
+        secrets: fn(Arc<dyn Service>) -> Arc<dyn Service>,
+    ) -> Self {
         let home = Home::open(directory.path()).unwrap();
         let engines = Engines::find(&Search::here(directory.path())).await.unwrap();
         let cloud = Cloud::new(Parts {
@@ -134,7 +138,9 @@ impl World {
         });
         let objects = cloud.home.state("s3").join("objects");
         std::fs::create_dir_all(&objects).unwrap();
-        let rds = Arc::new(Rds::open(cloud.clone()).unwrap());
+        let mut rds = Rds::open(cloud.clone()).unwrap();
+        rds.patience = patience;
+        let rds = Arc::new(rds);
         cloud.register(vec![
             rds.clone(),
             crate::local::services::rds_data::open(&cloud).unwrap(),
@@ -556,7 +562,8 @@ async fn what_was_made_for_a_cluster_that_was_never_recorded_goes_at_the_next_st
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_secret_of_a_regions_first_cluster_goes_too_if_the_local_cloud_was_killed_just_then() {
-    let world = World::with(tempfile::tempdir().unwrap(), |secrets| Arc::new(Speechless(secrets))).await;
+    let world =
+        World::with(tempfile::tempdir().unwrap(), lifecycle::PATIENCE, |secrets| Arc::new(Speechless(secrets))).await;
     let scope = Scope::root("eu-west-1");
     let create = {
         let (cloud, scope) = (world.cloud.clone(), scope.clone());
@@ -576,8 +583,9 @@ async fn the_secret_of_a_regions_first_cluster_goes_too_if_the_local_cloud_was_k
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_was_available_is_starting_while_its_engine_does_not_come_back() {
-    let world = World::new().await;
+async fn one_whose_engine_does_not_come_back_is_starting_then_failed_and_available_when_it_does() {
+    // Long enough to be seen starting.
+    let world = World::with(tempfile::tempdir().unwrap(), Duration::from_secs(10), |secrets| secrets).await;
     let cluster = world.make(json!({})).await;
     // Every start writes this file.
     let blocked = world.files(&cluster).join("init.sql");
@@ -592,6 +600,10 @@ async fn one_that_was_available_is_starting_while_its_engine_does_not_come_back(
     }
     world.until("starting").await;
     assert!(matches!(running.health(), Health::Failing(_)));
+    world.until("failed").await;
+    let events = world.call("DescribeEvents", json!({})).await.unwrap();
+    let last = events["Events"].as_array().unwrap().last().unwrap()["Message"].as_str().unwrap();
+    assert!(last.starts_with("The engine did not come up: ") && last.contains("init.sql"), "{last}");
     std::fs::remove_dir(&blocked).unwrap();
     world.until("available").await;
     world.close().await;
