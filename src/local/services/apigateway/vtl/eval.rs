@@ -290,7 +290,7 @@ impl Renderer<'_> {
             return self.heap.text(&text);
         }
         let made = match name {
-            "context" => self.heap.json(self.inputs.context)?,
+            "context" => self.heap.json(&context(self.inputs.context))?,
             "stageVariables" => self.heap.json(self.inputs.stage_variables)?,
             _ => return Ok(Held::Null),
         };
@@ -455,6 +455,16 @@ impl Renderer<'_> {
             Expression::Binary(operator, left, right) => self.binary(*operator, left, right),
         }
     }
+}
+
+/// `$context` of a template: what is not known of the caller is an empty text there, so that a loop over it has all names.
+fn context(inputs: &Value) -> Value {
+    let mut context = inputs.clone();
+    let identity = context.get_mut("identity").and_then(Value::as_object_mut);
+    for value in identity.into_iter().flat_map(Map::values_mut).filter(|value| value.is_null()) {
+        *value = json!("");
+    }
+    context
 }
 
 /// From the first to the last, up or down, as far as a loop goes.

@@ -47,8 +47,8 @@ fn only_numbers_have_an_order_and_only_texts_are_joined() {
         ("#set($x = 'kept')#set($x = [1] + 2)$x#set($x = {} + [])$x", "keptkept"),
         ("#set($x = 'a' + 1 + [2])$x#set($x = 1 + 2 + 'a')$x#set($x = true + 'a')$x", "a1[2]3atruea"),
         (
-            "#set($x = 'a' + $none)$x #set($x = $!none.b( 'c' ) + 'a')$x #set($x = 'a' + $none + 'b')$x",
-            "a$none $!none.b( 'c' )a a$noneb",
+            "#set($x = 'a' + $none)$x #set($x = $!none.concat( 'c' ) + 'a')$x #set($x = 'a' + $none + 'b')$x",
+            "a$none$!none.concat( 'c' )aa$noneb",
         ),
         ("#set($n = '3')#foreach($i in [1..$n])$i#end#set($n = 3)#foreach($i in [1..$n])$i#end", "123"),
     ]);
