@@ -55,8 +55,6 @@ pub(super) fn print(number: &Number) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]
