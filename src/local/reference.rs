@@ -24,6 +24,12 @@ policy when API Gateway calls it, and a bucket's policy for requests that nobody
 A connection is closed when the rest of a request's head, or its next request, does not come within 30 s, or when its client takes
 nothing of an answer for 120 s (of a query's rows, 60 s). A request fails when no
 more of its body comes within 20 s or, but for uploads to S3, the whole of it within 60 s. A login to a cluster may take 10 s.
+
+Mapping templates of API Gateway are Velocity 1.7. What they do not have is refused by name when a template is put: `#parse`,
+`#include`, `#@`, functions of `$util` and methods of Java that are not known, in regular expressions looking around and
+back-references, in JSON paths a second `..` and functions but `length()`. A method with arguments that are not known for its
+value's class ends the request with 500 and its name. A template is nested at most 64 levels deep and leads at most 150 deep into
+its own macros and blocks.
 ";
 
 /// The page for the services that `cloud` has.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::vtl::JsonPath;
+use crate::local::services::apigateway::vtl::{Budget, JsonPath};
 
 fn refused(expression: &str) -> GatewayFault {
     GatewayFault::invalid(format!("Invalid mapping expression specified: {expression}"))
@@ -56,16 +56,18 @@ pub(super) fn response_value(source: &str, body: &str, context: &Value, stage_va
         Value::String(text) => Some(text),
         other => Some(other.to_string()),
     };
+    let select = |path: &str, from: &Value| {
+        let path = JsonPath::parse(path).ok()?;
+        path.select(from, &mut Budget::for_body(body.len())).ok()?.and_then(text)
+    };
     if let Some(path) = source.strip_prefix("context.") {
-        return JsonPath::parse(path).ok()?.select(context).and_then(text);
+        return select(path, context);
     }
     if let Some(name) = source.strip_prefix("stageVariables.") {
         return stage_variables.get(name).cloned().and_then(text);
     }
     match source.strip_prefix("integration.response.body")? {
         "" => Some(body.to_owned()),
-        path => {
-            JsonPath::parse(path.trim_start_matches('.')).ok()?.select(&serde_json::from_str(body).ok()?).and_then(text)
-        }
+        path => select(path.trim_start_matches('.'), &serde_json::from_str(body).ok()?),
     }
 }

@@ -4,23 +4,30 @@ use super::eval::Eval;
 
 /// Some hundred thousand rounds of honest loops, and about a second of a worker.
 const MOST_STEPS: usize = 1_000_000;
+/// In the time of one step so many values, or characters of a path, are only looked at.
+const LOOKS_OF_STEP: usize = 16;
 /// All texts and values that a rendering makes, together; a large body may be copied a few times on top of it.
 const MOST_BYTES: usize = 64 << 20;
 const COPIES_OF_BODY: usize = 16;
 
-pub(super) struct Budget {
-    steps: usize,
+pub(in crate::local::services::apigateway) struct Budget {
+    looks: usize,
     bytes: usize,
 }
 
 impl Budget {
     /// For a request or an answer whose body has this many bytes.
-    pub(super) fn for_body(length: usize) -> Self {
-        Budget { steps: MOST_STEPS, bytes: MOST_BYTES + COPIES_OF_BODY * length }
+    pub(in crate::local::services::apigateway) fn for_body(length: usize) -> Self {
+        Budget { looks: MOST_STEPS * LOOKS_OF_STEP, bytes: MOST_BYTES + COPIES_OF_BODY * length }
     }
 
     pub(super) fn steps(&mut self, count: usize) -> Eval<()> {
-        self.steps = self.steps.checked_sub(count).ok_or("the template takes too many steps")?;
+        self.looks(count.saturating_mul(LOOKS_OF_STEP))
+    }
+
+    /// So many values are walked over, which is quicker than to do something with them.
+    pub(super) fn looks(&mut self, count: usize) -> Eval<()> {
+        self.looks = self.looks.checked_sub(count).ok_or("the template takes too many steps")?;
         Ok(())
     }
 

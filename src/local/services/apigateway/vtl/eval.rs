@@ -9,17 +9,18 @@ use serde_json::{Map, Value, json};
 use super::budget::Budget;
 use super::heap::{Entries, Heap, Held};
 use super::json_path::JsonPath;
-use super::tree::{Expression, Macros, Node, Operator, Reference, Step, Template};
+use super::tree::{Expression, Macros, Node, Operator, Read, Reference, Step, Template};
 use super::util::util;
-use super::{methods, operators};
+use super::{methods, number, operators};
 
 /// "#foreach: up to 1000 iterations", and the payload quota: 10 MB.
 const MOST_ROUNDS: usize = 1000;
 const MOST_OUTPUT: usize = 10 << 20;
 /// A round of a loop, which sets `$foreach` and `$velocityCount`, takes as long as so many steps.
 const ROUND_STEPS: usize = 4;
-/// What macros, `#define` and `#evaluate` lead to can call itself. A level takes some of the thread's stack.
-const DEEPEST: usize = 300;
+/// What macros, `#define` and `#evaluate` lead to can call itself (in Velocity, 20 macros deep). A level takes some of the
+/// thread's stack.
+const DEEPEST: usize = 150;
 
 /// A request's parameters by place.
 #[derive(Clone, Debug, Default)]
@@ -127,13 +128,21 @@ impl Renderer<'_> {
                     out.push_str(&text);
                 }
             }
+            Node::Escaped(reference, source) => {
+                let none = self.reference(reference)?.is_null();
+                out.push_str(if none { "\\" } else { "" });
+                out.push_str(source);
+            }
             Node::Set { target, value } => {
                 let value = self.expression(value)?;
-                self.assign(target, value)?;
+                // What has no value leaves the variable as it was.
+                if !value.is_null() {
+                    self.assign(target, value)?;
+                }
             }
             Node::If { branches, otherwise } => {
                 for (condition, body) in branches {
-                    if self.expression(condition)?.is_true() {
+                    if self.holds(condition)? {
                         return self.nodes(body, out);
                     }
                 }
@@ -163,10 +172,16 @@ impl Renderer<'_> {
     }
 
     fn for_each(&mut self, variable: &str, list: &Expression, body: &[Node], out: &mut String) -> Eval<()> {
-        let items = match self.expression(list)? {
-            Held::List(list) => self.heap.items(list).to_vec(),
-            Held::Map(map) => self.heap.entries(map).values().cloned().collect(),
-            _ => Vec::new(),
+        let (items, count): (Vec<Held>, _) = match self.expression(list)? {
+            Held::List(list) => {
+                let items = self.heap.items(list);
+                (items.iter().take(MOST_ROUNDS).cloned().collect(), items.len())
+            }
+            Held::Map(map) => {
+                let entries = self.heap.entries(map);
+                (entries.values().take(MOST_ROUNDS).cloned().collect(), entries.len())
+            }
+            _ => (Vec::new(), 0),
         };
         let own = [variable, "foreach", "velocityCount"];
         let before = own.map(|name| (name, self.variables.get(name).cloned()));
@@ -176,8 +191,7 @@ impl Renderer<'_> {
         let Held::Map(entries) = state else { return Ok(()) };
         self.heap.put(entries, "topmost", if parent.is_null() { state.clone() } else { topmost })?;
         self.heap.put(entries, "parent", parent)?;
-        let count = items.len();
-        for (index, item) in items.into_iter().enumerate().take(MOST_ROUNDS) {
+        for (index, item) in items.into_iter().enumerate() {
             self.budget().steps(ROUND_STEPS)?;
             let (first, last) = (index == 0, index + 1 == count);
             self.heap.put(entries, "index", index.into())?;
@@ -225,6 +239,7 @@ impl Renderer<'_> {
         self.nodes(&template.nodes, out)
     }
 
+    /// Sets what there is a place for. Only under `$context` places are made, for `$context.responseOverride` and its like.
     fn assign(&mut self, target: &Reference, value: Held) -> Eval<()> {
         let Some((last, path)) = target.steps.split_last() else {
             self.blocks.remove(&target.name);
@@ -232,13 +247,9 @@ impl Renderer<'_> {
             return Ok(());
         };
         let mut place = self.variable(&target.name)?;
-        if place.is_null() {
-            place = self.heap.map(Entries::new())?;
-            self.variables.insert(target.name.clone(), place.clone());
-        }
         for step in path {
             let mut next = self.step(&place, step)?;
-            if next.is_null() {
+            if next.is_null() && target.name == "context" {
                 next = self.heap.map(Entries::new())?;
                 self.put(&place, step, next.clone())?;
             }
@@ -251,14 +262,18 @@ impl Renderer<'_> {
         let key = match step {
             Step::Property(name) => Held::Text(name.as_str().into()),
             Step::Index(index) => self.expression(index)?,
-            Step::Method(name, _) => return Err(format!("#set cannot set the result of {name}()")),
+            Step::Method(name, ..) => return Err(format!("#set cannot set the result of {name}()")),
         };
         match place {
             Held::Map(map) => {
                 let key = self.heap.print(&key)?;
                 self.heap.put(*map, &key, value)?;
             }
-            Held::List(_) => drop(methods::call(&mut self.heap, place, "set", &[key, value])?),
+            Held::List(list) => {
+                let Some(index) = key.as_index() else { return Ok(()) };
+                let index = self.heap.place(*list, index);
+                methods::call(&mut self.heap, place, "set", &[index.into(), value], None)?;
+            }
             _ => {}
         }
         Ok(())
@@ -275,7 +290,7 @@ impl Renderer<'_> {
             return self.heap.text(&text);
         }
         let made = match name {
-            "context" => self.heap.json(self.inputs.context)?,
+            "context" => self.heap.json(&context(self.inputs.context))?,
             "stageVariables" => self.heap.json(self.inputs.stage_variables)?,
             _ => return Ok(Held::Null),
         };
@@ -286,7 +301,7 @@ impl Renderer<'_> {
     fn reference(&mut self, reference: &Reference) -> Eval<Held> {
         let (mut value, steps) = match (reference.name.as_str(), reference.steps.as_slice()) {
             ("input", [first, rest @ ..]) => (self.input(first)?, rest),
-            ("util", [Step::Method(name, arguments), rest @ ..]) => {
+            ("util", [Step::Method(name, arguments, _), rest @ ..]) => {
                 let arguments = self.all(arguments)?;
                 (util(&mut self.heap, name, arguments.first().unwrap_or(&Held::Null))?, rest)
             }
@@ -309,42 +324,51 @@ impl Renderer<'_> {
                 let index = self.expression(index)?;
                 self.heap.element(value, &index)
             }
-            Step::Method(name, arguments) => {
+            Step::Method(name, arguments, read) => {
                 let arguments = self.all(arguments)?;
-                methods::call(&mut self.heap, value, name, &arguments)
+                methods::call(&mut self.heap, value, name, &arguments, read.as_ref())
             }
         }
     }
 
-    fn select(&mut self, path: &Held) -> Eval<Option<Value>> {
-        let path = JsonPath::parse(&self.heap.print(path)?)?;
+    fn select(&mut self, path: &Held, read: Option<&Read>) -> Eval<Option<Value>> {
+        let made;
+        let path = match read {
+            Some(Read::Path(path)) => path,
+            _ => {
+                let text = self.heap.print(path)?;
+                self.budget().looks(text.len())?;
+                made = JsonPath::parse(&text)?;
+                &made
+            }
+        };
         let body = self.inputs.body;
         let body = self.json.get_or_insert_with(|| match serde_json::from_str(body) {
             Ok(json) => json,
             Err(_) if body.trim().is_empty() => json!({}),
             Err(_) => Value::String(body.to_owned()),
         });
-        Ok(path.select(body))
+        path.select(body, &mut self.heap.budget)
     }
 
     fn input(&mut self, step: &Step) -> Eval<Held> {
-        let (name, arguments) = match step {
+        let (name, arguments, read) = match step {
             Step::Property(_) => {
                 // An empty body is an empty document.
                 let body = self.inputs.body;
                 return self.heap.text(if body.is_empty() { "{}" } else { body });
             }
-            Step::Method(name, arguments) => (name.as_str(), self.all(arguments)?),
+            Step::Method(name, arguments, read) => (name.as_str(), self.all(arguments)?, read.as_ref()),
             Step::Index(_) => return Ok(Held::Null),
         };
         let params = self.inputs.params;
         match (name, arguments.as_slice()) {
             ("json", [path]) => {
-                let found = self.select(path)?;
+                let found = self.select(path, read)?;
                 self.heap.text(&found.map_or_else(|| "\"\"".to_owned(), |value| value.to_string()))
             }
             ("path", [path]) => {
-                let found = self.select(path)?;
+                let found = self.select(path, read)?;
                 self.heap.json(&found.unwrap_or_else(|| json!("")))
             }
             ("params", []) => {
@@ -367,7 +391,31 @@ impl Renderer<'_> {
     }
 
     fn all(&mut self, expressions: &[Expression]) -> Eval<Vec<Held>> {
-        expressions.iter().map(|expression| self.expression(expression)).collect()
+        let mut values = Vec::with_capacity(expressions.len());
+        for expression in expressions {
+            values.push(self.expression(expression)?);
+        }
+        Ok(values)
+    }
+
+    /// Whether an expression is true as a condition.
+    fn holds(&mut self, condition: &Expression) -> Eval<bool> {
+        Ok(self.expression(condition)?.is_true() && condition.is_condition())
+    }
+
+    /// Two values and what an operator makes of them. To `+`, beside a text, what has no value is what is written there.
+    fn binary(&mut self, operator: Operator, left: &Expression, right: &Expression) -> Eval<Held> {
+        let (mut first, mut second) = (self.expression(left)?, self.expression(right)?);
+        match (operator, &first, &second, left, right) {
+            (Operator::Add, Held::Null, Held::Text(_), Expression::Summand(_, source), _) => {
+                first = self.heap.text(source)?
+            }
+            (Operator::Add, Held::Text(_), Held::Null, _, Expression::Summand(_, source)) => {
+                second = self.heap.text(source)?;
+            }
+            _ => {}
+        }
+        operators::binary(&mut self.heap, operator, &first, &second)
     }
 
     fn expression(&mut self, expression: &Expression) -> Eval<Held> {
@@ -382,15 +430,16 @@ impl Renderer<'_> {
                 self.nodes(nodes, &mut text)?;
                 self.heap.text(&text)
             }
-            Expression::Reference(reference) => self.reference(reference),
+            Expression::Reference(reference) | Expression::Summand(reference, _) => self.reference(reference),
             Expression::List(items) => {
                 let items = self.all(items)?;
                 self.heap.list(items)
             }
             Expression::Range(first, last) => {
                 let (first, last) = (self.expression(first)?, self.expression(last)?);
-                let numbers = range(self.heap.integer(&first)?, self.heap.integer(&last)?);
-                self.heap.list(numbers)
+                // What is no number ends nothing, though it may look like one.
+                let Some((first, last)) = first.as_number().zip(last.as_number()) else { return Ok(Held::Null) };
+                self.heap.list(range(number::int(first).into(), number::int(last).into()))
             }
             Expression::Map(entries) => {
                 let mut map = Entries::new();
@@ -400,19 +449,22 @@ impl Renderer<'_> {
                 }
                 self.heap.map(map)
             }
-            Expression::Not(inner) => Ok(Held::Bool(!self.expression(inner)?.is_true())),
-            Expression::Binary(Operator::Or, left, right) => {
-                Ok(Held::Bool(self.expression(left)?.is_true() || self.expression(right)?.is_true()))
-            }
-            Expression::Binary(Operator::And, left, right) => {
-                Ok(Held::Bool(self.expression(left)?.is_true() && self.expression(right)?.is_true()))
-            }
-            Expression::Binary(operator, left, right) => {
-                let (left, right) = (self.expression(left)?, self.expression(right)?);
-                operators::binary(&mut self.heap, *operator, &left, &right)
-            }
+            Expression::Not(inner) => Ok(Held::Bool(!self.holds(inner)?)),
+            Expression::Binary(Operator::Or, left, right) => Ok(Held::Bool(self.holds(left)? || self.holds(right)?)),
+            Expression::Binary(Operator::And, left, right) => Ok(Held::Bool(self.holds(left)? && self.holds(right)?)),
+            Expression::Binary(operator, left, right) => self.binary(*operator, left, right),
         }
     }
+}
+
+/// `$context` of a template: what is not known of the caller is an empty text there, so that a loop over it has all names.
+fn context(inputs: &Value) -> Value {
+    let mut context = inputs.clone();
+    let identity = context.get_mut("identity").and_then(Value::as_object_mut);
+    for value in identity.into_iter().flat_map(Map::values_mut).filter(|value| value.is_null()) {
+        *value = json!("");
+    }
+    context
 }
 
 /// From the first to the last, up or down, as far as a loop goes.

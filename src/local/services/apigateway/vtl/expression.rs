@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::known;
-use super::parse::{Parsed, Parser};
+use super::parse::{Parsed, Parser, TemplateError};
 use super::tree::{Expression, Node, Operator, Reference, Step, Template};
 
 /// A chain of operators is a tree as deep as it is long.
 const MOST_OPERATORS: usize = 256;
 
-impl Parser<'_> {
+impl<'t> Parser<'t> {
     /// At `$`: a reference, or nothing if the sign stands alone.
     pub(super) fn reference(&mut self) -> Parsed<Option<Reference>> {
         let start = self.at;
@@ -31,15 +31,15 @@ impl Parser<'_> {
         if braced {
             self.expect("}")?;
         }
-        let reference = Reference { name, steps };
-        known::check(&reference)?;
+        let mut reference = Reference { name, steps };
+        known::read(&mut reference)?;
         Ok(Some(reference))
     }
 
     fn step(&mut self) -> Parsed<Option<Step>> {
         let before = self.at;
         if self.eat("[") {
-            let index = self.deeper(Self::expression)?;
+            let index = self.deeper(Self::parameter)?;
             self.expect("]")?;
             return Ok(Some(Step::Index(index)));
         }
@@ -53,17 +53,44 @@ impl Parser<'_> {
             return Ok(None);
         }
         Ok(Some(match self.eat("(") {
-            true => Step::Method(name, self.deeper(|parser| parser.list(")"))?),
+            true => Step::Method(name, self.deeper(|parser| parser.list(")"))?, None),
             false => Step::Property(name),
         }))
     }
 
-    /// Expressions between commas, up to what closes them.
+    /// What can stand as an argument, an index or in a list, as in Velocity 1.7: nothing that is calculated.
+    pub(super) fn parameter(&mut self) -> Parsed<Expression> {
+        let parameter = self.argument()?;
+        self.spaces();
+        let after = self.at;
+        match self.operator(0)? {
+            None => Ok(parameter),
+            Some(_) => Err(self.calculated(&self.text[after..self.at])),
+        }
+    }
+
+    /// The same, where what follows can be another one: `#pair('a' -1)`.
+    pub(super) fn argument(&mut self) -> Parsed<Expression> {
+        self.spaces();
+        if self.rest().starts_with('(') {
+            return Err(self.calculated("("));
+        }
+        match self.operand()? {
+            Expression::Not(_) => Err(self.calculated("!")),
+            argument => Ok(argument),
+        }
+    }
+
+    fn calculated(&self, sign: &str) -> TemplateError {
+        self.invalid(&format!("'{sign}' cannot stand in arguments, indices, lists and maps: #set a variable before"))
+    }
+
+    /// Parameters between commas, up to what closes them.
     fn list(&mut self, close: &str) -> Parsed<Vec<Expression>> {
         let mut items = Vec::new();
         self.spaces();
         while !self.eat(close) {
-            items.push(self.expression()?);
+            items.push(self.parameter()?);
             self.comma(close)?;
         }
         Ok(items)
@@ -85,12 +112,24 @@ impl Parser<'_> {
 
     /// Operands and the operators between them that bind as tightly as those of `level`, or tighter.
     fn binary(&mut self, level: usize) -> Parsed<Expression> {
-        let mut left = self.operand()?;
+        let (mut left, mut source) = self.with_source(Self::operand)?;
         while let Some((operator, at)) = self.operator(level)? {
-            let right = self.binary(at + 1)?;
+            let (mut right, source_of_right) = self.with_source(|parser| parser.binary(at + 1))?;
+            if operator == Operator::Add {
+                (left, right) = (left.beside_plus(source), right.beside_plus(source_of_right));
+            }
             left = Expression::Binary(operator, Box::new(left), Box::new(right));
+            source = "";
         }
         Ok(left)
+    }
+
+    /// What is parsed, and how it is written.
+    fn with_source(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<Expression>) -> Parsed<(Expression, &'t str)> {
+        self.spaces();
+        let start = self.at;
+        let parsed = parse(self)?;
+        Ok((parsed, self.text[start..self.at].trim_end()))
     }
 
     /// The next operator and its level, if there is one of `loosest` or above.
@@ -152,7 +191,9 @@ impl Parser<'_> {
             _ => match self.word() {
                 "true" => Ok(Expression::Literal(Value::Bool(true))),
                 "false" => Ok(Expression::Literal(Value::Bool(false))),
-                "null" => Ok(Expression::Literal(Value::Null)),
+                "null" => {
+                    Err(self.invalid("'null' is no word of Velocity 1.7: a variable that nobody sets is, as $null"))
+                }
                 "not" => self.negated(),
                 other => Err(self.invalid(&format!("'{other}' is not expected there"))),
             },
@@ -186,10 +227,10 @@ impl Parser<'_> {
         if self.eat("]") {
             return Ok(Expression::List(Vec::new()));
         }
-        let first = self.expression()?;
+        let first = self.parameter()?;
         self.spaces();
         if self.eat("..") {
-            let last = self.expression()?;
+            let last = self.parameter()?;
             self.expect("]")?;
             return Ok(Expression::Range(Box::new(first), Box::new(last)));
         }
@@ -203,9 +244,9 @@ impl Parser<'_> {
         let mut entries = Vec::new();
         self.spaces();
         while !self.eat("}") {
-            let key = self.expression()?;
+            let key = self.parameter()?;
             self.expect(":")?;
-            entries.push((key, self.expression()?));
+            entries.push((key, self.parameter()?));
             self.comma("}")?;
         }
         Ok(Expression::Map(entries))

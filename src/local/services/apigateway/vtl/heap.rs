@@ -1,6 +1,7 @@
 //! The values of a rendering. Lists and maps are Java's: two variables can hold the same one, and what is done to it by
 //! one name is seen by the other. They live as long as the rendering.
 
+use std::cmp::Ordering;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
@@ -8,12 +9,13 @@ use serde_json::{Map, Number, Value};
 
 use super::budget::Budget;
 use super::eval::Eval;
+use super::number;
 
 /// About what a value takes in memory, and an entry of a map beside its value.
 const VALUE: usize = 32;
 const ENTRY: usize = 64;
 /// Values are read, printed and compared by recursion. JSON is read to 128 levels.
-const DEEPEST: usize = 200;
+const DEEPEST: usize = 150;
 
 /// A value, or where it lies.
 #[derive(Clone, Debug)]
@@ -29,6 +31,12 @@ pub(super) enum Held {
 impl From<i64> for Held {
     fn from(number: i64) -> Self {
         Held::Number(number.into())
+    }
+}
+
+impl From<Ordering> for Held {
+    fn from(order: Ordering) -> Self {
+        Held::from(order as i64)
     }
 }
 
@@ -66,13 +74,24 @@ impl Held {
         self.as_number().and_then(Number::as_i64)
     }
 
-    /// Velocity's truth: what is there and is not `false`; an empty text is not there.
+    /// Velocity's truth: what is there and is not `false`. In 1.7 that is an empty text as well.
     pub(super) fn is_true(&self) -> bool {
         match self {
             Held::Null => false,
             Held::Bool(truth) => *truth,
-            Held::Text(text) => !text.is_empty(),
             _ => true,
+        }
+    }
+
+    /// What it is, for an error.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Held::Null => "nothing",
+            Held::Bool(_) => "a boolean",
+            Held::Number(_) => "a number",
+            Held::Text(_) => "a text",
+            Held::List(_) => "a list",
+            Held::Map(_) => "a map",
         }
     }
 }
@@ -180,8 +199,7 @@ impl Heap {
     pub(super) fn element(&mut self, value: &Held, index: &Held) -> Eval<Held> {
         match (value, index.as_index()) {
             (Held::List(list), Some(index)) => {
-                let index =
-                    if index < 0 { index.saturating_add_unsigned(self.items(*list).len() as u64) } else { index };
+                let index = self.place(*list, index);
                 self.item(*list, index)
             }
             (Held::Map(map), _) => {
@@ -190,6 +208,11 @@ impl Heap {
             }
             _ => Ok(Held::Null),
         }
+    }
+
+    /// A place in a list: a negative one counts from its end.
+    pub(super) fn place(&self, list: usize, index: i64) -> i64 {
+        if index < 0 { index.saturating_add_unsigned(self.items(list).len() as u64) } else { index }
     }
 
     pub(super) fn item(&self, list: usize, index: i64) -> Eval<Held> {
@@ -201,7 +224,10 @@ impl Heap {
     /// A value as Velocity prints it: maps and the template's own lists in Java's form, lists of a body as JSON.
     pub(super) fn print(&mut self, value: &Held) -> Eval<String> {
         match value {
-            Held::Text(text) => Ok(text.to_string()),
+            Held::Text(text) => {
+                self.budget.scanned(text)?;
+                Ok(text.to_string())
+            }
             other => {
                 let mut out = String::new();
                 self.write(other, 0, &mut out)?;
@@ -215,7 +241,7 @@ impl Heap {
         match value {
             Held::Null => out.push_str("null"),
             Held::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
-            Held::Number(number) => out.push_str(&number.to_string()),
+            Held::Number(number) => out.push_str(&number::print(number)),
             Held::Text(text) => out.push_str(text),
             Held::List(list) if self.lists[*list].json => {
                 let json = self.value_at(value, depth)?;
@@ -292,18 +318,26 @@ impl Heap {
             (Held::Null, Held::Null) => Ok(true),
             (Held::Null, _) | (_, Held::Null) => Ok(false),
             (Held::Bool(left), Held::Bool(right)) => Ok(left == right),
-            (Held::Number(left), Held::Number(right)) => Ok(left == right || left.as_f64() == right.as_f64()),
+            (Held::Number(left), Held::Number(right)) => Ok(number::order(left, right).is_some_and(Ordering::is_eq)),
             (Held::Text(left), Held::Text(right)) => {
                 self.budget.scanned(left)?;
                 Ok(left == right)
             }
             (Held::List(left), Held::List(right)) => {
+                if self.items(*left).len() != self.items(*right).len() {
+                    return Ok(false);
+                }
+                self.budget.looks(self.items(*left).len())?;
                 let (left, right) = (self.items(*left).to_vec(), self.items(*right).to_vec());
-                self.all_equal(left.len() == right.len(), left.iter().zip(&right), depth)
+                self.all_equal(true, left.iter().zip(&right), depth)
             }
             (Held::Map(left), Held::Map(right)) => {
+                if self.maps[*left].len() != self.maps[*right].len() {
+                    return Ok(false);
+                }
+                self.budget.looks(4 * self.maps[*left].len())?;
                 let (left, right) = (self.maps[*left].clone(), self.maps[*right].clone());
-                let same = left.len() == right.len() && left.keys().all(|key| right.contains_key(key));
+                let same = left.keys().all(|key| right.contains_key(key));
                 self.all_equal(same, left.iter().filter_map(|(key, item)| Some((item, right.get(key)?))), depth)
             }
             _ => Ok(self.print(left)? == self.print(right)?),
@@ -323,14 +357,5 @@ impl Heap {
             }
         }
         Ok(same)
-    }
-
-    /// A number, also one that a text spells.
-    pub(super) fn integer(&mut self, value: &Held) -> Eval<i64> {
-        let number = value.as_index().or_else(|| value.as_text().and_then(|text| text.parse().ok()));
-        match number {
-            Some(number) => Ok(number),
-            None => Err(format!("{} is not an integer", self.print(value)?)),
-        }
     }
 }

@@ -1,8 +1,14 @@
 //! The filters of JSON paths: `?(@.price < 10 && @.isbn)`.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
-use super::json_path::{JsonPath, quoted};
+use super::budget::Budget;
+use super::eval::Eval;
+use super::json_path::{JsonPath, quoted, shown};
+use super::number;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Filter {
@@ -38,13 +44,13 @@ const COMPARISONS: &[(&str, Comparison)] = &[
     ("<", Comparison::Less),
     (">", Comparison::Greater),
 ];
-/// Nesting that no honest filter has.
+/// Nesting that no honest filter has: of brackets, and of filters in the paths of filters.
 const DEEPEST: usize = 32;
 
 impl Filter {
-    /// Reads `(…)`, and gives what follows.
-    pub(super) fn parse(text: &str) -> Result<(Self, &str), String> {
-        let mut reader = Reader { rest: text, depth: 0 };
+    /// Reads `(…)`, which stands in so many brackets of other filters, and gives what follows.
+    pub(super) fn parse(text: &str, depth: usize) -> Result<(Self, &str), String> {
+        let mut reader = Reader { rest: text, depth };
         let filter = match reader.eat("(") {
             true => reader.brackets()?,
             false => return Err("a filter begins with '?('".into()),
@@ -52,42 +58,102 @@ impl Filter {
         Ok((filter, reader.rest))
     }
 
-    pub(super) fn holds(&self, item: &Value) -> bool {
+    pub(super) fn holds(&self, item: &Value, budget: &mut Budget) -> Eval<bool> {
+        budget.looks(1)?;
         match self {
-            Filter::Or(any) => any.iter().any(|filter| filter.holds(item)),
-            Filter::And(all) => all.iter().all(|filter| filter.holds(item)),
-            Filter::Not(inner) => !inner.holds(item),
-            Filter::Exists(path) => path.select(item).is_some(),
-            Filter::Compare(left, comparison, right) => comparison.holds(left.of(item), right.of(item)),
+            Filter::Or(any) => {
+                for filter in any {
+                    if filter.holds(item, budget)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Filter::And(all) => {
+                for filter in all {
+                    if !filter.holds(item, budget)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Filter::Not(inner) => Ok(!inner.holds(item, budget)?),
+            Filter::Exists(path) => Ok(path.selected(item, budget)?.is_some()),
+            Filter::Compare(left, comparison, right) => {
+                let (left, right) = (left.of(item, budget)?, right.of(item, budget)?);
+                comparison.holds(left.as_deref(), right.as_deref(), budget)
+            }
         }
     }
 }
 
 impl Operand {
-    fn of(&self, item: &Value) -> Option<Value> {
+    fn of<'v>(&'v self, item: &'v Value, budget: &mut Budget) -> Eval<Option<Cow<'v, Value>>> {
         match self {
-            Operand::Literal(value) => Some(value.clone()),
-            Operand::Path(path) => path.select(item),
+            Operand::Literal(value) => Ok(Some(Cow::Borrowed(value))),
+            Operand::Path(path) => path.selected(item, budget),
         }
     }
 }
 
 impl Comparison {
-    fn holds(self, left: Option<Value>, right: Option<Value>) -> bool {
-        let (Some(left), Some(right)) = (left, right) else { return self == Comparison::NotEqual };
-        let order = match left.as_f64().zip(right.as_f64()) {
-            Some((left, right)) => left.partial_cmp(&right),
-            None => left.as_str().zip(right.as_str()).map(|(left, right)| left.cmp(right)),
+    fn holds(self, left: Option<&Value>, right: Option<&Value>, budget: &mut Budget) -> Eval<bool> {
+        let (Some(left), Some(right)) = (left, right) else { return Ok(self == Comparison::NotEqual) };
+        let order = match (left, right) {
+            (Value::Number(left), Value::Number(right)) => number::order(left, right),
+            (Value::String(left), Value::String(right)) => {
+                budget.scanned(left)?;
+                Some(left.cmp(right))
+            }
+            _ => None,
         };
-        let equal = order.map_or_else(|| left == right, std::cmp::Ordering::is_eq);
-        match self {
+        let equal = match order {
+            Some(order) => order.is_eq(),
+            None => alike(left, right, budget)?,
+        };
+        Ok(match self {
             Comparison::Equal => equal,
             Comparison::NotEqual => !equal,
-            Comparison::AtMost => order.is_some_and(std::cmp::Ordering::is_le),
-            Comparison::AtLeast => order.is_some_and(std::cmp::Ordering::is_ge),
-            Comparison::Less => order.is_some_and(std::cmp::Ordering::is_lt),
-            Comparison::Greater => order.is_some_and(std::cmp::Ordering::is_gt),
+            Comparison::AtMost => order.is_some_and(Ordering::is_le),
+            Comparison::AtLeast => order.is_some_and(Ordering::is_ge),
+            Comparison::Less => order.is_some_and(Ordering::is_lt),
+            Comparison::Greater => order.is_some_and(Ordering::is_gt),
+        })
+    }
+}
+
+fn alike(left: &Value, right: &Value, budget: &mut Budget) -> Eval<bool> {
+    budget.looks(1)?;
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => Ok(number::order(left, right).is_some_and(Ordering::is_eq)),
+        (Value::String(left), Value::String(right)) => {
+            budget.scanned(left)?;
+            Ok(left == right)
         }
+        (Value::Array(left), Value::Array(right)) => {
+            if left.len() != right.len() {
+                return Ok(false);
+            }
+            for (left, right) in left.iter().zip(right) {
+                if !alike(left, right, budget)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            if left.len() != right.len() {
+                return Ok(false);
+            }
+            for (key, left) in left {
+                let Some(right) = right.get(key) else { return Ok(false) };
+                if !alike(left, right, budget)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        _ => Ok(left == right),
     }
 }
 
@@ -119,7 +185,7 @@ impl Reader<'_> {
             any.push(self.all()?);
         }
         self.depth -= 1;
-        if self.eat(")") { Ok(Filter::Or(any)) } else { Err(format!("')' is missing before {:?}", self.rest)) }
+        if self.eat(")") { Ok(Filter::Or(any)) } else { Err(format!("')' is missing before {:?}", shown(self.rest))) }
     }
 
     fn all(&mut self) -> Result<Filter, String> {
@@ -152,7 +218,7 @@ impl Reader<'_> {
             let end = path_end(self.rest);
             let (path, rest) = self.rest.split_at(end);
             self.rest = rest;
-            return JsonPath::parse(path).map(Operand::Path);
+            return JsonPath::parse_at(path, self.depth).map(Operand::Path);
         }
         if self.rest.starts_with(['\'', '"']) {
             let (text, rest) = quoted(self.rest)?;

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::json_path::JsonPath;
 use super::parse::TemplateError;
-use super::pattern;
-use super::tree::{Expression, Reference, Step};
+use super::pattern::Pattern;
+use super::tree::{Expression, Read, Reference, Step};
 
 /// What `$util` and `$input` offer.
 const UTIL: &[&str] = &["escapeJavaScript", "parseJson", "urlEncode", "urlDecode", "base64Encode", "base64Decode"];
@@ -67,19 +67,19 @@ const METHODS: &[&str] = &[
     "values",
 ];
 /// Those whose first argument is a regular expression.
-const BY_PATTERN: &[&str] = &["matches", "replaceAll", "replaceFirst", "split"];
+pub(super) const BY_PATTERN: &[&str] = &["matches", "replaceAll", "replaceFirst", "split"];
 
 pub(super) fn unsupported<T>(what: impl std::fmt::Display) -> Result<T, TemplateError> {
     Err(TemplateError::Unsupported(format!("{what} in mapping templates")))
 }
 
-/// Refuses functions, paths and regular expressions that are not known.
-pub(super) fn check(reference: &Reference) -> Result<(), TemplateError> {
-    for (index, step) in reference.steps.iter().enumerate() {
+/// Reads paths and regular expressions; refuses those that are not known, and unknown functions.
+pub(super) fn read(reference: &mut Reference) -> Result<(), TemplateError> {
+    for (index, step) in reference.steps.iter_mut().enumerate() {
         match (step, reference.name.as_str(), index) {
             (Step::Property(name), "input", 0) if name != "body" => return unsupported(format!("$input.{name}")),
             (Step::Property(name), "util", 0) => return unsupported(format!("$util.{name}")),
-            (Step::Method(name, arguments), root, _) => {
+            (Step::Method(name, arguments, read), root, _) => {
                 let known = match (root, index) {
                     ("util", 0) => UTIL.contains(&name.as_str()),
                     ("input", 0) => INPUT.contains(&name.as_str()),
@@ -90,7 +90,7 @@ pub(super) fn check(reference: &Reference) -> Result<(), TemplateError> {
                     let object = if index == 0 { format!("${root}") } else { String::new() };
                     return unsupported(format!("the function {object}.{name}()"));
                 }
-                check_text(root == "input" && index == 0 && name != "params", name, arguments)?;
+                *read = read_text(root == "input" && index == 0 && name != "params", name, arguments)?;
             }
             _ => {}
         }
@@ -98,16 +98,17 @@ pub(super) fn check(reference: &Reference) -> Result<(), TemplateError> {
     Ok(())
 }
 
-/// An argument that says itself that it cannot be used.
-fn check_text(path: bool, method: &str, arguments: &[Expression]) -> Result<(), TemplateError> {
-    let Some(Expression::Literal(Value::String(text))) = arguments.first() else { return Ok(()) };
-    if path && let Err(why) = JsonPath::parse(text) {
-        return unsupported(why);
+/// A first argument that is written out.
+fn read_text(path: bool, method: &str, arguments: &[Expression]) -> Result<Option<Read>, TemplateError> {
+    let Some(Expression::Literal(Value::String(text))) = arguments.first() else { return Ok(None) };
+    if path {
+        return JsonPath::parse(text).map(|path| Some(Read::Path(path))).or_else(unsupported);
     }
-    if BY_PATTERN.contains(&method) && pattern::compile(text).is_err() {
-        return unsupported(format!("the regular expression {text}"));
+    if BY_PATTERN.contains(&method) {
+        let pattern = Pattern::parse(method, text).map(|pattern| Some(Read::Pattern(pattern)));
+        return pattern.or_else(|_| unsupported(format!("the regular expression {text}")));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Refuses to make `$input` or `$util` anything else.

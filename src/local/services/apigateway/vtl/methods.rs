@@ -1,112 +1,176 @@
-//! The methods of values, which are Java's. What a value has no method for makes nothing.
+//! The methods of values, which are Java's. As in Velocity, a method that a value's class does not have makes nothing; one
+//! that it has, with other arguments than are known here, is an error.
 
 use std::rc::Rc;
 
+use serde_json::Number;
+
 use super::eval::Eval;
 use super::heap::{Entries, Heap, Held};
-use super::pattern;
+use super::known::BY_PATTERN;
+use super::tree::Read;
+use super::{number, text};
 
 /// Calls `on.name(arguments)`.
-pub(super) fn call(heap: &mut Heap, on: &Held, name: &str, arguments: &[Held]) -> Eval<Held> {
+pub(super) fn call(heap: &mut Heap, on: &Held, name: &str, arguments: &[Held], read: Option<&Read>) -> Eval<Held> {
     match (on, name, arguments) {
         (Held::Null, ..) => Ok(Held::Null),
         (_, "toString", []) => {
             let text = heap.print(on)?;
             heap.text(&text)
         }
-        (_, "equals", [other]) => {
-            let alike = std::mem::discriminant(on) == std::mem::discriminant(other);
-            Ok(Held::Bool(alike && heap.equal(on, other)?))
-        }
+        (_, "equals", [other]) => equals(heap, on, other),
         (Held::List(list), ..) => of_list(heap, *list, name, arguments),
         (Held::Map(map), ..) => of_map(heap, *map, name, arguments),
-        (Held::Text(text), ..) => of_text(heap, &text.clone(), name, arguments),
+        (Held::Text(text), ..) if BY_PATTERN.contains(&name) => text::by_pattern(heap, text, name, arguments, read),
+        (Held::Text(text), ..) => text::of_text(heap, text, name, arguments),
         (Held::Number(number), ..) => of_number(number, name, arguments),
-        (Held::Bool(_), ..) => Ok(Held::Null),
+        (Held::Bool(truth), "compareTo", [Held::Bool(other)]) => Ok(truth.cmp(other).into()),
+        (Held::Bool(_), ..) => no_method(on, &["compareTo"], name, arguments),
     }
 }
 
+/// What a method makes that this local cloud does not know; `has` are those of the value's class.
+pub(super) fn no_method(on: &Held, has: &[&str], name: &str, arguments: &[Held]) -> Eval<Held> {
+    if !has.contains(&name) && !["equals", "toString"].contains(&name) {
+        return Ok(Held::Null);
+    }
+    let given: Vec<&str> = arguments.iter().map(Held::kind).collect();
+    Err(format!("the method {name}() of {} does not take ({}) in the local cloud", on.kind(), given.join(", ")))
+}
+
+fn equals(heap: &mut Heap, on: &Held, other: &Held) -> Eval<Held> {
+    let alike = std::mem::discriminant(on) == std::mem::discriminant(other);
+    Ok(Held::Bool(alike && heap.equal(on, other)?))
+}
+
 /// A place among `length`, or at its end.
-fn place(heap: &mut Heap, index: &Held, length: usize) -> Eval<usize> {
-    let index = heap.integer(index)?;
+pub(super) fn place(index: i64, length: usize) -> Eval<usize> {
     let found = usize::try_from(index).ok().filter(|index| *index <= length);
     found.ok_or_else(|| format!("index {index} is beyond {length}"))
 }
 
+const OF_LISTS: &[&str] = &[
+    "add",
+    "addAll",
+    "clear",
+    "contains",
+    "containsAll",
+    "get",
+    "indexOf",
+    "isEmpty",
+    "lastIndexOf",
+    "remove",
+    "replaceAll",
+    "set",
+    "size",
+    "subList",
+];
+
 fn of_list(heap: &mut Heap, list: usize, name: &str, arguments: &[Held]) -> Eval<Held> {
     let length = heap.items(list).len();
-    Ok(match (name, arguments) {
-        ("size", []) => length.into(),
-        ("isEmpty", []) => Held::Bool(length == 0),
-        ("get", [index]) => match index.as_index() {
-            Some(index) => heap.item(list, index)?,
-            None => Held::Null,
-        },
-        ("add", [item]) => {
+    let index = arguments.first().and_then(Held::as_index);
+    Ok(match (name, arguments, index) {
+        ("size", [], _) => length.into(),
+        ("isEmpty", [], _) => Held::Bool(length == 0),
+        ("get", [_], Some(index)) => heap.item(list, index)?,
+        ("add", [item], _) => {
             heap.items_mut(list, 1)?.push(item.clone());
             Held::Bool(true)
         }
-        ("add", [index, item]) => {
-            let index = place(heap, index, length)?;
+        ("add", [_, item], Some(index)) => {
+            let index = place(index, length)?;
+            heap.budget.looks(length / 16)?;
             heap.items_mut(list, 1)?.insert(index, item.clone());
             Held::Null
         }
-        ("addAll", [Held::List(more)]) => {
+        ("addAll", [Held::List(more)], _) => {
             let more = heap.items(*more).to_vec();
             heap.items_mut(list, more.len())?.extend(more);
             Held::Bool(true)
         }
-        ("set", [index, item]) => {
-            let was = heap.element(&Held::List(list), index)?;
-            let index = place(heap, index, length)?;
-            heap.items_mut(list, 0)?[index] = item.clone();
+        ("set", [_, item], Some(index)) => {
+            let was = heap.item(list, index)?;
+            let place = usize::try_from(index).ok().and_then(|index| heap.items_mut(list, 0).ok()?.get_mut(index));
+            place.map(|place| *place = item.clone());
             was
         }
-        ("remove", [Held::Number(index)]) => {
-            let was = heap.item(list, index.as_i64().unwrap_or(-1))?;
-            let index = place(heap, &Held::Number(index.clone()), length)?;
-            heap.items_mut(list, 0)?.remove(index);
+        ("remove", [_], Some(index)) => {
+            let was = heap.item(list, index)?;
+            remove(heap, list, place(index, length)?)?;
             was
         }
-        ("remove", [item]) => match find(heap, list, item)? {
+        // A number is a place, and one with a point is none.
+        ("remove", [item], None) if item.as_number().is_none() => match find(heap, list, item, 0..length)? {
             Some(index) => {
-                heap.items_mut(list, 0)?.remove(index);
+                remove(heap, list, index)?;
                 Held::Bool(true)
             }
             None => Held::Bool(false),
         },
-        ("clear", []) => {
+        ("clear", [], _) => {
             heap.items_mut(list, 0)?.clear();
             Held::Null
         }
-        ("contains", [item]) => Held::Bool(find(heap, list, item)?.is_some()),
-        ("containsAll", [Held::List(wanted)]) => {
+        ("contains", [item], _) => Held::Bool(find(heap, list, item, 0..length)?.is_some()),
+        ("containsAll", [Held::List(wanted)], _) => {
             for item in heap.items(*wanted).to_vec() {
-                if find(heap, list, &item)?.is_none() {
+                if find(heap, list, &item, 0..length)?.is_none() {
                     return Ok(Held::Bool(false));
                 }
             }
             Held::Bool(true)
         }
-        ("indexOf", [item]) => find(heap, list, item)?.map_or(Held::from(-1_i64), Held::from),
-        ("subList", [from, to]) => {
-            let (from, to) = (place(heap, from, length)?, place(heap, to, length)?);
+        ("indexOf", [item], _) => found_at(find(heap, list, item, 0..length)?),
+        ("lastIndexOf", [item], _) => found_at(find(heap, list, item, (0..length).rev())?),
+        ("subList", [_, to], Some(from)) if to.as_index().is_some() => {
+            let (from, to) = (place(from, length)?, place(to.as_index().unwrap_or_default(), length)?);
             let part = heap.items(list).get(from..to).ok_or("subList() ends before it begins")?.to_vec();
             heap.list(part)?
         }
-        _ => Held::Null,
+        _ => no_method(&Held::List(list), OF_LISTS, name, arguments)?,
     })
 }
 
-fn find(heap: &mut Heap, list: usize, wanted: &Held) -> Eval<Option<usize>> {
-    for index in 0..heap.items(list).len() {
+fn remove(heap: &mut Heap, list: usize, index: usize) -> Eval<()> {
+    heap.budget.looks(heap.items(list).len() / 16)?;
+    heap.items_mut(list, 0)?.remove(index);
+    Ok(())
+}
+
+fn found_at(found: Option<usize>) -> Held {
+    found.map_or(Held::from(-1_i64), Held::from)
+}
+
+fn find(heap: &mut Heap, list: usize, wanted: &Held, places: impl Iterator<Item = usize>) -> Eval<Option<usize>> {
+    for index in places {
+        heap.budget.looks(1)?;
         let item = heap.items(list)[index].clone();
-        if call(heap, wanted, "equals", &[item])?.is_true() {
+        if equals(heap, wanted, &item)?.is_true() {
             return Ok(Some(index));
         }
     }
     Ok(None)
 }
+
+const OF_MAPS: &[&str] = &[
+    "clear",
+    "containsKey",
+    "containsValue",
+    "entrySet",
+    "get",
+    "getOrDefault",
+    "isEmpty",
+    "keySet",
+    "put",
+    "putAll",
+    "putIfAbsent",
+    "remove",
+    "replace",
+    "replaceAll",
+    "size",
+    "values",
+];
 
 fn of_map(heap: &mut Heap, map: usize, name: &str, arguments: &[Held]) -> Eval<Held> {
     let keys = arguments.iter().take(1).map(|key| heap.print(key)).collect::<Eval<Vec<_>>>()?;
@@ -128,25 +192,39 @@ fn of_map(heap: &mut Heap, map: usize, name: &str, arguments: &[Held]) -> Eval<H
             }
             Held::Null
         }
-        ("remove", [_]) => heap.entries_mut(map).shift_remove(key).unwrap_or(Held::Null),
+        ("replace", [_, value]) => match there() {
+            Some(_) => heap.put(map, key, value.clone())?,
+            None => Held::Null,
+        },
+        ("replace", [_, was, value]) => {
+            let same = is_there(heap, there(), was)?;
+            if same {
+                heap.put(map, key, value.clone())?;
+            }
+            Held::Bool(same)
+        }
+        ("remove", [_]) => taken(heap, map, key)?,
+        ("remove", [_, was]) => {
+            let same = is_there(heap, there(), was)?;
+            if same {
+                taken(heap, map, key)?;
+            }
+            Held::Bool(same)
+        }
         ("clear", []) => {
             heap.entries_mut(map).clear();
             Held::Null
         }
         ("containsKey", [_]) => Held::Bool(heap.entries(map).contains_key(key)),
         ("containsValue", [value]) => {
-            let values = heap.entries(map).values().cloned().collect();
-            let values = heap.list(values)?;
-            call(heap, &values, "contains", std::slice::from_ref(value))?
+            let values = values(heap, map)?;
+            of_list(heap, values, "contains", std::slice::from_ref(value))?
         }
         ("keySet", []) => {
             let keys = heap.entries(map).keys().cloned().map(Held::Text).collect();
             heap.list(keys)?
         }
-        ("values", []) => {
-            let values = heap.entries(map).values().cloned().collect();
-            heap.list(values)?
-        }
+        ("values", []) => Held::List(values(heap, map)?),
         ("entrySet", []) => {
             let mut entries = Vec::new();
             for (key, value) in heap.entries(map).clone() {
@@ -161,111 +239,43 @@ fn of_map(heap: &mut Heap, map: usize, name: &str, arguments: &[Held]) -> Eval<H
             let name = if name == "hasNext" { name } else { short.as_str() };
             heap.property(&Held::Map(map), name)
         }
-        _ => Held::Null,
+        _ => no_method(&Held::Map(map), OF_MAPS, name, arguments)?,
     })
 }
 
-fn of_number(number: &serde_json::Number, name: &str, arguments: &[Held]) -> Eval<Held> {
-    #[expect(clippy::cast_possible_truncation, reason = "intValue cuts, in Java as here")]
-    let whole = || number.as_i64().or_else(|| number.as_f64().map(|broken| broken as i64));
-    let float = |number: Option<f64>| number.map_or(Held::Null, Held::float);
+fn values(heap: &mut Heap, map: usize) -> Eval<usize> {
+    let values = heap.entries(map).values().cloned().collect();
+    match heap.list(values)? {
+        Held::List(list) => Ok(list),
+        other => Err(format!("the values of a map are {}", other.kind())),
+    }
+}
+
+fn is_there(heap: &mut Heap, there: Option<Held>, wanted: &Held) -> Eval<bool> {
+    there.map_or(Ok(false), |there| heap.equal(&there, wanted))
+}
+
+fn taken(heap: &mut Heap, map: usize, key: &str) -> Eval<Held> {
+    heap.budget.looks(heap.entries(map).len() / 4)?;
+    Ok(heap.entries_mut(map).shift_remove(key).unwrap_or(Held::Null))
+}
+
+const OF_NUMBERS: &[&str] = &["compareTo", "doubleValue", "intValue", "longValue", "parseDouble", "parseInt"];
+
+fn of_number(on: &Number, name: &str, arguments: &[Held]) -> Eval<Held> {
     Ok(match (name, arguments) {
-        ("intValue" | "longValue", []) => whole().map_or(Held::Null, Held::from),
-        ("doubleValue", []) => float(number.as_f64()),
-        ("compareTo", [Held::Number(other)]) => {
-            let order = number.as_f64().partial_cmp(&other.as_f64());
-            order.map_or(Held::Null, |order| (order as i64).into())
-        }
+        ("intValue", []) => i64::from(number::int(on)).into(),
+        ("longValue", []) => number::long(on).into(),
+        ("doubleValue", []) => on.as_f64().map_or(Held::Null, Held::float),
+        ("compareTo", [Held::Number(other)]) => number::order(on, other).map_or(Held::Null, Held::from),
         // Java's class methods, which any number of the class has.
         ("parseInt", [Held::Text(text)]) => {
-            text.parse::<i64>().map_err(|_| format!("parseInt() of \"{text}\", which is no number"))?.into()
+            let parsed = text.parse::<i32>().map_err(|_| format!("parseInt() of \"{text}\", which is no number"));
+            i64::from(parsed?).into()
         }
         ("parseDouble", [Held::Text(text)]) => {
             Held::float(text.trim().parse().map_err(|_| format!("parseDouble() of \"{text}\", which is no number"))?)
         }
-        _ => Held::Null,
+        _ => no_method(&Held::Number(on.clone()), OF_NUMBERS, name, arguments)?,
     })
-}
-
-fn of_text(heap: &mut Heap, text: &str, name: &str, arguments: &[Held]) -> Eval<Held> {
-    heap.budget.scanned(text)?;
-    let words = arguments.iter().map(|argument| heap.print(argument)).collect::<Eval<Vec<_>>>()?;
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    Ok(match (name, words.as_slice()) {
-        ("length", []) => text.chars().count().into(),
-        ("isEmpty", []) => Held::Bool(text.is_empty()),
-        ("isBlank", []) => Held::Bool(text.trim().is_empty()),
-        ("contains", [part]) => Held::Bool(text.contains(part)),
-        ("startsWith", [part]) => Held::Bool(text.starts_with(part)),
-        ("startsWith", [part, _]) => Held::Bool(tail(heap, text, &arguments[1])?.starts_with(part)),
-        ("endsWith", [part]) => Held::Bool(text.ends_with(part)),
-        ("equalsIgnoreCase", [other]) => Held::Bool(text.to_lowercase() == other.to_lowercase()),
-        ("compareTo", [other]) => (text.cmp(other) as i64).into(),
-        ("compareToIgnoreCase", [other]) => (text.to_lowercase().cmp(&other.to_lowercase()) as i64).into(),
-        ("indexOf", [part]) => position(text, text.find(part)),
-        ("indexOf", [part, _]) => {
-            let rest = tail(heap, text, &arguments[1])?;
-            let before = text.len() - rest.len();
-            position(text, rest.find(part).map(|at| at + before))
-        }
-        ("lastIndexOf", [part]) => position(text, text.rfind(part)),
-        ("matches", [pattern]) => Held::Bool(pattern::matches(text, pattern, &mut heap.budget)?),
-        ("split", [pattern]) => split(heap, text, pattern, 0)?,
-        ("split", [pattern, _]) => {
-            let limit = heap.integer(&arguments[1])?;
-            split(heap, text, pattern, limit)?
-        }
-        ("charAt", [_]) => {
-            let at = tail(heap, text, &arguments[0])?.chars().next().ok_or("charAt() beyond the end")?;
-            heap.text(at.encode_utf8(&mut [0; 4]))?
-        }
-        _ => {
-            let made = edited(heap, text, name, &words, arguments)?;
-            made.map_or(Ok(Held::Null), |made| heap.text(&made))?
-        }
-    })
-}
-
-/// The methods that make another text.
-fn edited(heap: &mut Heap, text: &str, name: &str, words: &[&str], arguments: &[Held]) -> Eval<Option<String>> {
-    Ok(Some(match (name, words) {
-        ("replace", [from, to]) => {
-            heap.budget.allows(text.len() + text.matches(from).count().saturating_mul(to.len()))?;
-            text.replace(from, to)
-        }
-        ("replaceAll", [pattern, with]) => pattern::replace(text, pattern, with, usize::MAX, &mut heap.budget)?,
-        ("replaceFirst", [pattern, with]) => pattern::replace(text, pattern, with, 1, &mut heap.budget)?,
-        ("concat", [other]) => format!("{text}{other}"),
-        ("repeat", [_]) => {
-            let times = usize::try_from(heap.integer(&arguments[0])?).map_err(|_| "repeat() less than no times")?;
-            heap.budget.allows(text.len().saturating_mul(times))?;
-            text.repeat(times)
-        }
-        ("toLowerCase", []) => text.to_lowercase(),
-        ("toUpperCase", []) => text.to_uppercase(),
-        ("trim" | "strip", []) => text.trim().to_owned(),
-        ("substring", [_]) => tail(heap, text, &arguments[0])?.to_owned(),
-        ("substring", [_, _]) => {
-            let (from, to) = (tail(heap, text, &arguments[0])?, tail(heap, text, &arguments[1])?);
-            from.strip_suffix(to).ok_or("substring() ends before it begins")?.to_owned()
-        }
-        _ => return Ok(None),
-    }))
-}
-
-/// What follows so many characters.
-fn tail<'t>(heap: &mut Heap, text: &'t str, from: &Held) -> Eval<&'t str> {
-    let from = place(heap, from, text.chars().count())?;
-    Ok(text.char_indices().nth(from).map_or("", |(at, _)| &text[at..]))
-}
-
-/// A byte's place in characters; -1 of none.
-fn position(text: &str, found: Option<usize>) -> Held {
-    found.map_or(Held::from(-1_i64), |at| text[..at].chars().count().into())
-}
-
-fn split(heap: &mut Heap, text: &str, pattern: &str, limit: i64) -> Eval<Held> {
-    let pieces = pattern::split(text, pattern, limit, &mut heap.budget)?;
-    let pieces = pieces.into_iter().map(|piece| heap.text(piece)).collect::<Eval<_>>()?;
-    heap.list(pieces)
 }

@@ -11,14 +11,17 @@ mod json_filter;
 mod json_path;
 mod known;
 mod methods;
+mod number;
 mod operators;
 mod parse;
 mod pattern;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod util;
 
+pub(super) use budget::Budget;
 pub(super) use eval::{Inputs, Params, render};
 pub(super) use json_path::JsonPath;
 pub(super) use parse::TemplateError;

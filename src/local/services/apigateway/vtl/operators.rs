@@ -6,6 +6,7 @@ use serde_json::Number;
 
 use super::eval::Eval;
 use super::heap::{Heap, Held};
+use super::number;
 use super::tree::Operator;
 
 pub(super) fn binary(heap: &mut Heap, operator: Operator, left: &Held, right: &Held) -> Eval<Held> {
@@ -16,23 +17,20 @@ pub(super) fn binary(heap: &mut Heap, operator: Operator, left: &Held, right: &H
         Operator::AtMost => ordered(left, right, Ordering::is_le),
         Operator::Greater => ordered(left, right, Ordering::is_gt),
         Operator::AtLeast => ordered(left, right, Ordering::is_ge),
+        Operator::Add if [left, right].into_iter().any(|side| side.as_text().is_some()) => {
+            let text = heap.print(left)? + &heap.print(right)?;
+            heap.text(&text)?
+        }
         _ => match left.as_number().zip(right.as_number()) {
             Some((left, right)) => arithmetic(operator, left, right),
-            None if operator == Operator::Add && !left.is_null() && !right.is_null() => {
-                let text = heap.print(left)? + &heap.print(right)?;
-                heap.text(&text)?
-            }
             None => Held::Null,
         },
     })
 }
 
-/// Numbers with numbers and texts with texts; nothing else has an order.
+/// Only numbers have an order: of anything else neither is less.
 fn ordered(left: &Held, right: &Held, is: impl FnOnce(Ordering) -> bool) -> Held {
-    let order = match left.as_number().zip(right.as_number()) {
-        Some((left, right)) => left.as_f64().partial_cmp(&right.as_f64()),
-        None => left.as_text().zip(right.as_text()).map(|(left, right)| left.cmp(right)),
-    };
+    let order = left.as_number().zip(right.as_number()).and_then(|(left, right)| number::order(left, right));
     Held::Bool(order.is_some_and(is))
 }
 

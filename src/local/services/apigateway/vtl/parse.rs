@@ -28,6 +28,10 @@ pub(super) type Parsed<T> = Result<T, TemplateError>;
 
 /// Nesting of blocks, brackets and texts that no honest template has.
 pub(super) const DEEPEST: usize = 64;
+/// Before the words of directives a backslash is not only a backslash.
+const DIRECTIVES: &[&str] = &[
+    "set", "if", "elseif", "else", "end", "foreach", "define", "macro", "evaluate", "break", "stop", "parse", "include",
+];
 /// The quota of mapping templates.
 const LONGEST: usize = 300 * 1024;
 
@@ -157,7 +161,7 @@ impl<'t> Parser<'t> {
             let Some(first) = rest.chars().next() else { return Ok((nodes, None)) };
             self.operators = 0;
             match first {
-                '\\' => nodes.push(self.escaped()),
+                '\\' => self.escaped(&mut nodes),
                 '$' => nodes.push(match self.reference()? {
                     Some(reference) => Node::Reference(reference),
                     None => {
@@ -174,21 +178,43 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// At backslashes. Before what looks like a reference or a directive two are one, and a single one makes it text; anywhere
-    /// else they are what they are.
-    fn escaped(&mut self) -> Node {
+    /// At backslashes. Before a reference or a directive two are one, and a single one makes it text; anywhere else they are
+    /// what they are. Whether a reference stands for something, and is one, is known when the template is rendered.
+    fn escaped(&mut self, nodes: &mut Vec<Node>) {
         let rest = self.rest();
         let after = rest.trim_start_matches('\\');
-        let count = rest.len() - after.len();
-        self.at += count;
-        let named = after.strip_prefix('$').map(|name| name.strip_prefix('!').unwrap_or(name));
-        let named = named.or_else(|| after.strip_prefix('#')).map(|name| name.strip_prefix('{').unwrap_or(name));
-        if !named.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')) {
-            return Node::Text(rest[..count].to_owned());
+        let slashes = &rest[..rest.len() - after.len()];
+        let (kept, odd) = (&slashes[..slashes.len() / 2], slashes.len() % 2);
+        self.at += slashes.len();
+        let (start, depth) = (self.at, self.depth);
+        if after.starts_with('#') {
+            let known = self.at_directive(&after[1..]);
+            let sign = if known { odd } else { 0 };
+            self.at += sign;
+            nodes.push(Node::Text(format!("{}{}", if known { kept } else { slashes }, &after[..sign])));
+            return;
         }
-        let sign = count % 2;
-        self.at += sign;
-        Node::Text(rest[..count / 2].to_owned() + &after[..sign])
+        let reference = self.reference();
+        let source = &self.text[start..self.at];
+        match reference {
+            Ok(Some(reference)) if odd == 1 => {
+                nodes.extend([Node::Text(kept.to_owned()), Node::Escaped(reference, source.to_owned())]);
+            }
+            reference => {
+                // One that cannot be read has no value; behind two backslashes it is read once more, and refused.
+                let sign = if reference.is_err() { odd } else { 0 };
+                (self.at, self.depth) = (start + sign, depth);
+                let slashes = if matches!(reference, Ok(None)) || sign == 1 { slashes } else { kept };
+                nodes.push(Node::Text(format!("{slashes}{}", &after[..sign])));
+            }
+        }
+    }
+
+    /// Whether a text, after its `#`, begins with the name of a directive or of a macro.
+    fn at_directive(&self, text: &str) -> bool {
+        let text = text.strip_prefix('{').unwrap_or(text);
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        DIRECTIVES.contains(&&text[..end]) || self.macros.contains_key(&text[..end])
     }
 
     /// At `#`: a comment, text as it is, or nothing of both.
@@ -245,9 +271,7 @@ impl<'t> Parser<'t> {
                 self.deeper(Self::define_macro)?;
                 return Ok(None);
             }
-            "evaluate" => {
-                self.deeper(|parser| Ok(Node::Evaluate { text: parser.operand_of_directive()?, depth: parser.depth }))?
-            }
+            "evaluate" => self.deeper(Self::evaluate)?,
             "break" => Node::Break,
             "stop" => Node::Stop,
             "parse" | "include" => return unsupported(format!("the directive #{name}")),
@@ -272,8 +296,8 @@ impl<'t> Parser<'t> {
         Ok(Node::Set { target, value })
     }
 
-    /// An expression in the brackets of a directive.
-    fn operand_of_directive(&mut self) -> Parsed<Expression> {
+    /// A condition in the brackets of a directive.
+    fn condition(&mut self) -> Parsed<Expression> {
         self.expect("(")?;
         let condition = self.expression()?;
         self.close()?;
@@ -282,12 +306,12 @@ impl<'t> Parser<'t> {
 
     fn if_block(&mut self) -> Parsed<Node> {
         let mut branches = Vec::new();
-        let mut condition = self.operand_of_directive()?;
+        let mut condition = self.condition()?;
         loop {
             let (body, end) = self.nodes()?;
             branches.push((condition, body));
             match end {
-                Some("elseif") => condition = self.operand_of_directive()?,
+                Some("elseif") => condition = self.condition()?,
                 Some("else") => {
                     let otherwise = self.body("#else")?;
                     return Ok(Node::If { branches, otherwise });
@@ -319,9 +343,16 @@ impl<'t> Parser<'t> {
         self.expect("(")?;
         let variable = self.variable("#foreach")?;
         self.expect("in")?;
-        let list = self.expression()?;
+        let list = self.parameter()?;
         self.close()?;
         Ok(Node::ForEach { variable, list, body: self.body("#foreach")? })
+    }
+
+    fn evaluate(&mut self) -> Parsed<Node> {
+        self.expect("(")?;
+        let text = self.parameter()?;
+        self.close()?;
+        Ok(Node::Evaluate { text, depth: self.depth })
     }
 
     fn define(&mut self) -> Parsed<Node> {
@@ -376,7 +407,7 @@ impl<'t> Parser<'t> {
             if self.eat(")") {
                 return Ok(arguments);
             }
-            arguments.push(self.operand()?);
+            arguments.push(self.argument()?);
             self.spaces();
             self.eat(",");
         }

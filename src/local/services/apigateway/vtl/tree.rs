@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::json_path::JsonPath;
+use super::pattern::Pattern;
+
 /// A parsed template.
 #[derive(Clone, Debug)]
 pub(in crate::local::services::apigateway) struct Template {
@@ -25,6 +28,8 @@ pub(super) struct Macro {
 pub(super) enum Node {
     Text(String),
     Reference(Reference),
+    /// `\$name`: without the backslash, if it stands for something.
+    Escaped(Reference, String),
     Set {
         target: Reference,
         value: Expression,
@@ -68,8 +73,15 @@ pub(super) struct Reference {
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Property(String),
-    Method(String, Vec<Expression>),
+    Method(String, Vec<Expression>, Option<Read>),
     Index(Expression),
+}
+
+/// A method's first argument, if it stands there as it is.
+#[derive(Clone, Debug)]
+pub(super) enum Read {
+    Path(JsonPath),
+    Pattern(Pattern),
 }
 
 #[derive(Clone, Debug)]
@@ -78,11 +90,32 @@ pub(super) enum Expression {
     /// A string in double quotes, itself a template.
     Text(Vec<Node>),
     Reference(Reference),
+    /// A reference beside a `+`, and how it is written: what it is to a text when it stands for nothing.
+    Summand(Reference, String),
     List(Vec<Expression>),
     Range(Box<Expression>, Box<Expression>),
     Map(Vec<(Expression, Expression)>),
     Not(Box<Expression>),
     Binary(Operator, Box<Expression>, Box<Expression>),
+}
+
+impl Expression {
+    pub(super) fn beside_plus(self, source: &str) -> Self {
+        match self {
+            Expression::Reference(reference) => Expression::Summand(reference, source.to_owned()),
+            other => other,
+        }
+    }
+
+    /// Whether it can be true: in Velocity 1.7 a literal text, number, list or map and a sum are false as a condition.
+    pub(super) fn is_condition(&self) -> bool {
+        match self {
+            Expression::Literal(value) => value.is_boolean(),
+            Expression::Reference(_) | Expression::Summand(..) | Expression::Not(_) => true,
+            Expression::Binary(operator, ..) => !operator.is_arithmetic(),
+            Expression::Text(_) | Expression::List(_) | Expression::Range(..) | Expression::Map(_) => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,6 +136,11 @@ pub(super) enum Operator {
 }
 
 impl Operator {
+    fn is_arithmetic(self) -> bool {
+        use Operator::{Add, Divide, Multiply, Remainder, Subtract};
+        matches!(self, Add | Subtract | Multiply | Divide | Remainder)
+    }
+
     /// By its sign or its word; how tightly it binds is its place in this table.
     pub(super) const LEVELS: &[&[(&str, Operator)]] = &[
         &[("||", Operator::Or), ("or", Operator::Or)],

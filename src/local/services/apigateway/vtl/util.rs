@@ -15,6 +15,7 @@ pub(super) fn util(heap: &mut Heap, name: &str, argument: &Held) -> Eval<Held> {
         return Ok(Held::Null);
     }
     let text = heap.print(argument)?;
+    heap.budget.scanned(&text)?;
     let made = match name {
         "escapeJavaScript" => escape_java_script(&text),
         "parseJson" => {
