@@ -91,7 +91,8 @@ async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &
     let named: String = functions.iter().map(|function| format!(" {function}")).collect();
     // A function can only be named after the lab.
     let again = format!("deploy-lambda{}{}", lab.typed(), if lab.lab.is_some() { named } else { String::new() });
-    let request = Request { lab, set: &set, again, express: true, expires: None };
+    let up = format!("up{}{}", lab.typed(), set.typed());
+    let request = Request { lab, set: &set, again, up, express: true, expires: None };
     let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
     let mut plan = prepared.plan();
     keep_to_functions(&mut plan, &prepared.wanted.wiring, functions);

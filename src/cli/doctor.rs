@@ -104,7 +104,7 @@ async fn permissions(aws: &Aws) -> Vec<Finding> {
         aws.rest_apis(&tags),
         aws.secrets_with(&tags),
     );
-    let there = stacks.as_ref().map_or(0, Vec::len);
+    let there = stacks.as_ref().ok().map(Vec::len);
     let answers = [
         ("CloudFormation", stacks.err()),
         ("S3", buckets.err()),
@@ -125,9 +125,15 @@ async fn permissions(aws: &Aws) -> Vec<Finding> {
     findings
 }
 
-/// What the next lab would be refused for want of room. `stacks` are there already.
-async fn quotas(aws: &Aws, stacks: usize) -> Vec<Finding> {
-    let (databases, stacks, roles) = tokio::join!(aws.database_quotas(), aws.stack_quota(stacks), aws.role_quota());
+/// Which quotas are used up. `stacks` are there, if that is known.
+async fn quotas(aws: &Aws, stacks: Option<usize>) -> Vec<Finding> {
+    let stack_quota = async {
+        match stacks {
+            Some(stacks) => aws.stack_quota(stacks).await,
+            None => Ok(None),
+        }
+    };
+    let (databases, stacks, roles) = tokio::join!(aws.database_quotas(), stack_quota, aws.role_quota());
     let (mut told, mut findings) = (Vec::new(), Vec::new());
     for answer in [databases, stacks.map(Vec::from_iter), roles.map(Vec::from_iter)] {
         match answer {

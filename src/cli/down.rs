@@ -6,6 +6,7 @@ use super::instances::{self, Instances};
 use super::screen::{EventsArg, watched};
 use super::select::LabArg;
 use crate::aws::{Aws, Need};
+use crate::engine::Events;
 use crate::engine::leftovers::{self, Leftover};
 use crate::engine::teardown::{self, Down};
 use crate::error::Failure;
@@ -80,6 +81,7 @@ impl DownArgs {
         again.extend(self.all.then_some(" --all"));
         again.extend(self.expired.then_some(" --expired"));
         again.extend(self.standard.then_some(" --standard"));
+        again.push_str(&self.events.typed());
         again + &super::prepare::flags(cx, aws)
     }
 }
@@ -146,8 +148,9 @@ async fn take_down(
     let (mut rows, mut failure) = (Vec::new(), None);
     for (instance, stacks) in found {
         cx.ui.note(&format!("{instance} on {}: {} to remove", aws.target().title, words::count(stacks.len(), "stack")));
-        let down =
-            watched(cx, log, async |events| teardown::instance(aws, instance, stacks, express, events).await).await;
+        let of = (instance, aws.target().name.as_str());
+        let work = async |events: &Events| teardown::instance(aws, instance, stacks, express, events).await;
+        let down = watched(cx, of, log, work).await;
         let down: Down = down.map_err(|error| instances::unseen(aws, error))?;
         let hint =
             || format!("go on: labctl down {}{} --yes", instance.lab, super::prepare::flags_of(&instance.env, aws));

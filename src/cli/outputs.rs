@@ -6,6 +6,8 @@ use super::select::LabArg;
 use crate::aws::Need;
 use crate::engine::outputs;
 use crate::error::Failure;
+use crate::plan::Instance;
+use crate::template::problem::nearest;
 use crate::ui::{Answer, Label, Table, Theme};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -15,6 +17,9 @@ use std::collections::BTreeMap;
 pub(crate) struct OutputsArgs {
     #[command(flatten)]
     lab: LabArg,
+    /// Print only this output's value
+    #[arg(value_name = "OUTPUT")]
+    name: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -23,10 +28,16 @@ struct OutputsAnswer {
     env: String,
     target: String,
     outputs: BTreeMap<String, String>,
+    /// People get the value alone.
+    #[serde(skip)]
+    one: bool,
 }
 
 impl Answer for OutputsAnswer {
     fn text(&self, theme: Theme) -> String {
+        if self.one {
+            return self.outputs.values().map(|value| format!("{value}\n")).collect();
+        }
         let mut table = Table::new(&[]);
         for (name, value) in &self.outputs {
             table.labelled([(Some(Label::Name), name.clone()), (None, value.clone())]);
@@ -39,11 +50,26 @@ pub(crate) async fn run(args: OutputsArgs, cx: &Context) -> Result<(), Failure> 
     let instance = args.lab.instance(cx)?;
     let aws = cx.aws(Need::Visit).await?;
     let stacks = instances::there(&aws, &instance).await?;
+    let mut outputs = outputs::observed(aws.target(), &stacks);
+    if let Some(name) = &args.name {
+        known(name, &instance, &outputs)?;
+        outputs.retain(|output, _| output == name);
+    }
     cx.ui.answer(&OutputsAnswer {
         lab: instance.lab,
         env: instance.env,
         target: aws.target().name.clone(),
-        outputs: outputs::observed(aws.target(), &stacks),
+        outputs,
+        one: args.name.is_some(),
     });
     Ok(())
+}
+
+fn known(name: &str, instance: &Instance, outputs: &BTreeMap<String, String>) -> Result<(), Failure> {
+    if outputs.contains_key(name) {
+        return Ok(());
+    }
+    let near = nearest(name, outputs.keys().map(String::as_str));
+    let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+    Err(Failure::usage(format!("{instance} has no output called `{name}`{near}")))
 }

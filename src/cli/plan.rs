@@ -20,7 +20,8 @@ pub(crate) struct PlanArgs {
 
 pub(crate) async fn run(args: PlanArgs, cx: &Context) -> Result<(), Failure> {
     let again = format!("up{}{}", args.lab.typed(), args.set.typed());
-    let request = Request { lab: &args.lab, set: &args.set, again, express: true, expires: None };
+    let up = format!("up{}{}", args.lab.typed(), args.set.typed());
+    let request = Request { lab: &args.lab, set: &args.set, again, up, express: true, expires: None };
     let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
     let plan = prepared.plan();
     cx.ui.answer(&plan);

@@ -28,6 +28,8 @@ pub(crate) struct Request<'a> {
     pub(crate) set: &'a SetArgs,
     /// The command with its arguments, to be typed again after a failure.
     pub(crate) again: String,
+    /// The command that makes the lab from nothing.
+    pub(crate) up: String,
     pub(crate) express: bool,
     pub(crate) expires: Option<String>,
 }
@@ -69,6 +71,7 @@ fn options(cx: &Context, request: &Request<'_>, aws: &Aws, wanted: &Wanted, owne
         owner: tag_value(owner),
         cache,
         again: format!("labctl {}{flags}", request.again),
+        up: format!("labctl {}{flags}", request.up),
         validate: format!("labctl validate {}{flags}", wanted.instance.lab),
         down: format!("labctl down {}{flags}", wanted.instance.lab),
     }

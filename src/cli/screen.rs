@@ -3,7 +3,8 @@
 use super::context::Context;
 use crate::engine::Events;
 use crate::error::Failure;
-use crate::ui::{EventLog, human};
+use crate::plan::Instance;
+use crate::ui::{EventLog, human, words};
 use std::path::PathBuf;
 
 /// Where the events of a run go, besides the screen.
@@ -15,6 +16,12 @@ pub(crate) struct EventsArg {
 }
 
 impl EventsArg {
+    /// The flag as it has to be typed again, with a space before it.
+    pub(crate) fn typed(&self) -> String {
+        let path = self.events.as_ref().map(|path| path.display().to_string());
+        path.map(|path| format!(" --events {}", words::shell_word(&path))).unwrap_or_default()
+    }
+
     /// Opens the file before anything else is done.
     pub(crate) fn open(&self) -> Result<EventLog, Failure> {
         let Some(path) = &self.events else { return Ok(EventLog::default()) };
@@ -26,8 +33,13 @@ impl EventsArg {
     }
 }
 
-/// Runs `work` with a channel of events that the screen and the log follow until the work is done.
-pub(crate) async fn watched<T>(cx: &Context, log: &mut EventLog, work: impl AsyncFnOnce(&Events) -> T) -> T {
+/// Runs `work` on an instance with a channel of events that the screen and the log follow until the work is done.
+pub(crate) async fn watched<T>(
+    cx: &Context,
+    (instance, target): (&Instance, &str),
+    log: &mut EventLog,
+    work: impl AsyncFnOnce(&Events) -> T,
+) -> T {
     let (events, seen) = Events::channel();
     let run = async {
         let done = work(&events).await;
@@ -35,6 +47,6 @@ pub(crate) async fn watched<T>(cx: &Context, log: &mut EventLog, work: impl Asyn
         drop(events);
         done
     };
-    let (done, ()) = tokio::join!(run, human::follow(seen, &cx.ui, log));
+    let (done, ()) = tokio::join!(run, human::follow(seen, &cx.ui, log.of(instance, target)));
     done
 }

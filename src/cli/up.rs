@@ -72,7 +72,9 @@ pub(crate) async fn run(args: UpArgs, cx: &Context) -> Result<(), Failure> {
     let mut again = format!("up{}{}", args.lab.typed(), args.set.typed());
     again.extend(args.ttl.map(|ttl| format!(" --ttl {}s", ttl.as_secs())));
     again.extend(args.standard.then_some(" --standard"));
-    let request = Request { lab: &args.lab, set: &args.set, again, express: !args.standard, expires };
+    again.push_str(&args.events.typed());
+    let request =
+        Request { lab: &args.lab, set: &args.set, up: again.clone(), again, express: !args.standard, expires };
     let prepared = Prepared::of(cx, &request, |types| Need::Deploy { types }).await?;
     let plan = prepared.plan();
     let losses = plan.losses();
@@ -106,7 +108,7 @@ pub(crate) async fn execute(
     }
     let steps = plan.steps.iter().filter(|step| step.action != Action::Keep).count();
     cx.ui.note(&format!("{} on {}: {}", wanted.instance, aws.target().title, words::count(steps, "step")));
-    watched(cx, log, async |events| {
+    watched(cx, (&wanted.instance, &aws.target().name), log, async |events| {
         let run = Run::new(aws, wanted, observed, options, events);
         walk(&plan.steps, &run, events).await.into_result()?;
         if !plan.partial {

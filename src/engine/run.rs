@@ -30,6 +30,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// Type it to go on after a failure.
     pub again: String,
+    /// Type it to make the lab from nothing.
+    pub up: String,
     /// Type it to run the checks again.
     pub validate: String,
     /// Type it to take the lab away.
@@ -142,9 +144,9 @@ impl<'a> Run<'a> {
     /// A failure of this run because of a stack.
     pub fn failure_of_stack(&self, summary: impl Into<String>, trouble: Trouble) -> Failure {
         let mut failure = match trouble {
-            Trouble::Hopeless(_) => Failure::new(Kind::Failed, summary).hint(format!(
+            Trouble::Hopeless(_) => self.failure(summary).hint(format!(
                 "if it stays so, take the lab away with its data and begin again: {} && {}",
-                self.options.down, self.options.again
+                self.options.down, self.options.up
             )),
             _ => self.failure(summary),
         };

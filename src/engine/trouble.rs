@@ -9,7 +9,7 @@ pub enum Trouble {
     Aws(AwsError),
     /// The first resource that failed; the next attempt may mend it.
     Resource(Failed),
-    /// A resource that does not work, in a status that it does not leave by itself and that no update of the stack mends.
+    /// A resource that does not work, in a status that an update of its stack does not mend and that may last.
     Hopeless(Failed),
     /// CloudFormation refused the change before it began.
     Refused {

@@ -112,7 +112,9 @@ impl Wanted {
             Action::Change => !resource.properties.is_empty(),
             Action::Add | Action::Replace | Action::Remove => true,
         };
-        change.resources.iter().filter(touched).map(|resource| resource.resource.clone()).collect()
+        // Of a template that cannot be read nobody can say that it is met.
+        let unmet = change.resources.iter().filter(|resource| change.unread.is_some() || touched(resource));
+        unmet.map(|resource| resource.resource.clone()).collect()
     }
 
     /// Stacks of the instance that the lab no longer has.

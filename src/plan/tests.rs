@@ -250,6 +250,9 @@ fn what_an_update_has_to_touch_is_told_by_resource() {
     let known = wanted.known(&observed);
     assert_eq!(wanted.unmet("store", &observed, &known), ["Bucket"]);
     assert!(wanted.unmet("network", &observed, &known).is_empty());
+    let mut unread = observed;
+    unread.stacks.get_mut("network").expect("there").template = "{".into();
+    assert_eq!(wanted.unmet("network", &unread, &known), ["Vpc"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Events as people read them: live lines on a terminal, plain lines elsewhere.
 
-use super::json::EventLog;
+use super::json::Lines;
 use super::printer::Printer;
 use super::theme::{Label, Theme};
 use super::words;
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(40);
 
 /// Shows events until their sender is gone, and keeps each in `log`.
-pub async fn follow(mut events: UnboundedReceiver<Event>, printer: &Printer, log: &mut EventLog) {
+pub async fn follow(mut events: UnboundedReceiver<Event>, printer: &Printer, mut log: Lines<'_>) {
     let mut screen = Screen::new(printer);
     let mut tick = tokio::time::interval(Duration::from_millis(100));
     loop {

@@ -2,6 +2,7 @@
 
 use super::printer::Printer;
 use crate::engine::Event;
+use crate::plan::Instance;
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -15,11 +16,22 @@ pub struct EventLog {
     to: Option<(PathBuf, File)>,
 }
 
-/// A line: when it happened, and what.
+/// The log for the events of one instance.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    log: &'a mut EventLog,
+    instance: &'a Instance,
+    target: &'a str,
+}
+
+/// A line: when it happened, to what, and what.
 #[derive(Serialize)]
 struct Line<'a> {
     /// RFC 3339, in UTC.
     time: String,
+    #[serde(flatten)]
+    instance: &'a Instance,
+    target: &'a str,
     #[serde(flatten)]
     event: &'a Event,
 }
@@ -34,43 +46,84 @@ impl EventLog {
         Ok(EventLog { to: Some((path.to_owned(), file)) })
     }
 
+    /// The log for what happens to an instance on a target.
+    pub fn of<'a>(&'a mut self, instance: &'a Instance, target: &'a str) -> Lines<'a> {
+        Lines { log: self, instance, target }
+    }
+}
+
+impl Lines<'_> {
     /// Writes one event. A run is not stopped because its log is: that is said once, and the log ends there.
     pub fn write(&mut self, event: &Event, printer: &Printer) {
-        let Some((path, file)) = &mut self.to else { return };
-        if let Err(error) = written(file, event, OffsetDateTime::now_utc()) {
+        let now = OffsetDateTime::now_utc();
+        let line = line((self.instance, self.target), event, now);
+        let Some((path, file)) = &mut self.log.to else { return };
+        // One line in one write: what follows the file never sees half of it.
+        if let Err(error) = line.and_then(|line| file.write_all(&line)) {
             printer.warning(&format!("events are no longer written to `{}`: {error}", path.display()));
-            self.to = None;
+            self.log.to = None;
         }
     }
 }
 
-/// One line in one write: what follows the file never sees half of it.
-fn written(file: &mut impl Write, event: &Event, now: OffsetDateTime) -> io::Result<()> {
+fn line((instance, target): (&Instance, &str), event: &Event, now: OffsetDateTime) -> io::Result<Vec<u8>> {
     let time = now.format(&Rfc3339).map_err(io::Error::other)?;
-    let mut line = serde_json::to_vec(&Line { time, event })?;
+    let mut line = serde_json::to_vec(&Line { time, instance, target, event })?;
     line.push(b'\n');
-    file.write_all(&line)
+    Ok(line)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::time::Duration;
+    use time::macros::datetime;
+
+    /// One of each: a new one does not compile until it is here and in the guide.
+    fn samples() -> Vec<Event> {
+        let (step, took) = (|| "stack/network".to_owned(), Duration::from_millis(1_500));
+        let all = vec![
+            Event::RunStarted { steps: 9 },
+            Event::StepStarted { step: step(), title: "stack network".into() },
+            Event::ResourceChanged {
+                step: step(),
+                resource: "Vpc".into(),
+                kind: "AWS::EC2::VPC".into(),
+                status: "CREATE_FAILED".into(),
+                reason: Some("The maximum number of VPCs has been reached.".into()),
+            },
+            Event::StepWaiting { step: step(), why: "Cluster is creating".into() },
+            Event::StepNoted { step: step(), note: "CloudFormation was busy; tried again".into() },
+            Event::StepFinished { step: step(), did: "made, 20 resources".into(), unchanged: false, took },
+            Event::StepFailed { step: step(), reason: "Vpc (AWS::EC2::VPC): …".into(), took },
+            Event::StepSkipped { step: "stack/aurora".into(), because: step() },
+            Event::RunFinished { finished: 7, failed: 1, skipped: 1, took },
+        ];
+        for event in &all {
+            match event {
+                Event::RunStarted { .. }
+                | Event::StepStarted { .. }
+                | Event::ResourceChanged { .. }
+                | Event::StepWaiting { .. }
+                | Event::StepNoted { .. }
+                | Event::StepFinished { .. }
+                | Event::StepFailed { .. }
+                | Event::StepSkipped { .. }
+                | Event::RunFinished { .. } => {}
+            }
+        }
+        all
+    }
 
     #[test]
-    fn an_event_is_a_line_with_its_time() {
-        let event = Event::StepFailed {
-            step: "stack/network".into(),
-            reason: "two\nlines".into(),
-            took: Duration::from_millis(1_500),
-        };
-        let mut out = Vec::new();
-        written(&mut out, &event, OffsetDateTime::UNIX_EPOCH).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        let line = concat!(
-            r#"{"time":"1970-01-01T00:00:00Z","event":"step_failed","step":"stack/network","reason":"two\nlines","took":1.5}"#,
-            "\n"
-        );
-        assert_eq!(text, line);
+    fn the_guide_shows_the_line_of_every_event() {
+        let guide = include_str!("../../docs/guide/events.md");
+        let instance = Instance::new("superheroes", "dev");
+        for event in samples() {
+            let line = line((&instance, "local"), &event, datetime!(2026-11-22 10:15 UTC)).unwrap();
+            let line = String::from_utf8(line).unwrap();
+            assert_eq!(line.matches('\n').count(), 1);
+            assert!(guide.contains(&line), "docs/guide/events.md does not show:\n{line}");
+        }
     }
 }

@@ -26,6 +26,9 @@ fn every_event_of_a_run_is_a_line_of_the_file_that_was_named() {
     machine.well(&["up", "./small", "--local", "--events", "events.jsonl"]);
     let up = events(&machine);
     assert_eq!((&up[0]["event"], &up[0]["steps"]), (&"run_started".into(), &2.into()));
+    let of =
+        |line: &Value| [&line["lab"], &line["env"], &line["target"]].map(|value| value.as_str().unwrap().to_owned());
+    assert!(up.iter().all(|line| of(line) == ["small", "dev", "local"]), "{up:#?}");
     assert_eq!(up.last().unwrap()["event"], "run_finished");
     assert_eq!(steps(&up, "step_started"), ["stack/network", "checks"]);
     assert_eq!(steps(&up, "step_finished"), ["stack/network", "checks"]);

@@ -115,6 +115,8 @@ fn input(machine: &Machine) {
     );
     let said = machine.run(&["outputs", "boks", "--local"]).ended(2);
     assert!(said.contains("did you mean `books`?"), "{said}");
+    let said = machine.run(&["outputs", ".", "--local", "LabBuckets"]).ended(2);
+    assert!(said.contains("has no output called `LabBuckets`"), "{said}");
     let said = machine.run(&["down", "boks", "--local", "--yes"]).ended(2);
     assert!(said.contains("(did you mean `books`?)"), "{said}");
     assert_eq!(query(machine, "SELECT COUNT(*) AS n FROM loans")[0]["n"], 4);

@@ -14,7 +14,7 @@ const CLUSTER: &str = "AWS::RDS::DBCluster";
 const INSTANCE: &str = "AWS::RDS::DBInstance";
 const CACHE: &str = "AWS::ElastiCache::ReplicationGroup";
 
-/// Statuses out of which a database or cache does not come by itself.
+/// Statuses that a database or cache may never leave.
 const HOPELESS: &[&str] =
     &["failed", "create-failed", "deleting", "incompatible-parameters", "incompatible-network", "incompatible-restore"];
 
@@ -73,7 +73,7 @@ enum Health {
     Works,
     /// What it was last told to do failed; telling it again may help.
     Failed(String),
-    /// It does not mend itself.
+    /// It may stay so: nothing that labctl would do again mends it.
     Hopeless(String),
 }
 

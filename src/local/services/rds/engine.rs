@@ -181,7 +181,8 @@ pub(super) fn write_init_file(layout: &Layout, kind: EngineKind, secret: &Cluste
         "CREATE USER IF NOT EXISTS {user};\nALTER USER {user} {password};\nGRANT ALL PRIVILEGES ON *.* TO {user} WITH GRANT OPTION;\n"
     );
     let path = layout.init_file();
-    replace(&path, sql.as_bytes())?;
+    replace(&path, sql.as_bytes())
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))?;
     Ok(path)
 }
 

@@ -129,7 +129,7 @@ pub(super) async fn note(rds: &Rds, scope: &Scope, identifier: &str, answered: R
         Ok(()) => (Status::Available, "The cluster is available".to_owned()),
         Err(reason) => {
             error!(cluster = %identifier, reason, "the cluster did not become available");
-            (Status::Failed, format!("The engine did not come up: {reason}"))
+            (Status::Failed, format!("The cluster is not available: {reason}"))
         }
     };
     let changed = rds.change(scope, |region| {

@@ -591,7 +591,10 @@ async fn one_whose_engine_does_not_come_back_is_starting_then_failed_and_availab
     world.until("failed").await;
     let events = world.call("DescribeEvents", json!({})).await.unwrap();
     let last = events["Events"].as_array().unwrap().last().unwrap()["Message"].as_str().unwrap();
-    assert!(last.starts_with("The engine did not come up: ") && last.contains("init.sql"), "{last}");
+    assert!(
+        last.starts_with("The cluster is not available: the engine did not come up: ") && last.contains("init.sql"),
+        "{last}"
+    );
     std::fs::remove_dir(&blocked).unwrap();
     world.until("available").await;
     world.close().await;

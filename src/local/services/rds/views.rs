@@ -22,8 +22,8 @@ pub(super) fn tag_list(tags: &Tags) -> Value {
     tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
-/// The cluster's status. One that was available and whose engine is away is starting, however often that takes: its
-/// engine is tried again for as long as nobody stops it.
+/// The cluster's status. One that was available and whose engine is away is starting, until its watch gives the wait up and
+/// records that it failed.
 pub(super) fn cluster_status(rds: &Rds, cluster: &DbCluster) -> &'static str {
     let health = || rds.running(&cluster.resource_id).map(|running| running.health());
     match cluster.status {
