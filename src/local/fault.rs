@@ -14,11 +14,18 @@ pub struct Fault {
     pub status: Option<u16>,
     /// Further members of the error's shape (`dbConnectionId`, `Reason`, …).
     pub members: Map<String, Value>,
+    /// What it is to CloudFormation (`ResourceConflict`), where a service gives one code to several faults.
+    pub handler_code: Option<&'static str>,
 }
 
 impl Fault {
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Fault { code: code.into(), message: message.into(), status: None, members: Map::new() }
+        Fault { code: code.into(), message: message.into(), status: None, members: Map::new(), handler_code: None }
+    }
+
+    #[must_use]
+    pub fn handler_code(self, handler_code: &'static str) -> Self {
+        Fault { handler_code: Some(handler_code), ..self }
     }
 
     #[must_use]

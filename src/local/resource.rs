@@ -29,13 +29,18 @@ pub struct ResourceType {
     known: Vec<&'static str>,
     /// Those of them that no change in place reaches.
     fixed: Vec<&'static str>,
+    /// Sets of which a template that has had one cannot be without.
+    kept: Vec<&'static [&'static str]>,
+    /// What the properties are that a template leaves out, as far as the others tell.
+    defaults: fn(&Value) -> Value,
     provider: Arc<dyn Provider>,
 }
 
 impl ResourceType {
     /// The type `name` (`AWS::S3::Bucket`), whose provider reads the properties in `known` and no other.
     pub fn new(name: &'static str, known: &[&'static str], provider: impl Provider) -> Self {
-        ResourceType { name, service: "", known: known.to_vec(), fixed: Vec::new(), provider: Arc::new(provider) }
+        let (fixed, kept, provider) = (Vec::new(), Vec::new(), Arc::new(provider));
+        ResourceType { name, service: "", known: known.to_vec(), fixed, kept, defaults: |_| Value::Null, provider }
     }
 
     /// The same with more properties.
@@ -51,6 +56,21 @@ impl ResourceType {
     pub fn fixed(mut self, names: &[&'static str]) -> Self {
         self.fixed.extend(names);
         self
+    }
+
+    /// The same, where a property that is taken out of the template has no value to go back to (a password, a class), unless
+    /// another one of its set takes its place: what no default stands for is refused by name.
+    #[must_use]
+    pub fn kept(mut self, sets: &[&'static [&'static str]]) -> Self {
+        self.kept.extend(sets);
+        self
+    }
+
+    /// The same, where properties that are left out have values: those that a create without them gives. To write one of them
+    /// out changes nothing, and what is taken out of a template goes back to it.
+    #[must_use]
+    pub fn defaults(self, defaults: fn(&Value) -> Value) -> Self {
+        ResourceType { defaults, ..self }
     }
 
     /// The same as a type of `service`.
@@ -81,13 +101,33 @@ impl ResourceType {
     /// refused here has changed nothing, and leaves nothing that a rollback would have to take back.
     ///
     /// # Errors
-    /// A change of a property that cannot be changed, by name.
+    /// A change of a property that cannot be changed, or one without a default that is taken out, by name.
     pub fn may_become(&self, old: &Value, new: &Value) -> Result<(), ResourceFault> {
         let (old, new) = (schema::coerced(self.name, old), schema::coerced(self.name, new));
-        match new.changed(&old, &self.fixed).first() {
-            Some(name) => Err(Fault::unsupported(format!("a change of the property {name} of {}", self.name)).into()),
+        let refused = |what: String| Err(Fault::unsupported(format!("{what} of {}", self.name)).into());
+        let [before, after] = [&old, &new].map(|properties| (self.defaults)(properties));
+        let value = |own: &Value, default: &Value, name: &str| own.get(name).unwrap_or(&default[name]).clone();
+        let differs = |name: &&&str| value(&old, &before, name) != value(&new, &after, name);
+        if let Some(name) = self.fixed.iter().find(differs) {
+            return refused(format!("a change of the property {name}"));
+        }
+        let empty = |set: &&&[&'static str]| set.iter().all(|name| new.get(name).is_none());
+        let taken_out = |set: &&[&'static str]| set.iter().copied().find(|name| old.get(name).is_some());
+        match self.kept.iter().filter(empty).find_map(taken_out) {
+            Some(name) => refused(format!("the removal of the property {name}")),
             None => Ok(()),
         }
+    }
+
+    /// `new` with the defaults of what it no longer says.
+    fn given_back(&self, old: &Value, mut new: Value) -> Value {
+        let Value::Object(defaults) = (self.defaults)(&new) else { return new };
+        for (name, default) in defaults {
+            if old.get(&name).is_some() && new.get(&name).is_none() && !default.is_null() {
+                new[name] = default;
+            }
+        }
+        new
     }
 
     /// Changes the resource in place, as far as [`ResourceType::may_become`] has it.
@@ -96,7 +136,9 @@ impl ResourceType {
     /// As [`ResourceType::create`]; [`NOT_UPDATABLE`] if only a new resource can be what the template says.
     pub async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
         new.only(self.name, &self.known)?;
-        self.provider.update(cx, id, &schema::coerced(self.name, old), &schema::coerced(self.name, new)).await
+        let (old, new) = (schema::coerced(self.name, old), schema::coerced(self.name, new));
+        let new = self.given_back(&old, new);
+        self.provider.update(cx, id, &old, &new).await
     }
 
     /// Deletes the resource.
@@ -121,7 +163,8 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Changes the resource in place. The engine has already decided, from the schema, that no replacement is needed, and
     /// the type's table line that it [may become](ResourceType::may_become) so: every other property that differs is changed
-    /// or refused here. A type that never changes in place leaves this out and is replaced all the same.
+    /// or refused here. What the template no longer says stands in `new` with the table line's default; what has none there is
+    /// changed back here. A type that never changes in place leaves this out and is replaced all the same.
     async fn update(&self, _cx: &ResourceContext, id: &str, _old: &Value, _new: &Value) -> Made {
         Err(ResourceFault::new(NOT_UPDATABLE, format!("{id} cannot be changed in place")))
     }

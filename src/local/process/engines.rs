@@ -304,13 +304,18 @@ fn resolve(name: &OsString, search: &Search) -> Option<PathBuf> {
     search.directories.iter().map(|directory| directory.join(&path)).find(|candidate| candidate.is_file())
 }
 
+/// What a server program gets of the environment: not the keys that may be in it.
+pub fn environment() -> Vec<(OsString, OsString)> {
+    ["PATH", "HOME", "TZ"].iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect()
+}
+
 /// What a server program prints that is run with `options` to tell something of itself: stdout and stderr.
 ///
 /// # Errors
 /// It cannot be run, or does not come to an end.
 pub async fn ask(program: &Path, options: &[&str]) -> Result<[String; 2], EngineError> {
     let mut command = tokio::process::Command::new(program);
-    command.args(options).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(options).env_clear().envs(environment()).stdin(Stdio::null()).kill_on_drop(true);
     let (ran, program, options) =
         (tokio::time::timeout(PATIENCE, command.output()).await, program.to_owned(), options.join(" "));
     match ran {
@@ -432,6 +437,17 @@ mod tests {
         program(dir.path(), "redis-server", "echo 'Redis server v=5.0.14 sha=0'");
         let error = Engines::find(&search(dir.path())).await.unwrap_err().to_string();
         assert!(error.starts_with("Redis 5.0.14 is too old, 6.0 or later is needed: "), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_asked_sees_nothing_of_the_environment_but_what_engines_get() {
+        let dir = tempfile::tempdir().unwrap();
+        let tells = program(dir.path(), "tells", "tr '\\0' '\\n' < /proc/$$/environ; true");
+        let [told, _] = ask(&tells, &[]).await.unwrap();
+        let names: Vec<&str> = told.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+        assert!(names.contains(&"PATH"), "{told}");
+        assert!(names.iter().all(|name| ["PATH", "HOME", "TZ"].contains(name)), "{names:?}");
+        assert!(std::env::vars_os().count() > 3, "there is nothing to keep back");
     }
 
     #[tokio::test]

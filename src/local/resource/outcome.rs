@@ -161,6 +161,10 @@ const HANDLER_CODES: &[(&str, &[&str])] = &[
     (
         "ServiceLimitExceeded",
         &[
+            "DBClusterQuotaExceededFault",
+            "DBParameterGroupQuotaExceeded",
+            "DBSubnetGroupQuotaExceeded",
+            "InstanceQuotaExceeded",
             "InsufficientFreeAddressesInSubnet",
             "LimitExceeded",
             "LimitExceededException",
@@ -202,8 +206,8 @@ const HANDLER_CODES: &[(&str, &[&str])] = &[
 impl From<Fault> for ResourceFault {
     fn from(fault: Fault) -> Self {
         let known = HANDLER_CODES.iter().find(|(_, codes)| codes.contains(&fault.code.as_str()));
-        let handler_code = known.map_or("InvalidRequest", |(handler_code, _)| handler_code);
-        ResourceFault { handler_code, fault, made: None }
+        let by_code = known.map_or("InvalidRequest", |(handler_code, _)| handler_code);
+        ResourceFault { handler_code: fault.handler_code.unwrap_or(by_code), fault, made: None }
     }
 }
 
@@ -224,6 +228,7 @@ mod tests {
             ("InvalidVpcID.NotFound", "NotFound"),
             ("NotFoundException", "NotFound"),
             ("DependencyViolation", "ResourceConflict"),
+            ("InstanceQuotaExceeded", "ServiceLimitExceeded"),
             ("InternalFailure", "ServiceInternalError"),
             ("ValidationError", "InvalidRequest"),
             ("NotImplemented", "InvalidRequest"),
@@ -233,11 +238,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_fault_that_says_what_it_is_to_cloudformation_is_believed() {
+        let busy = Fault::new("ResourceConflictException", "").handler_code("ResourceConflict");
+        assert_eq!(ResourceFault::from(busy).handler_code, "ResourceConflict");
+    }
+
     /// What a service's code says of itself, in the services that provide resource types: that something is there already,
-    /// or that it is not.
+    /// that it is not, or that there are too many.
     #[test]
     fn no_error_of_a_service_is_left_out_that_says_what_it_is() {
-        let telling = r#""(\w[\w.]*(?:AlreadyExists|NotFound)\w*|(?:ResourceExists|NoSuch)\w+|\w+\.Duplicate)""#;
+        let telling =
+            r#""(\w[\w.]*(?:AlreadyExists|NotFound|QuotaExceeded)\w*|(?:ResourceExists|NoSuch)\w+|\w+\.Duplicate)""#;
         let telling = Regex::new(telling).unwrap();
         let listed: BTreeSet<&str> = HANDLER_CODES.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
         let mut left_out = BTreeSet::new();

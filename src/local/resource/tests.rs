@@ -1,25 +1,19 @@
 //! What holds of every resource type of every service, asked of a cloud in which each operation answers with a value for
 //! each member of its output.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::{Made, ResourceContext, ResourceType};
+use super::{Made, NOT_UPDATABLE, ResourceContext, ResourceFault, ResourceType};
 use crate::local::call::{Call, Reply};
-use crate::local::clock::Clock;
 use crate::local::cloud::{Cloud, Parts};
 use crate::local::fault::Fault;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
-use crate::local::process::engines::Engines;
 use crate::local::scope::Scope;
 use crate::local::service::{Service, Support};
 use crate::local::services;
-use crate::local::tls::Authority;
 use crate::local::wire::model::{self, Kind, Model, ShapeId};
 use crate::template::schema::{self, Replacement};
 
@@ -59,6 +53,17 @@ const MEANT: (&str, &str, &str) = ("AWS::SecretsManager::SecretTargetAttachment"
 
 /// What a template says of the deletion: a change of it is in the record, and nowhere else.
 const ABOUT_DELETION: (&str, &str) = ("AWS::RDS::DBInstance", "DeleteAutomatedBackups");
+
+/// Operations that put a thing as a whole, or before which it is taken away: what is not said is gone.
+const WHOLE: &[&str] = &[
+    "CreateModel",
+    "PutGatewayResponse",
+    "PutMethod",
+    "PutResourcePolicy",
+    "ReplaceRoute",
+    "UpdateSecurityGroupRuleDescriptionsEgress",
+    "UpdateSecurityGroupRuleDescriptionsIngress",
+];
 
 /// Answers everything, and writes down what it was asked.
 struct Oracle {
@@ -111,7 +116,12 @@ impl Oracle {
     }
 
     fn member(&self, name: &str, shape: ShapeId, depth: usize) -> Value {
-        if name == "SecretString" { json!("{}") } else { self.sample(shape, depth - 1) }
+        match name {
+            "SecretString" => json!("{}"),
+            // As many as can be too many or too few.
+            "MemberClusters" => json!(["a", "b"]),
+            _ => self.sample(shape, depth - 1),
+        }
     }
 }
 
@@ -126,12 +136,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-        let [real, cloud] = directories.each_ref().map(|directory| {
-            let home = Home::open(directory.path()).unwrap();
-            let authority = Authority::open(&home).unwrap();
-            let (processes, engines) = (Processes::start(), Engines::default());
-            Cloud::new(Parts { home, clock: Clock::System, ids: Ids::Random, authority, processes, engines })
-        });
+        let [real, cloud] = directories.each_ref().map(|directory| Cloud::new(Parts::of_test(directory.path())));
         real.register(services::all(&real).unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let oracle = |name| Oracle { model: model::model(name).unwrap(), asked: asked.clone() };
@@ -163,11 +168,26 @@ impl World {
         (made, std::mem::take(&mut *self.asked.lock().unwrap()))
     }
 
-    /// Whether the provider asks for something else, or refuses, when the properties change.
-    async fn notices(&self, of: &ResourceType, old: &Value, new: &Value) -> bool {
+    /// Whether the provider asks for something else, or refuses by name, when the property changes.
+    async fn notices(&self, of: &ResourceType, name: &str, old: &Value, new: &Value) -> bool {
         let (_, asked) = self.update(of, old, old).await;
         let (changed, then) = self.update(of, old, new).await;
-        changed.is_err() || then != asked
+        changed.map_or_else(|error| is_said(&error, name), |_| then != asked)
+    }
+
+    /// Whether a property that is taken out of the template is changed back, or refused by name.
+    async fn gives_back(&self, of: &ResourceType, name: &str, old: &Value, new: &Value) -> bool {
+        if let Err(refused) = of.may_become(old, new) {
+            return is_said(&refused, name);
+        }
+        let (_, asked) = self.update(of, old, old).await;
+        let (changed, then) = self.update(of, old, new).await;
+        let is_new = |(operation, input): &(String, Value)| {
+            !asked.iter().any(|(other, before)| other == operation && is_within(input, before))
+        };
+        let is_whole = |(operation, _): &(String, Value)| WHOLE.contains(&operation.as_str());
+        let says_it = then.iter().any(is_new) || then != asked && then.iter().any(is_whole);
+        changed.map_or_else(|error| is_said(&error, name), |_| says_it)
     }
 
     /// As many properties as may be given together.
@@ -184,6 +204,22 @@ impl World {
             }
         }
         all
+    }
+}
+
+/// Whether an error is of the property, or has the resource replaced.
+fn is_said(error: &ResourceFault, name: &str) -> bool {
+    error.handler_code == NOT_UPDATABLE || error.fault.message.contains(name)
+}
+
+/// Whether all that a request says was said in the other one: what is null or left out says nothing.
+fn is_within(request: &Value, other: &Value) -> bool {
+    match request {
+        Value::Null => true,
+        Value::Object(members) if !members.is_empty() => {
+            members.iter().all(|(name, value)| is_within(value, &other[name]))
+        }
+        value => value == other,
     }
 }
 
@@ -205,13 +241,106 @@ async fn no_type_drops_a_change_of_a_property_that_it_reads() {
             let value = |variant| json!({(*name): schema::sample(of.name, name, variant)});
             let mut with_all = all.clone();
             with_all[name] = value(1)[name].clone();
-            let noticed = world.notices(of, &all, &with_all).await || world.notices(of, &value(0), &value(1)).await;
+            let noticed =
+                world.notices(of, name, &all, &with_all).await || world.notices(of, name, &value(0), &value(1)).await;
             if !noticed && (of.name, *name) != ABOUT_DELETION {
                 dropped.push(format!("{} {name}", of.name));
             }
         }
     }
     assert_eq!(dropped, [""; 0]);
+}
+
+#[tokio::test]
+async fn no_type_drops_a_property_that_is_taken_out_of_the_template() {
+    let world = World::new();
+    let mut dropped = Vec::new();
+    for of in &world.types {
+        let all = world.properties(of).await;
+        for name in of.known.iter().filter(|name| changes_in_place(of, name)) {
+            // One of two values may be the default. What only one value is taken of is not changed by taking it out.
+            let (mut taken, mut noticed) = (BTreeSet::new(), false);
+            for (others, variant) in [(&all, 0), (&all, 1), (&json!({}), 0), (&json!({}), 1)] {
+                let mut with = others.clone();
+                with[name] = schema::sample(of.name, name, variant).unwrap();
+                let mut without = with.clone();
+                without.as_object_mut().unwrap().remove(*name);
+                let problems = |properties| schema::check_values(of.name, properties, "").len();
+                if problems(&without) <= problems(&with) && world.update(of, &with, &with).await.0.is_ok() {
+                    taken.insert(variant);
+                    noticed |= world.gives_back(of, name, &with, &without).await;
+                }
+            }
+            if taken.len() == 2 && !noticed && (of.name, *name) != ABOUT_DELETION {
+                dropped.push(format!("{} {name}", of.name));
+            }
+        }
+    }
+    assert_eq!(dropped, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_default_that_is_written_out_is_no_change() {
+    let world = World::new();
+    let written = [
+        (
+            "AWS::ApiGateway::RestApi",
+            json!({"ApiKeySourceType": "HEADER", "EndpointConfiguration": {"Types": ["EDGE"]}}),
+        ),
+        ("AWS::EC2::VPC", json!({"InstanceTenancy": "default"})),
+        (
+            "AWS::ElastiCache::ReplicationGroup",
+            json!({
+                "ClusterMode": "disabled", "IpDiscovery": "ipv4", "NumNodeGroups": "1", "TransitEncryptionEnabled": "false",
+            }),
+        ),
+        ("AWS::Logs::LogGroup", json!({"LogGroupClass": "STANDARD"})),
+        (
+            "AWS::RDS::DBCluster",
+            json!({
+                "EnableCloudwatchLogsExports": [], "EngineLifecycleSupport": "open-source-rds-extended-support",
+                "NetworkType": "IPV4", "Port": "3306", "StorageType": "aurora",
+            }),
+        ),
+        ("AWS::RDS::DBInstance", json!({"MonitoringInterval": "0"})),
+    ];
+    for (name, all) in written {
+        let of = world.types.iter().find(|of| of.name == name).unwrap();
+        for (property, value) in all.as_object().unwrap() {
+            assert!(of.fixed.contains(&property.as_str()), "{name} {property}");
+            let said = json!({property: value});
+            assert_eq!(of.may_become(&json!({}), &said), Ok(()), "{name} {property}");
+            assert_eq!(of.may_become(&said, &json!({})), Ok(()), "{name} {property}");
+            let other = (0..2).filter_map(|variant| schema::sample(name, property, variant));
+            let refused = |other| of.may_become(&json!({property: other}), &json!({})).is_err();
+            assert!(other.into_iter().any(refused), "{name} {property}: whatever it was, it can be taken out");
+        }
+    }
+    let of = world.types.iter().find(|of| of.name == "AWS::ElastiCache::ReplicationGroup").unwrap();
+    let (encrypted, required) =
+        (json!({"TransitEncryptionEnabled": true}), json!({"TransitEncryptionMode": "required"}));
+    let both = json!({"TransitEncryptionEnabled": true, "TransitEncryptionMode": "required"});
+    assert_eq!(of.may_become(&encrypted, &both), Ok(()));
+    assert!(of.may_become(&json!({}), &required).is_err());
+}
+
+#[tokio::test]
+async fn what_has_no_default_is_refused_by_name_when_it_is_taken_out() {
+    let world = World::new();
+    for of in &world.types {
+        for set in &of.kept {
+            for name in *set {
+                assert!(of.known.contains(name), "{} {name}", of.name);
+                let value = json!({(*name): schema::sample(of.name, name, 0)});
+                let refused = of.may_become(&value, &json!({})).unwrap_err();
+                assert_eq!(refused.fault.code, "NotImplemented");
+                assert!(refused.fault.message.contains(name) && refused.fault.message.contains(of.name), "{refused:?}");
+                for other in *set {
+                    assert_eq!(of.may_become(&value, &json!({(*other): schema::sample(of.name, other, 0)})), Ok(()));
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]

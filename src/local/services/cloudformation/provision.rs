@@ -307,9 +307,13 @@ impl Run {
         }
     }
 
-    /// The resource's type, and why what it is cannot become what is wanted.
+    /// The resource's type, and why what it is cannot become what is wanted. A rollback asks nobody: a property without a
+    /// default that the update brought stays, rather than that the stack stays between two templates.
     fn refusal(&self, name: &str, intent: &Intent) -> Option<(String, ResourceFault)> {
         self.cell.peek(|stack| {
+            if stack.status == Status::UpdateRollbackInProgress {
+                return None;
+            }
             let live = stack.resources.get(name)?.live.as_ref()?;
             let may = self.provider(&live.kind).and_then(|of| of.may_become(&live.plan.properties, &intent.properties));
             Some((live.kind.clone(), may.err()?))

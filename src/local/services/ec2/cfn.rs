@@ -17,7 +17,9 @@ pub(super) fn types() -> Vec<ResourceType> {
     let target = ["GatewayId", "VpcEndpointId", "NetworkInterfaceId"];
     let endpoint = ["VpcId", "ServiceName", "VpcEndpointType", "PolicyDocument", "PrivateDnsEnabled", "Tags"];
     vec![
-        ResourceType::new("AWS::EC2::VPC", &vpc, Vpc).fixed(&["InstanceTenancy"]),
+        ResourceType::new("AWS::EC2::VPC", &vpc, Vpc)
+            .fixed(&["InstanceTenancy"])
+            .defaults(|_| json!({"InstanceTenancy": "default"})),
         ResourceType::new("AWS::EC2::Subnet", &subnet, Subnet),
         ResourceType::new("AWS::EC2::RouteTable", &["VpcId", "Tags"], RouteTable),
         ResourceType::new("AWS::EC2::Route", &["RouteTableId"], Route).and(&DESTINATIONS).and(&target),
@@ -28,7 +30,9 @@ pub(super) fn types() -> Vec<ResourceType> {
         ),
         ResourceType::new("AWS::EC2::InternetGateway", &["Tags"], InternetGateway),
         ResourceType::new("AWS::EC2::VPCGatewayAttachment", &["VpcId", "InternetGatewayId"], GatewayAttachment),
-        ResourceType::new("AWS::EC2::VPCEndpoint", &endpoint, Endpoint).and(&ATTACHED),
+        ResourceType::new("AWS::EC2::VPCEndpoint", &endpoint, Endpoint)
+            .and(&ATTACHED)
+            .defaults(|given| json!({"PrivateDnsEnabled": given["VpcEndpointType"] == "Interface"})),
         groups::security_group(),
         groups::rule("AWS::EC2::SecurityGroupIngress", groups::Way::In),
         groups::rule("AWS::EC2::SecurityGroupEgress", groups::Way::Out),

@@ -5,13 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::local::clock::{Clock, Timestamp};
 use crate::local::cloud::Parts;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
-use crate::local::process::engines::Engines;
 use crate::local::resource::ResourceContext;
 use crate::local::scope::Scope;
-use crate::local::tls::Authority;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -22,18 +17,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::open(dir.path()).unwrap();
-        let authority = Authority::open(&home).unwrap();
         let clock = Clock::fixed(Timestamp::from_millis(1_000_000));
-        let parts = Parts {
-            home,
-            clock,
-            ids: Ids::Random,
-            authority,
-            processes: Processes::start(),
-            engines: Engines::default(),
-        };
-        let cloud = Cloud::new(parts);
+        let cloud = Cloud::new(Parts { clock, ..Parts::of_test(dir.path()) });
         cloud.register(vec![open(&cloud).unwrap()]);
         World { _dir: dir, cloud, scope: Scope::root("us-east-1") }
     }

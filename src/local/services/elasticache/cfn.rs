@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::versions;
 use crate::local::fault::Fault;
 use crate::local::resource::{
     Look, Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
@@ -15,7 +16,9 @@ pub(super) fn types() -> Vec<ResourceType> {
     vec![
         ResourceType::new("AWS::ElastiCache::ReplicationGroup", CREATED_WITH, ReplicationGroup)
             .and(CHANGEABLE)
-            .fixed(FIXED),
+            .fixed(FIXED)
+            .kept(&[&["CacheNodeType"]])
+            .defaults(ReplicationGroup::defaults),
         ResourceType::new("AWS::ElastiCache::SubnetGroup", &subnet_group, SubnetGroup),
         ResourceType::new("AWS::ElastiCache::ParameterGroup", &parameter_group, ParameterGroup).fixed(&["Description"]),
     ]
@@ -70,6 +73,21 @@ const FIXED: &[&str] =
     &["ClusterMode", "IpDiscovery", "NumNodeGroups", "TransitEncryptionEnabled", "TransitEncryptionMode"];
 
 impl ReplicationGroup {
+    /// What CreateReplicationGroup takes for what it is not told.
+    fn defaults(given: &Value) -> Value {
+        let engine = given["Engine"].as_str().unwrap_or("redis");
+        let default = versions::resolve(engine, None).map(|(version, _)| version);
+        let family = versions::resolve(engine, given["EngineVersion"].as_str()).map(|(_, family)| family);
+        let is_encrypted = given["TransitEncryptionEnabled"] == true;
+        json!({
+            "AutoMinorVersionUpgrade": true, "AutomaticFailoverEnabled": false,
+            "CacheParameterGroupName": family.map(|family| format!("default.{family}")), "ClusterMode": "disabled",
+            "Engine": "redis", "EngineVersion": default, "IpDiscovery": "ipv4", "MultiAZEnabled": false, "NumNodeGroups": 1,
+            "PreferredMaintenanceWindow": versions::MAINTENANCE_WINDOW, "SecurityGroupIds": [], "SnapshotRetentionLimit": 0,
+            "TransitEncryptionEnabled": false, "TransitEncryptionMode": is_encrypted.then_some("required"),
+        })
+    }
+
     async fn find(cx: &ResourceContext, id: &str) -> Result<Value, Fault> {
         let output = cx.ask("DescribeReplicationGroups", json!({"ReplicationGroupId": id})).await?;
         Ok(output["ReplicationGroups"][0].clone())
@@ -134,17 +152,17 @@ impl ReplicationGroup {
         Provisioned::with(id, attributes)
     }
 
-    async fn change_replicas(cx: &ResourceContext, id: &str, new: &Value) -> Result<(), Fault> {
-        let wanted =
-            new["NumCacheClusters"].as_u64().or_else(|| new["ReplicasPerNodeGroup"].as_u64().map(|count| count + 1));
-        let now = ReplicationGroup::find(cx, id).await?["MemberClusters"].as_array().map_or(1, Vec::len) as u64;
-        let operation = match wanted {
-            Some(wanted) if wanted > now => "IncreaseReplicaCount",
-            Some(wanted) if wanted < now && wanted > 0 => "DecreaseReplicaCount",
-            _ => return Ok(()),
+    /// How many nodes a template asks for, if it does. A number that is taken out goes back to what a create without one makes.
+    fn nodes(old: &Value, new: &Value) -> Option<usize> {
+        let given = |of: &Value| {
+            let replicas = || of["ReplicasPerNodeGroup"].as_u64().map(|count| count + 1);
+            of["NumCacheClusters"].as_u64().or_else(replicas).and_then(|count| usize::try_from(count).ok())
         };
-        let count = wanted.unwrap_or(now) - 1;
-        let input = json!({"ReplicationGroupId": id, "NewReplicaCount": count, "ApplyImmediately": true});
+        given(new).or_else(|| given(old).map(|_| new.list("PreferredCacheClusterAZs").len().max(1)))
+    }
+
+    async fn scale(cx: &ResourceContext, id: &str, operation: &str, nodes: usize) -> Result<(), Fault> {
+        let input = json!({"ReplicationGroupId": id, "NewReplicaCount": nodes - 1, "ApplyImmediately": true});
         cx.ask(operation, input).await.map(drop)
     }
 }
@@ -163,8 +181,12 @@ impl Provider for ReplicationGroup {
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
         let group = ReplicationGroup::available(cx, id).await?;
-        // Replicas first: automatic failover needs one.
-        ReplicationGroup::change_replicas(cx, id, new).await?;
+        let now = group.list("MemberClusters").len().max(1);
+        let nodes = ReplicationGroup::nodes(old, new).unwrap_or(now).max(1);
+        // Automatic failover needs a replica: more come before it is turned on, fewer after it is turned off.
+        if nodes > now {
+            ReplicationGroup::scale(cx, id, "IncreaseReplicaCount", nodes).await?;
+        }
         let mut input = new.pick(&new.changed(old, CHANGEABLE));
         if old["AuthToken"] != new["AuthToken"] {
             input["AuthToken"] = new["AuthToken"].clone();
@@ -176,6 +198,9 @@ impl Provider for ReplicationGroup {
             input["ReplicationGroupId"] = json!(id);
             input["ApplyImmediately"] = json!(true);
             cx.ask("ModifyReplicationGroup", input).await?;
+        }
+        if nodes < now {
+            ReplicationGroup::scale(cx, id, "DecreaseReplicaCount", nodes).await?;
         }
         retag(cx, group.text("ARN"), old, new).await?;
         ReplicationGroup::provisioned(cx, id).await

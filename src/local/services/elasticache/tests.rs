@@ -5,15 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::*;
-use crate::local::clock::Clock;
 use crate::local::cloud::Parts;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
 use crate::local::process::Processes;
 use crate::local::process::engines::{Engines, Search};
-use crate::local::resource::ResourceContext;
+use crate::local::resource::{Properties, ResourceContext};
 use crate::local::scope::Scope;
-use crate::local::tls::Authority;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -24,17 +20,16 @@ struct World {
 impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::open(dir.path()).unwrap();
         let engines = Engines::find(&Search::here(dir.path())).await.unwrap();
         assert!(engines.redis.is_some(), "{}", engines.cache().unwrap_err().remedies().join("\n"));
-        let cloud = Self::open(home, engines);
+        let cloud = Self::open(dir.path(), engines);
         World { _dir: dir, cloud, scope: Scope::root("us-east-1") }
     }
 
-    fn open(home: Home, engines: Engines) -> Arc<Cloud> {
-        let authority = Authority::open(&home).unwrap();
-        let processes = Processes::of(&home);
-        let cloud = Cloud::new(Parts { home, clock: Clock::System, ids: Ids::Random, authority, processes, engines });
+    fn open(dir: &std::path::Path, engines: Engines) -> Arc<Cloud> {
+        let parts = Parts::of_test(dir);
+        let processes = Processes::of(&parts.home);
+        let cloud = Cloud::new(Parts { processes, engines, ..parts });
         cloud.register(vec![open(&cloud).unwrap(), crate::local::services::ec2::open(&cloud).unwrap()]);
         cloud
     }
@@ -265,6 +260,11 @@ async fn cloudformation_changes_replicas_and_settings_together_without_waiting_f
     assert_eq!(made.attributes["ReadEndPoint.PortsList"].as_array().unwrap().len(), 3);
     let group = world.wait("lab", "available").await;
     assert_eq!((&group["MemberClusters"][2], &group["AutomaticFailover"]), (&json!("lab-003"), &json!("enabled")));
+    // Taken out of the template, both go back to what they are without it.
+    let less = more.pick(&["ReplicationGroupDescription", "Engine", "CacheNodeType", "TransitEncryptionEnabled"]);
+    of.update(&cx, "lab", &more, &less).await.unwrap();
+    let group = world.wait("lab", "available").await;
+    assert_eq!((&group["MemberClusters"], &group["AutomaticFailover"]), (&json!(["lab-001"]), &json!("disabled")));
     world.stop().await;
 }
 

@@ -10,6 +10,9 @@ pub(super) const VERSIONS: &[(&str, &str, &str)] = &[
     ("redis", "6.2", "redis6.x"),
 ];
 
+/// When nodes of a group that names no other time may be worked on.
+pub(super) const MAINTENANCE_WINDOW: &str = "sun:05:00-sun:06:00";
+
 pub(super) const FAMILIES: &[&str] = &["valkey8", "valkey7", "redis7", "redis6.x"];
 
 /// The version that `asked` means: itself, a patch level of one (`7.0.7`), or AWS's short form (`7.x`).

@@ -4,17 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::local::clock::Clock;
 use crate::local::cloud::{Cloud, Parts};
 use crate::local::fault::Fault;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
-use crate::local::process::engines::Engines;
 use crate::local::resource::ResourceContext;
 use crate::local::scope::Scope;
 use crate::local::services::{iam, sts};
-use crate::local::tls::Authority;
 
 struct World {
     cloud: Arc<Cloud>,
@@ -24,17 +18,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::open(dir.path()).unwrap();
-        let authority = Authority::open(&home).unwrap();
-        let parts = Parts {
-            home,
-            clock: Clock::System,
-            ids: Ids::Random,
-            authority,
-            processes: Processes::start(),
-            engines: Engines::default(),
-        };
-        let cloud = Cloud::new(parts);
+        let cloud = Cloud::new(Parts::of_test(dir.path()));
         cloud.register(vec![iam::open(&cloud).unwrap(), sts::open(&cloud).unwrap()]);
         World { cloud, _home: dir }
     }

@@ -17,7 +17,9 @@ pub(super) fn types() -> Vec<ResourceType> {
         ResourceType::new("AWS::Lambda::Function", CONFIGURATION, Function)
             .and(PACKAGE)
             .and(&elsewhere)
-            .fixed(&["KmsKeyArn"]),
+            .fixed(&["KmsKeyArn"])
+            .kept(&[&["Runtime"], &["Handler"]])
+            .defaults(|_| json!({"Architectures": ["x86_64"]})),
         ResourceType::new("AWS::Lambda::Permission", &permission, Permission),
         ResourceType::new("AWS::Lambda::Version", &version, Version),
         ResourceType::new("AWS::Lambda::Alias", &alias, Alias),
@@ -89,6 +91,7 @@ impl Function {
             "Description": "", "Timeout": 3, "MemorySize": 128, "Environment": {"Variables": {}}, "EphemeralStorage": {"Size": 512},
             "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}, "TracingConfig": {"Mode": "PassThrough"},
             "LoggingConfig": {"LogFormat": "Text", "LogGroup": format!("/aws/lambda/{name}")},
+            "Layers": [], "SnapStart": {"ApplyOn": "None"}, "DeadLetterConfig": {"TargetArn": ""},
         });
         for (key, value) in defaults.as_object().into_iter().flatten() {
             if old.get(key).is_some() && new.get(key).is_none() {

@@ -13,7 +13,9 @@ pub(super) enum LambdaFault {
     NoStatement(String),
     NoEventConfig(String),
     /// Something with that name is there already, in AWS's words.
-    Conflict(String),
+    Exists(String),
+    /// It is in use, or being changed, in AWS's words.
+    Busy(String),
     Invalid(String),
     /// The revision that the client read is no longer the current one.
     StaleRevision,
@@ -73,7 +75,11 @@ impl From<LambdaFault> for Fault {
                 let message = format!("The function {arn} doesn't have an EventInvokeConfig");
                 user(Fault::new("ResourceNotFoundException", message).status(404))
             }
-            LambdaFault::Conflict(message) => user(Fault::new("ResourceConflictException", message).status(409)),
+            LambdaFault::Exists(message) => user(Fault::new("ResourceConflictException", message).status(409)),
+            // The same code as of what exists, and another matter to CloudFormation.
+            LambdaFault::Busy(message) => {
+                user(Fault::new("ResourceConflictException", message).status(409)).handler_code("ResourceConflict")
+            }
             LambdaFault::Invalid(message) => user(Fault::new("InvalidParameterValueException", message).status(400)),
             LambdaFault::StaleRevision => {
                 let message = "The Revision Id provided does not match the latest Revision Id. \

@@ -14,17 +14,11 @@ use zip::write::SimpleFileOptions;
 
 use super::ops::settings::host_architecture;
 use crate::local::call::{Call, Reply};
-use crate::local::clock::Clock;
 use crate::local::cloud::{Cloud, Parts};
 use crate::local::fault::Fault;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
-use crate::local::process::engines::Engines;
 use crate::local::scope::Scope;
 use crate::local::service::{Service, Support};
 use crate::local::services::logs;
-use crate::local::tls::Authority;
 
 /// A function that does what its event says, speaking the Runtime API by itself.
 const BOOTSTRAP: &str = r#"#!/usr/bin/python3
@@ -104,15 +98,7 @@ fn zip_of(bootstrap: &str, mode: u32) -> String {
 impl World {
     async fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let home = Home::open(dir.path()).unwrap();
-        let cloud = Cloud::new(Parts {
-            authority: Authority::open(&home).unwrap(),
-            processes: Processes::start(),
-            home,
-            clock: Clock::System,
-            ids: Ids::Random,
-            engines: Engines::default(),
-        });
+        let cloud = Cloud::new(Parts::of_test(dir.path()));
         cloud.register(vec![Arc::new(FakeSts), logs::open(&cloud).unwrap(), super::open(&cloud).unwrap()]);
         cloud.service("lambda").unwrap().start().await.unwrap();
         World { cloud, _home: dir }
@@ -272,6 +258,8 @@ async fn new_code_serves_new_calls_while_a_running_call_ends_on_the_old() {
     assert_eq!((output["ExecutedVersion"].as_str(), variables["START"].as_str()), (Some("1"), Some("old")));
     assert_eq!(running.await.unwrap(), json!({"slept": true, "start": "old"}));
     world.call("CreateAlias", json!({"FunctionName": "f", "Name": "live", "FunctionVersion": "1"})).await.unwrap();
+    let used = world.call("DeleteFunction", json!({"FunctionName": "f", "Qualifier": "1"})).await.unwrap_err();
+    assert_eq!((used.code.as_str(), used.handler_code), ("ResourceConflictException", Some("ResourceConflict")));
     assert_eq!(world.invoke(json!({"FunctionName": "f:live"}), json!({"do": "env"})).await.unwrap().1["START"], "old");
     world.call("DeleteFunction", json!({"FunctionName": "f"})).await.unwrap();
     assert_eq!(world.invoke(json!({}), json!({})).await.unwrap_err().code, "ResourceNotFoundException");
@@ -323,7 +311,8 @@ async fn what_aws_refuses_is_refused_and_what_is_missing_here_is_named() {
         assert!(fault.code == code && fault.message.contains(named), "{changes}: {fault}");
     }
     world.create(json!({})).await.unwrap();
-    assert_eq!(world.create(json!({})).await.unwrap_err().code, "ResourceConflictException");
+    let again = world.create(json!({})).await.unwrap_err();
+    assert_eq!((again.code.as_str(), again.handler_code), ("ResourceConflictException", None));
     let bad = world
         .cloud
         .call_with_body(

@@ -11,7 +11,9 @@ use crate::local::resource::{
 pub(super) fn types() -> Vec<ResourceType> {
     let group = ["LogGroupName", "RetentionInDays", "KmsKeyId", "Tags", "LogGroupClass", "DeletionProtectionEnabled"];
     vec![
-        ResourceType::new("AWS::Logs::LogGroup", &group, LogGroup).fixed(&["LogGroupClass"]),
+        ResourceType::new("AWS::Logs::LogGroup", &group, LogGroup)
+            .fixed(&["LogGroupClass"])
+            .defaults(|_| json!({"LogGroupClass": "STANDARD"})),
         ResourceType::new("AWS::Logs::LogStream", &["LogGroupName", "LogStreamName"], LogStream),
     ]
 }

@@ -17,7 +17,7 @@ use super::engine::{self, ADMIN, ClusterSecret, First, HEALTH, Layout, TRANSFER_
 use super::frontdoor::{Door, Plugin};
 use super::rewrite::literal;
 use crate::local::cloud::Cloud;
-use crate::local::process::engines::{Engine, EngineKind};
+use crate::local::process::engines::{self, Engine, EngineKind};
 use crate::local::process::spawn::Output;
 use crate::local::process::{Child, ChildSpec, SpawnError, ready};
 use crate::local::scope::Scope;
@@ -283,7 +283,7 @@ impl Cluster {
                 name: format!("{} of cluster {}", self.engine.kind.name(), settings.identifier),
                 program: self.engine.program.clone(),
                 args: engine::arguments(&self.engine, &self.layout, &init, &certificate, &settings.parameters),
-                env: engine::environment(),
+                env: engines::environment(),
                 directory: self.layout.directory.clone(),
                 output: Output::File(self.layout.log.clone()),
             })

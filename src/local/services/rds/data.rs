@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::engine::{Layout, as_root, environment, option};
-use crate::local::process::engines::{Engine, EngineError, EngineKind, ask};
+use super::engine::{Layout, as_root, option};
+use crate::local::process::engines::{Engine, EngineError, EngineKind, ask, environment};
 use crate::local::process::spawn::Output;
 use crate::local::process::{ChildSpec, Processes};
 

@@ -242,11 +242,6 @@ pub(super) fn as_root() -> Option<&'static str> {
     rustix::process::geteuid().is_root().then_some("--user=root")
 }
 
-/// What an engine needs of the environment.
-pub(super) fn environment() -> Vec<(OsString, OsString)> {
-    ["PATH", "HOME", "TZ"].iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect()
-}
-
 pub(super) fn option(name: &str, value: &Path) -> OsString {
     let mut option = OsString::from(format!("--{name}="));
     option.push(value);

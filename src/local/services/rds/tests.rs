@@ -12,14 +12,10 @@ use serde_json::{Value, json};
 
 use super::cluster::Health;
 use super::*;
-use crate::local::clock::Clock;
 use crate::local::cloud::Parts;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
 use crate::local::process::engines::{EngineKind, Engines, Search};
+use crate::local::resource::ResourceContext;
 use crate::local::scope::Scope;
-use crate::local::tls::Authority;
 
 const PASSWORD: &str = "correct-horse-9";
 
@@ -126,16 +122,8 @@ impl World {
         patience: Duration,
         secrets: fn(Arc<dyn Service>) -> Arc<dyn Service>,
     ) -> Self {
-        let home = Home::open(directory.path()).unwrap();
         let engines = Engines::find(&Search::here(directory.path())).await.unwrap();
-        let cloud = Cloud::new(Parts {
-            authority: Authority::open(&home).unwrap(),
-            processes: Processes::start(),
-            clock: Clock::System,
-            ids: Ids::Random,
-            engines,
-            home,
-        });
+        let cloud = Cloud::new(Parts { engines, ..Parts::of_test(directory.path()) });
         let objects = cloud.home.state("s3").join("objects");
         std::fs::create_dir_all(&objects).unwrap();
         let mut rds = Rds::open(cloud.clone()).unwrap();
@@ -672,5 +660,40 @@ async fn a_user_that_iam_vouches_for_logs_in_with_a_token_over_tls_and_in_no_oth
     world.call("ModifyDBCluster", off).await.unwrap();
     let said = world.mysql(&cluster, "app", &good, &ask).await;
     assert!(text(&said).contains("ERROR 1045 (28000)"), "not enabled: {}", text(&said));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_cluster_is_after_properties_were_taken_out_of_its_template_as_it_was_without_them() {
+    let world = World::new().await;
+    let without = world.make(json!({})).await;
+    let cx = ResourceContext {
+        cloud: world.cloud.clone(),
+        scope: world.scope.clone(),
+        service: "rds",
+        stack_id: "s".into(),
+        stack_name: "s".into(),
+        logical_id: "Cluster".into(),
+        token: "t".into(),
+        stack_tags: Vec::new(),
+        old_stack_tags: Vec::new(),
+        express: true,
+    };
+    let of = world.cloud.resource_type("AWS::RDS::DBCluster").unwrap();
+    let plain = json!({"Engine": "aurora-mysql", "MasterUserPassword": PASSWORD});
+    let more = json!({
+        "BackupRetentionPeriod": 7, "CopyTagsToSnapshot": true, "DeletionProtection": true, "EnableHttpEndpoint": true,
+        "EnableIAMDatabaseAuthentication": true, "EngineVersion": "8.0", "PreferredBackupWindow": "01:00-01:30",
+        "PreferredMaintenanceWindow": "mon:02:00-mon:02:30", "VpcSecurityGroupIds": ["sg-1"],
+    });
+    let mut all = plain.clone();
+    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    of.update(&cx, "lab", &plain, &all).await.unwrap();
+    let with = world.until("available").await;
+    for name in more.as_object().unwrap().keys().filter(|name| with.get(name.as_str()).is_some()) {
+        assert!(name == "EngineVersion" || with[name] != without[name], "{name}: {}", with[name]);
+    }
+    of.update(&cx, "lab", &all, &plain).await.unwrap();
+    assert_eq!(world.until("available").await, without);
     world.close().await;
 }

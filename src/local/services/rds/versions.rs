@@ -34,6 +34,10 @@ pub(super) const VERSIONS: &[Version] = &[
 /// What a cluster gets that names none.
 pub(super) const DEFAULT: &str = "8.0.mysql_aurora.3.10.3";
 
+/// When a cluster that names no other time is backed up, and may be worked on.
+pub(super) const BACKUP_WINDOW: &str = "05:10-05:40";
+pub(super) const MAINTENANCE_WINDOW: &str = "sun:06:10-sun:06:40";
+
 const fn version(name: &'static str) -> Version {
     Version { name }
 }

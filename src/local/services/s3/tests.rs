@@ -10,23 +10,11 @@ use crate::local::call::Reply;
 use crate::local::clock::{Clock, Timestamp};
 use crate::local::cloud::{Cloud, Parts};
 use crate::local::fault::Fault;
-use crate::local::home::Home;
-use crate::local::ids::Ids;
-use crate::local::process::Processes;
-use crate::local::process::engines::Engines;
 use crate::local::scope::Scope;
-use crate::local::tls::Authority;
 
 fn cloud(dir: &std::path::Path) -> Arc<Cloud> {
-    let home = Home::open(dir).unwrap();
-    let cloud = Cloud::new(Parts {
-        authority: Authority::open(&home).unwrap(),
-        home,
-        clock: Clock::fixed(Timestamp::from_millis(1_700_000_000_000)),
-        ids: Ids::Random,
-        processes: Processes::start(),
-        engines: Engines::default(),
-    });
+    let clock = Clock::fixed(Timestamp::from_millis(1_700_000_000_000));
+    let cloud = Cloud::new(Parts { clock, ..Parts::of_test(dir) });
     cloud.register(vec![open(&cloud).unwrap()]);
     cloud
 }

@@ -14,7 +14,8 @@ pub(super) fn types() -> Vec<ResourceType> {
     let attachment = ["SecretId", "TargetId", "TargetType"];
     let policy = ["SecretId", "ResourcePolicy", "BlockPublicPolicy"];
     vec![
-        ResourceType::new("AWS::SecretsManager::Secret", &secret, Secret),
+        ResourceType::new("AWS::SecretsManager::Secret", &secret, Secret)
+            .kept(&[&["SecretString", "GenerateSecretString"]]),
         ResourceType::new("AWS::SecretsManager::SecretTargetAttachment", &attachment, TargetAttachment),
         ResourceType::new("AWS::SecretsManager::ResourcePolicy", &policy, ResourcePolicy),
     ]
@@ -142,7 +143,7 @@ async fn target(cx: &ResourceContext, properties: &Value) -> Result<Map<String, 
         }
         other => {
             return Err(Fault::unsupported(format!(
-                "the target type {other} of AWS::SecretsManager::SecretTargetAttachment"
+                "the TargetType {other} of AWS::SecretsManager::SecretTargetAttachment"
             )));
         }
     };

@@ -24,7 +24,9 @@ pub(super) fn types() -> Vec<ResourceType> {
     let stage = ["Description", "Variables", "TracingEnabled", "Tags", "MethodSettings", "AccessLogSetting"];
     vec![
         ResourceType::new("AWS::ApiGateway::RestApi", &rest_api, api::RestApi)
-            .fixed(&["ApiKeySourceType", "EndpointConfiguration"]),
+            .fixed(&["ApiKeySourceType", "EndpointConfiguration"])
+            .kept(&[&["Name"]])
+            .defaults(|_| json!({"ApiKeySourceType": "HEADER", "EndpointConfiguration": {"Types": ["EDGE"]}})),
         ResourceType::new("AWS::ApiGateway::Resource", api::RESOURCE, api::Resource),
         ResourceType::new("AWS::ApiGateway::Method", api::METHOD, api::Method).and(&["Integration", "MethodResponses"]),
         ResourceType::new("AWS::ApiGateway::GatewayResponse", api::GATEWAY_RESPONSE, api::GatewayResponse),
@@ -35,7 +37,7 @@ pub(super) fn types() -> Vec<ResourceType> {
             .and(&stage),
         ResourceType::new("AWS::ApiGateway::Account", &["CloudWatchRoleArn"], stage::Account),
         ResourceType::new("AWS::ApiGateway::ApiKey", &key, keys::ApiKey),
-        ResourceType::new("AWS::ApiGateway::UsagePlan", &plan, keys::UsagePlan),
+        ResourceType::new("AWS::ApiGateway::UsagePlan", &plan, keys::UsagePlan).kept(&[&["UsagePlanName"]]),
         ResourceType::new("AWS::ApiGateway::UsagePlanKey", keys::IN_PLAN, keys::UsagePlanKey),
     ]
 }

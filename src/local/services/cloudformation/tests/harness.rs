@@ -191,8 +191,11 @@ impl Service for Fake {
         if self.name != "s3" {
             return Vec::new();
         }
-        let known = ["Name", "Of", "Fixed", "Firm", "Password", "Pin"];
-        let thing = |kind| ResourceType::new(kind, &known, Thing { shop: self.shop.clone() }).fixed(&["Firm"]);
+        let known = ["Name", "Of", "Fixed", "Firm", "Password", "Pin", "Kept", "Level"];
+        let thing = |kind| {
+            let thing = ResourceType::new(kind, &known, Thing { shop: self.shop.clone() }).fixed(&["Firm"]);
+            thing.kept(&[&["Kept"]]).defaults(|_| json!({"Level": 1}))
+        };
         vec![thing("Test::Fake::Thing"), thing("Test::Fake::Other")]
     }
 }

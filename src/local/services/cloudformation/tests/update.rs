@@ -112,6 +112,53 @@ async fn a_change_that_no_provider_makes_is_refused_by_name_and_leaves_nothing_t
 }
 
 #[tokio::test]
+async fn what_is_taken_out_goes_back_to_its_default_or_is_refused_by_name() {
+    let world = World::new().await;
+    let template = |more: &str| {
+        format!("Resources: {{ Thing: {{ Type: Test::Fake::Thing, Properties: {{ Name: same{more} }} }} }}")
+    };
+    world.create(&template(", Level: 3")).await;
+    assert_eq!(world.rest("s").await, "CREATE_COMPLETE");
+    world.update(&template("")).await;
+    assert_eq!(world.rest("s").await, "UPDATE_COMPLETE");
+    let (_, wanted, _) = world.shop.state().updates.last().cloned().unwrap();
+    assert_eq!(wanted, json!({"Name": "same", "Level": 1}));
+    world.update(&template(", Kept: yours")).await;
+    assert_eq!(world.rest("s").await, "UPDATE_COMPLETE");
+    world.update(&template("")).await;
+    assert_eq!(world.rest("s").await, "UPDATE_ROLLBACK_COMPLETE");
+    let events = world.events("s").await.join("\n");
+    let why = "The local cloud does not support the removal of the property Kept of Test::Fake::Thing.";
+    assert!(events.contains(why), "{events}");
+}
+
+#[tokio::test]
+async fn a_rollback_is_not_held_up_by_what_the_update_brought_and_nothing_can_take_away() {
+    let world = World::new().await;
+    let template = |more: &str| {
+        let thing = |more: &str| format!("{{ Type: Test::Fake::Thing, Properties: {{ Name: same{more} }}");
+        format!(
+            "Resources: {{ First: {} }}, Second: {}, DependsOn: First }} }}",
+            thing(more),
+            thing(&more.replace("Kept", "Level"))
+        )
+    };
+    world.create(&template("")).await;
+    assert_eq!(world.rest("s").await, "CREATE_COMPLETE");
+    world.shop.fail("update Second");
+    world.shop.hold("update Second");
+    world.update(&template(", Kept: 2")).await;
+    world.shop.asked("update Second").await;
+    world.shop.forget_calls();
+    world.shop.state().holds.clear();
+    world.shop.hold("update First");
+    world.shop.release();
+    world.shop.asked("update First").await;
+    world.shop.mend();
+    assert_eq!(world.rest("s").await, "UPDATE_ROLLBACK_COMPLETE");
+}
+
+#[tokio::test]
 async fn a_rollback_that_fails_can_be_continued_or_told_to_skip() {
     let world = at_one().await;
     world.shop.fail("create Added");

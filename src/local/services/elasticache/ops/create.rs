@@ -100,7 +100,9 @@ impl CreateGroup {
             automatic_failover: self.automatic_failover_enabled.unwrap_or(false),
             multi_az: self.multi_az_enabled.unwrap_or(false),
             minor_upgrades: self.auto_minor_version_upgrade.unwrap_or(true),
-            maintenance_window: self.preferred_maintenance_window.unwrap_or_else(|| "sun:05:00-sun:06:00".to_owned()),
+            maintenance_window: self
+                .preferred_maintenance_window
+                .unwrap_or_else(|| versions::MAINTENANCE_WINDOW.to_owned()),
             tokens_changed: (!tokens.is_empty()).then(|| service.cloud.clock.now()),
             tokens,
             secret: service.cloud.ids.lower(40),

@@ -101,7 +101,7 @@ pub(crate) async fn create(lambda: Arc<Lambda>, call: &Call, input: CreateAlias)
                 Some(there) if there.made_by == call.request_id => return Ok(shape(call, &target, &name, there)),
                 Some(_) => {
                     let arn = Target { name: target.name.clone(), qualifier: Some(name.clone()) }.arn(&call.scope);
-                    return Err(LambdaFault::Conflict(format!("Alias already exists: {arn}")));
+                    return Err(LambdaFault::Exists(format!("Alias already exists: {arn}")));
                 }
                 None => {}
             }

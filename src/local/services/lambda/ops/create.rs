@@ -157,7 +157,7 @@ pub(crate) async fn create(
     if input.package_type.as_deref().is_some_and(|kind| kind != "Zip") {
         return Err(LambdaFault::unsupported("the parameter PackageType Image of functions"));
     }
-    let exists = || LambdaFault::Conflict(format!("Function already exist: {}", target.name));
+    let exists = || LambdaFault::Exists(format!("Function already exist: {}", target.name));
     if let Ok(there) = lambda.function(&call.scope, &target) {
         return match there.made_by == call.request_id {
             true => Ok(FunctionConfiguration::own(&there.latest)),

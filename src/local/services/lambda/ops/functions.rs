@@ -148,7 +148,7 @@ pub(crate) async fn delete(lambda: Arc<Lambda>, call: &Call, input: Qualified) -
                     if function.aliases.values().any(|alias| uses(&alias)) {
                         let message =
                             format!("Function version {qualifier} is used by an alias and cannot be deleted.");
-                        return Err(LambdaFault::Conflict(message));
+                        return Err(LambdaFault::Busy(message));
                     }
                     function.versions.remove(&number);
                     Ok(())

@@ -102,7 +102,7 @@ pub(crate) async fn add(lambda: Arc<Lambda>, call: &Call, input: AddPermission) 
                 Some(_) => {
                     let id = &statement.id;
                     let message = format!("The statement id ({id}) provided already exists. Please provide a new statement id, or remove the existing statement.");
-                    return Err(LambdaFault::Conflict(message));
+                    return Err(LambdaFault::Exists(message));
                 }
                 None => statements.push(statement),
             }

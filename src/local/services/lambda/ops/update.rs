@@ -154,7 +154,7 @@ pub(crate) async fn configuration(
                     "The operation cannot be performed at this time. An update is in progress for resource: {}",
                     target.arn(&call.scope)
                 );
-                return Err(LambdaFault::Conflict(message));
+                return Err(LambdaFault::Busy(message));
             }
             function.latest = Shared::new(next);
             Ok(FunctionConfiguration::own(&function.latest))

@@ -8,12 +8,30 @@ use crate::local::fault::Fault;
 use crate::local::resource::{
     Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished, compared,
 };
+use crate::local::services::rds::versions::{BACKUP_WINDOW, DEFAULT, MAINTENANCE_WINDOW, Version};
 
 pub(super) fn resource_type() -> ResourceType {
-    ResourceType::new("AWS::RDS::DBCluster", CREATED_WITH, Cluster).and(ELSEWHERE).fixed(FIXED)
+    ResourceType::new("AWS::RDS::DBCluster", CREATED_WITH, Cluster)
+        .and(ELSEWHERE)
+        .fixed(FIXED)
+        .kept(&[&["MasterUserPassword", "ManageMasterUserPassword"], &["ServerlessV2ScalingConfiguration"]])
+        .defaults(defaults)
 }
 
 struct Cluster;
+
+/// What CreateDBCluster takes for what it is not told.
+fn defaults(given: &Value) -> Value {
+    let version = Version::find(given["EngineVersion"].as_str().unwrap_or(DEFAULT));
+    json!({
+        "BackupRetentionPeriod": 1, "CopyTagsToSnapshot": false,
+        "DBClusterParameterGroupName": version.map(Version::default_group), "DeletionProtection": false,
+        "EnableCloudwatchLogsExports": [], "EnableHttpEndpoint": false, "EnableIAMDatabaseAuthentication": false,
+        "EngineLifecycleSupport": "open-source-rds-extended-support", "EngineVersion": DEFAULT,
+        "ManageMasterUserPassword": false, "NetworkType": "IPV4", "Port": 3306, "PreferredBackupWindow": BACKUP_WINDOW,
+        "PreferredMaintenanceWindow": MAINTENANCE_WINDOW, "StorageType": "aurora", "VpcSecurityGroupIds": [],
+    })
+}
 
 /// Properties of CreateDBCluster.
 const CREATED_WITH: &[&str] = &[

@@ -10,7 +10,17 @@ use crate::local::resource::{
 };
 
 pub(super) fn resource_type() -> ResourceType {
-    ResourceType::new("AWS::RDS::DBInstance", CREATED_WITH, Instance).and(ELSEWHERE).fixed(FIXED)
+    ResourceType::new("AWS::RDS::DBInstance", CREATED_WITH, Instance)
+        .and(ELSEWHERE)
+        .fixed(FIXED)
+        // The group and the window depend on the cluster.
+        .kept(&[&["DBInstanceClass"], &["DBParameterGroupName"], &["PreferredMaintenanceWindow"]])
+        .defaults(|_| {
+            json!({
+                "AutoMinorVersionUpgrade": true, "CopyTagsToSnapshot": false, "EnablePerformanceInsights": false,
+                "MonitoringInterval": 0, "PromotionTier": 1, "PubliclyAccessible": false,
+            })
+        })
 }
 
 struct Instance;

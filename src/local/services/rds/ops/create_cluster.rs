@@ -20,7 +20,7 @@ use crate::local::services::rds::engine::First;
 use crate::local::services::rds::faults::RdsFault;
 use crate::local::services::rds::lifecycle;
 use crate::local::services::rds::state::{DbCluster, MasterSecret, Rds, Region, Role, Scaling, Source, Status};
-use crate::local::services::rds::versions::{DEFAULT, Version};
+use crate::local::services::rds::versions::{BACKUP_WINDOW, DEFAULT, MAINTENANCE_WINDOW, Version};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -178,8 +178,8 @@ fn validated(
         kms_key: input.kms_key_id.or_else(|| encrypted.then(|| scope.arn("kms", "alias/aws/rds"))),
         storage_type: input.storage_type.filter(|kind| kind != "aurora"),
         backup_days,
-        backup_window: input.preferred_backup_window.unwrap_or_else(|| "05:10-05:40".into()),
-        maintenance_window: input.preferred_maintenance_window.unwrap_or_else(|| "sun:06:10-sun:06:40".into()),
+        backup_window: input.preferred_backup_window.unwrap_or_else(|| BACKUP_WINDOW.into()),
+        maintenance_window: input.preferred_maintenance_window.unwrap_or_else(|| MAINTENANCE_WINDOW.into()),
         deletion_protection: input.deletion_protection.unwrap_or(false),
         copy_tags: input.copy_tags_to_snapshot.unwrap_or(false),
         log_exports: exports(input.enable_cloudwatch_logs_exports.unwrap_or_default())?,

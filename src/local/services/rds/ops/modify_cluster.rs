@@ -56,7 +56,8 @@ pub(crate) async fn modify(rds: Arc<Rds>, call: &Call, input: Modify) -> Result<
     }
     let version =
         Version::find(&cluster.engine_version).ok_or_else(|| Fault::internal("the cluster's version is unknown"))?;
-    if input.engine_version.as_deref().is_some_and(|wanted| wanted != cluster.engine_version) {
+    let other = |wanted: &str| Version::find(wanted).is_none_or(|wanted| wanted.name != cluster.engine_version);
+    if input.engine_version.as_deref().is_some_and(other) {
         return Err(Fault::unsupported("a change of EngineVersion").into());
     }
     if let Some(scaling) = &input.scaling {
