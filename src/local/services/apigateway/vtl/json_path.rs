@@ -252,16 +252,12 @@ fn take<'v>(value: &'v Value, step: &Step, found: &mut Vec<&'v Value>, budget: &
         }
         (Step::Every, Value::Array(list)) => found.extend(list),
         (Step::Every, Value::Object(map)) => found.extend(map.values()),
-        (Step::Filter(filter), Value::Array(list)) => {
-            for item in list {
+        (Step::Filter(filter), Value::Array(_) | Value::Object(_)) => {
+            let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            for item in items {
                 if filter.holds(item, budget)? {
                     found.push(item);
                 }
-            }
-        }
-        (Step::Filter(filter), Value::Object(_)) => {
-            if filter.holds(value, budget)? {
-                found.push(value);
             }
         }
         (Step::Deep, value) => everything(value, found, budget)?,

@@ -91,8 +91,10 @@ fn of_list(heap: &mut Heap, list: usize, name: &str, arguments: &[Held]) -> Eval
         }
         ("set", [_, item], Some(index)) => {
             let was = heap.item(list, index)?;
-            let place = usize::try_from(index).ok().and_then(|index| heap.items_mut(list, 0).ok()?.get_mut(index));
-            place.map(|place| *place = item.clone());
+            let index = place(index, length)?;
+            if let Some(there) = heap.items_mut(list, 0)?.get_mut(index) {
+                *there = item.clone();
+            }
             was
         }
         ("remove", [_], Some(index)) => {

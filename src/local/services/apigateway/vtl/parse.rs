@@ -187,8 +187,8 @@ impl<'t> Parser<'t> {
         let (kept, odd) = (&slashes[..slashes.len() / 2], slashes.len() % 2);
         self.at += slashes.len();
         let (start, depth) = (self.at, self.depth);
-        if after.starts_with('#') {
-            let known = self.at_directive(&after[1..]);
+        if let Some(name) = after.strip_prefix('#') {
+            let known = self.at_directive(name);
             let sign = if known { odd } else { 0 };
             self.at += sign;
             nodes.push(Node::Text(format!("{}{}", if known { kept } else { slashes }, &after[..sign])));
