@@ -111,16 +111,24 @@ impl ResourceType {
         if let Some(name) = self.fixed.iter().find(differs) {
             return refused(format!("a change of the property {name}"));
         }
-        let empty = |set: &&&[&'static str]| set.iter().all(|name| new.get(name).is_none());
-        let taken_out = |set: &&[&'static str]| set.iter().copied().find(|name| old.get(name).is_some());
-        match self.kept.iter().filter(empty).find_map(taken_out) {
+        match self.without_default(&old, &new).first() {
             Some(name) => refused(format!("the removal of the property {name}")),
             None => Ok(()),
         }
     }
 
-    /// `new` with the defaults of what it no longer says.
+    /// What `old` says, `new` does not, and no default stands for.
+    fn without_default(&self, old: &Value, new: &Value) -> Vec<&'static str> {
+        let empty = |set: &&&[&str]| set.iter().all(|name| new.get(name).is_none());
+        let names = self.kept.iter().filter(empty).flat_map(|set| set.iter().copied());
+        names.filter(|name| old.get(name).is_some()).collect()
+    }
+
+    /// `new` with the defaults of what it no longer says, and with what has none as it is: a rollback leaves that.
     fn given_back(&self, old: &Value, mut new: Value) -> Value {
+        for name in self.without_default(old, &new) {
+            new[name] = old[name].clone();
+        }
         let Value::Object(defaults) = (self.defaults)(&new) else { return new };
         for (name, default) in defaults {
             if old.get(&name).is_some() && new.get(&name).is_none() && !default.is_null() {

@@ -156,6 +156,9 @@ async fn a_rollback_is_not_held_up_by_what_the_update_brought_and_nothing_can_ta
     world.shop.asked("update First").await;
     world.shop.mend();
     assert_eq!(world.rest("s").await, "UPDATE_ROLLBACK_COMPLETE");
+    // The way back leaves what nothing stands for, and asks for nothing there.
+    let updates = world.shop.state().updates.clone();
+    assert!(updates.iter().any(|(old, new, _)| old["Kept"] == 2 && new["Kept"] == 2), "{updates:#?}");
 }
 
 #[tokio::test]
