@@ -10,8 +10,6 @@
 
 pub mod env;
 pub mod error;
-pub mod local;
-pub mod template;
 
 pub mod aws;
 pub mod cli;
@@ -23,3 +21,5 @@ pub mod sql;
 pub mod ui;
 
 pub use cli::run;
+pub use labctl_local as local;
+pub use labctl_template as template;

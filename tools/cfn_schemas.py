@@ -45,6 +45,7 @@ KEEP = [
     "AWS::Scheduler::.*",
     "AWS::(SNS::(Topic|TopicPolicy|Subscription)|SQS::(Queue|QueuePolicy)|SSM::Parameter|KMS::(Key|Alias)|DynamoDB::Table)",
     "AWS::(Events::Rule|CloudWatch::(Alarm|Dashboard)|Budgets::Budget|ECR::Repository|XRay::(Group|SamplingRule))",
+    "AWS::QuickSight::(Dashboard|DataSet|DataSource|VPCConnection)",
 ]
 
 LETTERS = {"string": "s", "integer": "i", "number": "n", "boolean": "b", "array": "a", "object": "o", "null": ""}

@@ -25,6 +25,7 @@ OUT = pathlib.Path(__file__).parent.parent / "src/local/wire/models"
 # Service -> regular expressions (whole name) of the operations whose shapes are kept.
 KEEP = {
     "apigateway": [".*"],
+    "apigatewayv2": ["(?!.*(Portal|ProductPage|ProductRest|RoutingRule)).*"],
     "cloudformation": [
         "(Create|Update|Delete|Describe|List|Validate|Execute|Cancel|Continue|Rollback)(Stack|Stacks|ChangeSet|ChangeSets)",
         "CancelUpdateStack", "ContinueUpdateRollback", "(Describe|List)Stack(Resource|Resources|Events)", "DescribeEvents",
@@ -52,11 +53,17 @@ KEEP = {
         "ListTagsForResource", ".*(Metric|Subscription)Filters?", ".*ResourcePolic(y|ies)", "(Start|Stop)Query", "GetQueryResults",
         "DescribeQueries", "(Associate|Disassociate)KmsKey", "GetLogRecord", "GetLogGroupFields", "ListLogGroups", "PutLogGroupDeletionProtection",
     ],
+    "quicksight": [
+        "(Create|Update|Delete|Describe)(DataSource|DataSet|Dashboard|VPCConnection|DashboardPermissions|DataSourcePermissions|DataSetPermissions)",
+        "List(DataSources|DataSets|Dashboards|DashboardVersions|VPCConnections)", "UpdateDashboardPublishedVersion", "DescribeDashboardDefinition",
+        "DescribeAccountSubscription", "DescribeAccountSettings", "(Tag|Untag)Resource", "ListTagsForResource",
+    ],
     "rds": ["(?!.*(Tenant|Blueprint|BlueGreen|CustomDBEngine|Integration|GlobalCluster|DBProxy|DBProxies|DBShard|Reserved|OptionGroup|DBSecurityGroup|ActivityStream|Recommendation|FromS3|AutomatedBackup)).*"],
     "rds-data": [".*"],
     "s3": [],
     "secretsmanager": [".*"],
     "sts": [".*"],
+    "xray": [".*"],
 }
 
 SHAPE_KEYS = ["type", "enum", "min", "max", "pattern", "required", "payload", "flattened", "locationName", "timestampFormat",

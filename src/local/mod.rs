@@ -14,6 +14,9 @@ pub mod clock;
 pub mod cloud;
 pub mod credentials;
 mod endpoint;
+/// The names of environment variables, which the program documents in one place.
+#[path = "../env.rs"]
+pub mod env;
 pub mod fault;
 mod gate;
 mod guard;
@@ -37,5 +40,6 @@ pub mod tls;
 pub mod wire;
 
 pub use http::Patience;
+use labctl_template as template;
 pub use log::log_to;
 pub use serve::{Found, Options, Running, ServeError, serve, wipe};

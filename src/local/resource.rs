@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 use crate::template::schema;
 
 pub use context::{ResourceContext, TagForm};

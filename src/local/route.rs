@@ -128,7 +128,7 @@ pub(super) fn scoped(head: &Parts) -> Option<&'static str> {
 mod tests {
 
     use super::*;
-    use crate::local::wire::{model, sigv4};
+    use crate::wire::{model, sigv4};
 
     fn ask(uri: &str, headers: &[(&str, &str)]) -> Result<Route, Fault> {
         let mut request = http::Request::builder().uri(uri);

@@ -118,14 +118,14 @@ pub fn output<T: Serialize>(output: &T) -> Result<Reply, Fault> {
 #[macro_export]
 macro_rules! operations {
     ($service:ty; $($grade:ident $name:ident => $handler:path),* $(,)?) => {
-        &[$($crate::local::service::Operation {
+        &[$($crate::service::Operation {
             name: stringify!($name),
-            grade: $crate::local::service::Grade::$grade,
-            run: |service: std::sync::Arc<$service>, call: $crate::local::call::Call| {
+            grade: $crate::service::Grade::$grade,
+            run: |service: std::sync::Arc<$service>, call: $crate::call::Call| {
                 Box::pin(async move {
-                    let input = $crate::local::service::input(&call)?;
-                    let output = $handler(service, &call, input).await.map_err($crate::local::fault::Fault::from)?;
-                    $crate::local::service::output(&output)
+                    let input = $crate::service::input(&call)?;
+                    let output = $handler(service, &call, input).await.map_err($crate::fault::Fault::from)?;
+                    $crate::service::output(&output)
                 })
             },
         }),*]

@@ -1,8 +1,8 @@
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, proptest};
 use serde_json::{Value as Json, json};
 
-use crate::template::intrinsics::{Environment, Evaluated, Evaluator, Lookup, Pseudo, UNKNOWN};
-use crate::template::{Problem, Template, yaml};
+use crate::intrinsics::{Environment, Evaluated, Evaluator, Lookup, Pseudo, UNKNOWN};
+use crate::{Problem, Template, yaml};
 
 struct World {
     pseudo: Pseudo,
@@ -240,7 +240,7 @@ proptest! {
     fn no_value_makes_the_evaluation_panic_or_leaves_a_function_behind(value in json()) {
         let template = Template::parse(HEAD).unwrap();
         let world = world();
-        let node = yaml::Node::from_json(&value, crate::template::Position { line: 1, column: 1 });
+        let node = yaml::Node::from_json(&value, crate::Position { line: 1, column: 1 });
         if let Ok(evaluated) = Evaluator::new(&template, &world).unwrap().value(&node, "Here") {
             let text = evaluated.value.map(|value| value.to_string()).unwrap_or_default();
             assert!(!text.contains("{\"Fn::") && !text.contains("{\"Ref\""), "{text}");
@@ -251,7 +251,7 @@ proptest! {
     fn sub_gives_back_text_without_variables_as_it_is(text in "[^$]*") {
         let template = Template::parse(HEAD).unwrap();
         let world = world();
-        let node = yaml::Node::from_json(&json!({"Fn::Sub": text}), crate::template::Position { line: 1, column: 1 });
+        let node = yaml::Node::from_json(&json!({"Fn::Sub": text}), crate::Position { line: 1, column: 1 });
         let evaluated = Evaluator::new(&template, &world).unwrap().value(&node, "Here").unwrap();
         assert_eq!(evaluated.value, Some(Json::from(text)));
     }
@@ -261,7 +261,7 @@ proptest! {
         let template = Template::parse(HEAD).unwrap();
         let world = world();
         let value = json!({"Fn::Split": ["|", {"Fn::Join": ["|", parts]}]});
-        let node = yaml::Node::from_json(&value, crate::template::Position { line: 1, column: 1 });
+        let node = yaml::Node::from_json(&value, crate::Position { line: 1, column: 1 });
         let evaluated = Evaluator::new(&template, &world).unwrap().value(&node, "Here").unwrap();
         assert_eq!(evaluated.value, Some(json!(parts)));
     }

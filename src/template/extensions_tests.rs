@@ -1,10 +1,10 @@
 use serde_json::json;
 
 use super::{asked, written_out};
-use crate::template::intrinsics::Pseudo;
-use crate::template::parameters::{Values, resolve};
-use crate::template::yaml::{self, Node};
-use crate::template::{Template, model::Outlined};
+use crate::intrinsics::Pseudo;
+use crate::parameters::{Values, resolve};
+use crate::yaml::{self, Node};
+use crate::{Template, model::Outlined};
 
 fn expand(text: &str) -> Result<Node, String> {
     let document = yaml::parse(text).unwrap();

@@ -110,7 +110,7 @@ mod tests {
     use serde_json::json;
 
     use super::{Values, reference, resolve};
-    use crate::template::Template;
+    use crate::Template;
 
     const TEXT: &str = "
 Parameters:

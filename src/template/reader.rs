@@ -12,16 +12,16 @@ pub struct Named {
 
 /// Collects problems while it reads.
 #[derive(Default)]
-pub(crate) struct Reader {
-    pub(crate) problems: Vec<Problem>,
+pub struct Reader {
+    pub problems: Vec<Problem>,
 }
 
 impl Reader {
-    pub(crate) fn problem(&mut self, at: Position, path: &str, what: impl Into<String>) {
+    pub fn problem(&mut self, at: Position, path: &str, what: impl Into<String>) {
         self.problems.push(Problem::new(at, path, what));
     }
 
-    pub(crate) fn known_keys(&mut self, node: &Node, path: &str, what: &str, known: &[&str]) {
+    pub fn known_keys(&mut self, node: &Node, path: &str, what: &str, known: &[&str]) {
         for (key, entry) in node.as_map().into_iter().flatten() {
             if !known.contains(&key.as_str()) {
                 let problem = Problem::new(entry.at, path, format!("unknown {what} `{key}`"));
@@ -30,7 +30,7 @@ impl Reader {
         }
     }
 
-    pub(crate) fn text(&mut self, node: &Node, path: &str, key: &str) -> Option<String> {
+    pub fn text(&mut self, node: &Node, path: &str, key: &str) -> Option<String> {
         let found = node.get(key)?;
         let text = found.scalar_text();
         if text.is_none() {
@@ -40,7 +40,7 @@ impl Reader {
     }
 
     /// A name or a list of names.
-    pub(crate) fn names(&mut self, node: &Node, path: &str, key: &str) -> Vec<Named> {
+    pub fn names(&mut self, node: &Node, path: &str, key: &str) -> Vec<Named> {
         let Some(found) = node.get(key) else { return Vec::new() };
         let items = found.as_list().unwrap_or(std::slice::from_ref(found));
         let mut names = Vec::with_capacity(items.len());
@@ -53,7 +53,7 @@ impl Reader {
         names
     }
 
-    pub(crate) fn name(&mut self, node: &Node, path: &str, key: &str) -> Option<Named> {
+    pub fn name(&mut self, node: &Node, path: &str, key: &str) -> Option<Named> {
         let found = node.get(key)?;
         let name = found.as_str().map(|name| Named { name: name.to_owned(), at: found.at });
         if name.is_none() {
@@ -62,14 +62,14 @@ impl Reader {
         name
     }
 
-    pub(crate) fn mapping_of<'a>(&mut self, path: &str, node: &'a Node) -> Option<&'a Map> {
+    pub fn mapping_of<'a>(&mut self, path: &str, node: &'a Node) -> Option<&'a Map> {
         if node.as_map().is_none() {
             self.problem(node.at, path, format!("must be a mapping, not {}", node.kind()));
         }
         node.as_map()
     }
 
-    pub(crate) fn number<T: std::str::FromStr>(&mut self, node: &Node, path: &str, key: &str) -> Option<T> {
+    pub fn number<T: std::str::FromStr>(&mut self, node: &Node, path: &str, key: &str) -> Option<T> {
         let found = node.get(key)?;
         // `inf` and `nan` are numbers to Rust only.
         let number = found
@@ -82,7 +82,7 @@ impl Reader {
         number
     }
 
-    pub(crate) fn boolean(&mut self, node: &Node, path: &str, key: &str) -> bool {
+    pub fn boolean(&mut self, node: &Node, path: &str, key: &str) -> bool {
         let Some(found) = node.get(key) else { return false };
         match found.scalar_text().map(|text| text.to_lowercase()).as_deref() {
             Some("true") => true,
@@ -96,6 +96,6 @@ impl Reader {
 }
 
 /// `Resources.Cluster` + `Type` → `Resources.Cluster.Type`.
-pub(crate) fn join(path: &str, key: &str) -> String {
+pub fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }

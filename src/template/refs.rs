@@ -346,7 +346,7 @@ pub fn refusal(template: &Template) -> Option<String> {
 mod tests {
 
     use super::{Graph, refusal};
-    use crate::template::Template;
+    use crate::Template;
 
     fn template(text: &str) -> Template {
         Template::parse(text).unwrap()

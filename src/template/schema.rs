@@ -2,7 +2,6 @@
 
 mod coerce;
 mod properties;
-#[cfg(test)]
 mod sample;
 mod table;
 
@@ -12,8 +11,7 @@ use super::intrinsics::UNKNOWN;
 use super::problem::{Problem, nearest};
 use super::yaml::Node;
 
-#[cfg(test)]
-pub(crate) use sample::sample;
+pub use sample::sample;
 
 /// How much is known of a type name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,8 +169,7 @@ pub fn attributes(kind: &str) -> Option<Vec<String>> {
 }
 
 /// The attributes that AWS alone sets.
-#[cfg(test)]
-pub(crate) fn read_only(kind: &str) -> Vec<String> {
+pub fn read_only(kind: &str) -> Vec<String> {
     let Some(table) = table::of(kind) else { return Vec::new() };
     table.attributes.iter().filter(|name| table.read_only.contains(name)).cloned().collect()
 }

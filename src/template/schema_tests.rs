@@ -4,8 +4,8 @@ use super::{
     Known, Replacement, attributes, changed, check, check_values, identifier, known, replacement, source, tag_property,
     with_table,
 };
-use crate::template::intrinsics::UNKNOWN;
-use crate::template::{Template, check as whole, yaml};
+use crate::intrinsics::UNKNOWN;
+use crate::{Template, check as whole, yaml};
 
 fn problems(kind: &str, properties: &str) -> Vec<String> {
     let node = yaml::parse(properties).unwrap();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 
-use crate::local::home::Home;
+use crate::home::Home;
 
 /// What a child leaves while it runs: `run/children/<pid>.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub(super) fn note(directory: &Path, name: &str, pid: i32) -> Option<Noted> {
     let stat = Stat::of(pid)?;
     let note = Note { name: name.to_owned(), pid, started: stat.started, session: stat.session, boot: boot()? };
     let path = directory.join(format!("{pid}.json"));
-    crate::local::store::replace(&path, &serde_json::to_vec(&note).ok()?).ok()?;
+    crate::store::replace(&path, &serde_json::to_vec(&note).ok()?).ok()?;
     Some(Noted(path))
 }
 

@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{logs, reap};
-use crate::local::home::Home;
+use crate::home::Home;
 
 /// How often the logs of children are looked at.
 const LOG_EVERY: Duration = Duration::from_secs(30);

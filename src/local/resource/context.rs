@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::outcome::ResourceFault;
 use super::properties::Properties;
-use crate::local::call::Call;
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::scope::{CLOUDFORMATION, Scope};
+use crate::call::Call;
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::scope::{CLOUDFORMATION, Scope};
 
 /// Where and for whom a resource is made.
 #[derive(Clone)]

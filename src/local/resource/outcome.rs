@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 /// What making or changing a resource ends in.
 pub type Made = Result<Provisioned, ResourceFault>;
@@ -253,7 +253,7 @@ mod tests {
         let telling = Regex::new(telling).unwrap();
         let listed: BTreeSet<&str> = HANDLER_CODES.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
         let mut left_out = BTreeSet::new();
-        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/local/services")];
+        let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("services")];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::local::clock::Timestamp;
-use crate::local::fault::Fault;
+use crate::clock::Timestamp;
+use crate::fault::Fault;
 
 /// Reads JSON that somebody else has checked: what is missing is empty.
 pub trait Properties {

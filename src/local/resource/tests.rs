@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{Made, NOT_UPDATABLE, ResourceContext, ResourceFault, ResourceType};
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::{Cloud, Parts};
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
-use crate::local::service::{Service, Support};
-use crate::local::services;
-use crate::local::wire::model::{self, Kind, Model, ShapeId};
+use crate::call::{Call, Reply};
+use crate::cloud::{Cloud, Parts};
+use crate::fault::Fault;
+use crate::scope::Scope;
+use crate::service::{Service, Support};
+use crate::services;
 use crate::template::schema::{self, Replacement};
+use crate::wire::model::{self, Kind, Model, ShapeId};
 
 /// A type that asks no service for anything.
 const WITHIN_CLOUDFORMATION: &str = "AWS::CloudFormation::Stack";

@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 use super::form::{Form, shortened};
 use super::model::{Model, Operation, Protocol};
 use super::{json, query, rest, validate, xml};
-use crate::local::call::Reply;
-use crate::local::fault::Fault;
-use crate::local::http::full;
-use crate::local::service::Body;
+use crate::call::Reply;
+use crate::fault::Fault;
+use crate::http::full;
+use crate::service::Body;
 
 /// A request whose operation is known and whose input is not read yet.
 pub struct Asked<'r> {

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::model::{Exception, Model, Protocol};
 use super::xml::escape;
-use crate::local::fault::Fault;
-use crate::local::http::full;
-use crate::local::service::Body;
+use crate::fault::Fault;
+use crate::http::full;
+use crate::service::Body;
 
 /// The HTTP status of a fault: its own, the model's for its code, or AWS's common one.
 pub fn status(model: Option<&Model>, fault: &Fault) -> StatusCode {
@@ -133,7 +133,7 @@ fn json_body(model: Option<&Model>, fault: &Fault, exception: Option<Exception>)
 mod tests {
 
     use super::*;
-    use crate::local::wire::model::model;
+    use crate::wire::model::model;
 
     #[test]
     fn the_status_is_the_faults_own_or_the_models_or_the_common_one() {

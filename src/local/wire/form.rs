@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use percent_encoding::percent_decode_str;
 
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 /// No request of AWS nests deeper.
 const DEEPEST: usize = 32;

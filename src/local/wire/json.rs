@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 
 use super::model::{Kind, Location, Model, ShapeId, Structure};
 use super::{timestamp, validate};
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 /// Parses a request's body; an empty one is an empty object.
 pub(super) fn parse(model: &Model, body: &[u8]) -> Result<Value, Fault> {

@@ -27,7 +27,7 @@ pub enum Protocol {
 /// One AWS service.
 #[derive(Debug)]
 pub struct Model {
-    /// botocore's name, which is [`crate::local::service::Service::name`].
+    /// botocore's name, which is [`crate::service::Service::name`].
     pub service: &'static str,
     pub protocol: Protocol,
     /// `2010-05-08`.
@@ -235,17 +235,20 @@ macro_rules! tables {
 
 tables!(
     "apigateway",
+    "apigatewayv2",
     "cloudformation",
     "ec2",
     "elasticache",
     "iam",
     "lambda",
     "logs",
+    "quicksight",
     "rds",
     "rds-data",
     "s3",
     "secretsmanager",
     "sts",
+    "xray",
 );
 
 /// The model of `service`.

@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value};
 use super::form::{Form, Node, shortened};
 use super::model::{Element, Kind, Model, Operation, Protocol, ShapeId, Structure};
 use super::{timestamp, validate};
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 /// Fields that are about the request and not of the operation.
 fn is_about_the_request(name: &str) -> bool {
@@ -131,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::local::wire::model::model;
+    use crate::wire::model::model;
 
     fn read(service: &str, body: &str) -> Result<Value, Fault> {
         let model = model(service).unwrap();

@@ -12,8 +12,8 @@ use super::form::{Form, shortened};
 use super::model::{Kind, Location, Member, Model, Operation, ShapeId, Structure, TimestampFormat};
 use super::query::scalar;
 use super::{json, timestamp, validate};
-use crate::local::call::Reply;
-use crate::local::fault::Fault;
+use crate::call::Reply;
+use crate::fault::Fault;
 
 /// A path with labels: `/2015-03-31/functions/{FunctionName}/invocations`, with fixed query fields (`?mode=import`).
 #[derive(Debug)]
@@ -265,7 +265,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::local::wire::model::model;
+    use crate::wire::model::model;
 
     fn read(
         service: &str,

@@ -12,9 +12,9 @@ use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use time::{Date, Month, PrimitiveDateTime, Time};
 
-use crate::local::clock::Timestamp;
-use crate::local::credentials::{Keyring, Rejected, Secret};
-use crate::local::scope::Caller;
+use crate::clock::Timestamp;
+use crate::credentials::{Keyring, Rejected, Secret};
+use crate::scope::Caller;
 
 /// How far a signature's date may be from now.
 const SKEW_MILLIS: i64 = 15 * 60 * 1000;
@@ -467,8 +467,8 @@ fn basic(seconds: f64) -> String {
 mod tests {
 
     use super::*;
-    use crate::local::credentials::{Secret, UserKey};
-    use crate::local::home::Home;
+    use crate::credentials::{Secret, UserKey};
+    use crate::home::Home;
 
     // The key, and the request `get-vanilla`, of AWS's published SigV4 test suite.
     const KEY: &str = "AKIDEXAMPLE";

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::form::shortened;
 use super::model::{Kind, Model, Operation, Protocol, Shape, ShapeId, Structure};
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 /// How many problems of one request are told.
 const MOST_PROBLEMS: usize = 10;
@@ -259,7 +259,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::local::wire::model::model;
+    use crate::wire::model::model;
 
     fn message(service: &str, operation: &str, input: &Value) -> String {
         let model = model(service).unwrap();

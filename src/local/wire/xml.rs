@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::model::{Element, Kind, Member, Model, Operation, Protocol, ShapeId, TimestampFormat};
 use super::timestamp;
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 /// `output` as the whole XML document of a success.
 pub(super) fn answer(model: &Model, operation: &Operation, output: &Value, request_id: &str) -> Result<Vec<u8>, Fault> {
@@ -149,7 +149,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::local::wire::model::model;
+    use crate::wire::model::model;
 
     fn write(service: &str, operation: &str, output: &Value) -> String {
         let model = model(service).unwrap();

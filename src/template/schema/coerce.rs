@@ -57,7 +57,7 @@ fn as_taken(types: &str, scalar: &Json) -> Option<Json> {
 mod tests {
     use serde_json::json;
 
-    use crate::template::schema::coerced;
+    use crate::schema::coerced;
 
     #[test]
     fn scalars_become_what_the_type_takes_and_nothing_else_changes() {

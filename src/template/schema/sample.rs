@@ -9,7 +9,7 @@ const DEEPEST: usize = 6;
 
 /// A value of the property that the schema takes, as small as it may be; another one for each `variant`. `None` if the type
 /// has no such property.
-pub(crate) fn sample(kind: &str, property: &str, variant: usize) -> Option<Json> {
+pub fn sample(kind: &str, property: &str, variant: usize) -> Option<Json> {
     let table = table::of(kind)?;
     Some(table.sample(table.schema.properties.get(property)?, variant, DEEPEST))
 }

@@ -1,8 +1,8 @@
 //! What API Gateway refuses, and AWS's code and words for it.
 
 use super::vtl::TemplateError;
-use crate::local::fault::Fault;
-use crate::local::store::StoreError;
+use crate::fault::Fault;
+use crate::store::StoreError;
 
 /// A refusal of API Gateway.
 #[derive(Debug)]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::{Request, Response};
 
-use crate::local::arriving::Arriving;
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::resource::ResourceType;
-use crate::local::service::{self, Body, Operation, Service, Support};
-use crate::local::store::StoreError;
+use crate::arriving::Arriving;
+use crate::call::{Call, Reply};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
 use crate::operations;
+use crate::resource::ResourceType;
+use crate::service::{self, Body, Operation, Service, Support};
+use crate::store::StoreError;
 
 mod cfn;
 mod faults;

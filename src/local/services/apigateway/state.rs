@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::faults::GatewayFault;
 use super::plane::Plane;
-use crate::local::clock::Timestamp;
-use crate::local::cloud::Cloud;
-use crate::local::credentials::Secret;
-use crate::local::scope::Scope;
-use crate::local::store::{Shelf, StoreError};
+use crate::clock::Timestamp;
+use crate::cloud::Cloud;
+use crate::credentials::Secret;
+use crate::scope::Scope;
+use crate::store::{Shelf, StoreError};
 
 const LAYOUT: u32 = 1;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::state::ApiGateway;
-use crate::local::cloud::{Cloud, Parts};
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
+use crate::cloud::{Cloud, Parts};
+use crate::fault::Fault;
+use crate::scope::Scope;
 
 struct World {
     cloud: Arc<Cloud>,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::local::scope::Scope;
+use crate::scope::Scope;
 
 use super::CloudFormation;
 use super::cell::Cell;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::local::cloud::Cloud;
-use crate::local::scope::Scope;
+use crate::cloud::Cloud;
+use crate::scope::Scope;
 use crate::template::intrinsics::Evaluator;
 use crate::template::model::DeletionPolicy;
 use crate::template::{Problem, dynamic, schema};

@@ -12,8 +12,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::local::fault::Fault;
-use crate::local::store::{Shelf, StoreError, UNDERSTAND, replace};
+use crate::fault::Fault;
+use crate::store::{Shelf, StoreError, UNDERSTAND, replace};
 
 use super::events::Event;
 use super::state::{ChangeSet, Stack};
@@ -280,9 +280,9 @@ fn read_events(path: &Path) -> Result<(Vec<Arc<Event>>, u64), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::local::clock::Timestamp;
-    use crate::local::scope::Scope;
-    use crate::local::services::cloudformation::events::What;
+    use crate::clock::Timestamp;
+    use crate::scope::Scope;
+    use crate::services::cloudformation::events::What;
 
     use super::*;
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::local::fault::Fault;
-use crate::local::resource::{
+use crate::fault::Fault;
+use crate::resource::{
     Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
 };
 

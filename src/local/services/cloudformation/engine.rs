@@ -6,8 +6,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use crate::local::clock::Timestamp;
-use crate::local::resource::{ResourceContext, ResourceFault, ResourceType};
+use crate::clock::Timestamp;
+use crate::resource::{ResourceContext, ResourceFault, ResourceType};
 
 use super::CloudFormation;
 use super::blueprint::Blueprint;
@@ -83,7 +83,7 @@ impl Run {
                 if let Some(set) = sets.get_mut(name) {
                     set.execution = execution;
                 }
-                Ok::<_, crate::local::fault::Fault>(())
+                Ok::<_, crate::fault::Fault>(())
             });
             if let Err(fault) = changed.await {
                 tracing::error!(%fault, "the end of a change set's execution cannot be written");

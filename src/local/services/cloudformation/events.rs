@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::local::clock::Timestamp;
+use crate::clock::Timestamp;
 
 use super::state::OperationKind;
 use super::status::Status;

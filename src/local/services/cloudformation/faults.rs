@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::local::fault::Fault;
-use crate::local::store::StoreError;
+use crate::fault::Fault;
+use crate::store::StoreError;
 
 /// Why a request is refused.
 #[derive(Debug)]

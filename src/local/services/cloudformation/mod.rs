@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use async_trait::async_trait;
 use tokio::task::JoinHandle;
 
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::resource::ResourceType;
-use crate::local::service::{self, Operation, Service, Support};
-use crate::local::store::StoreError;
+use crate::call::{Call, Reply};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
 use crate::operations;
+use crate::resource::ResourceType;
+use crate::service::{self, Operation, Service, Support};
+use crate::store::StoreError;
 
 mod begin;
 mod blueprint;

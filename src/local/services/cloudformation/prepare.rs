@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::local::scope::Scope;
+use crate::scope::Scope;
 use crate::template::intrinsics::Evaluator;
 use crate::template::model::ParameterType;
 use crate::template::{Problem, Template, parameters};

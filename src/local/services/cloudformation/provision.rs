@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::local::resource::{NOT_UPDATABLE, Provisioned, ResourceFault, ResourceType};
+use crate::resource::{NOT_UPDATABLE, Provisioned, ResourceFault, ResourceType};
 
 use super::blueprint::Blueprint;
 use super::engine::Run;

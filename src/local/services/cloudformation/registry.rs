@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use indexmap::IndexMap;
 
-use crate::local::clock::Timestamp;
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
-use crate::local::store::StoreError;
+use crate::clock::Timestamp;
+use crate::fault::Fault;
+use crate::scope::Scope;
+use crate::store::StoreError;
 
 use super::cell::Cell;
 use super::state::Stack;

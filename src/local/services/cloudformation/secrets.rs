@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::scope::Scope;
 use crate::template::dynamic::{self, DynamicReference};
 
 /// The properties with every `{{resolve:…}}` in place.

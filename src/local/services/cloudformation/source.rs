@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::local::cloud::Cloud;
-use crate::local::scope::Scope;
+use crate::cloud::Cloud;
+use crate::scope::Scope;
 
 use super::faults::CfnFault;
 

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::local::clock::Timestamp;
-use crate::local::resource::Provisioned;
-use crate::local::scope::Scope;
+use crate::clock::Timestamp;
+use crate::resource::Provisioned;
+use crate::scope::Scope;
 
 use super::status::Status;
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use crate::local::fault::Fault;
-use crate::local::scope::{PARTITION, Scope};
-use crate::local::store::replace;
+use crate::fault::Fault;
+use crate::scope::{PARTITION, Scope};
+use crate::store::replace;
 use crate::template::intrinsics::{LANGUAGE_EXTENSIONS, Pseudo};
 use crate::template::model::Outlined;
 use crate::template::parameters::Values;

@@ -1,6 +1,6 @@
 //! Promise: a template that cannot work is refused before anything is made, all its problems at once.
 
-use crate::local::cloud::Cloud;
+use crate::cloud::Cloud;
 use crate::template::model::{DeletionPolicy, Resource};
 use crate::template::problem::{Problem, nearest, sorted};
 use crate::template::refs::{ReferenceKind, references};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::local::scope::PARTITION;
+use crate::scope::PARTITION;
 use crate::template::Template;
 use crate::template::intrinsics::{Environment, Lookup, Pseudo};
 use crate::template::parameters;

@@ -8,7 +8,7 @@ use super::faults::{Kind, NetFault};
 use super::places;
 use super::state::{Cx, Network};
 use super::views;
-use crate::local::like::is_like_escaped;
+use crate::like::is_like_escaped;
 
 /// One listing operation.
 pub(super) struct Catalogue {

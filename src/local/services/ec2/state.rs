@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::cidr::Cidr;
 use super::faults::{Kind, NetFault};
 use super::places;
-use crate::local::clock::Timestamp;
-use crate::local::ids::Ids;
-use crate::local::scope::{Caller, Scope};
+use crate::clock::Timestamp;
+use crate::ids::Ids;
+use crate::scope::{Caller, Scope};
 
 /// Who asks, where, and when.
 pub(super) struct Cx<'a> {

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::local::clock::{Clock, Timestamp};
-use crate::local::cloud::Parts;
-use crate::local::resource::ResourceContext;
-use crate::local::scope::Scope;
+use crate::clock::{Clock, Timestamp};
+use crate::cloud::Parts;
+use crate::resource::ResourceContext;
+use crate::scope::Scope;
 
 struct World {
     _dir: tempfile::TempDir,

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::versions;
-use crate::local::fault::Fault;
-use crate::local::resource::{
+use crate::fault::Fault;
+use crate::resource::{
     Look, Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
     until,
 };

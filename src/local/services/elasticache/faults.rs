@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::local::fault::Fault;
-use crate::local::process::engines::EngineError;
-use crate::local::store::StoreError;
+use crate::fault::Fault;
+use crate::process::engines::EngineError;
+use crate::store::StoreError;
 
 /// Kinds of things that have names here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use super::ElastiCache;
 use super::faults::CacheFault;
 use super::node::{self, NodeError, Plan};
 use super::state::{Group, Status};
-use crate::local::process::{Child, port};
-use crate::local::store::StoreError;
+use crate::process::{Child, port};
+use crate::store::StoreError;
 
 /// How long a node may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -279,13 +279,13 @@ impl ElastiCache {
     pub(super) async fn tell_nodes(&self, group: &Group, commands: &[Vec<String>]) -> Result<(), CacheFault> {
         for node in &group.nodes {
             let access = node::access(&self.cloud, group, node.port)
-                .map_err(|error| CacheFault::Other(crate::local::fault::Fault::internal(error)))?;
+                .map_err(|error| CacheFault::Other(crate::fault::Fault::internal(error)))?;
             let words: Vec<Vec<&str>> =
                 commands.iter().map(|words| words.iter().map(String::as_str).collect()).collect();
             let words: Vec<&[&str]> = words.iter().map(Vec::as_slice).collect();
             let told = super::resp::ask(&access, &words).await;
             told.map_err(|error| {
-                CacheFault::Other(crate::local::fault::Fault::internal(format!("cache node {}: {error}", node.cluster)))
+                CacheFault::Other(crate::fault::Fault::internal(format!("cache node {}: {error}", node.cluster)))
             })?;
         }
         Ok(())

@@ -11,12 +11,12 @@ use std::sync::atomic::AtomicBool;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::resource::ResourceType;
-use crate::local::service::{self, Operation, Service, Support};
-use crate::local::store::{Shelf, StoreError};
+use crate::call::{Call, Reply};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::resource::ResourceType;
+use crate::service::{self, Operation, Service, Support};
+use crate::store::{Shelf, StoreError};
 
 mod cfn;
 mod faults;

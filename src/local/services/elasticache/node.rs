@@ -15,11 +15,11 @@ use sha2::{Digest, Sha256};
 use super::resp::{self, Access, RespError};
 use super::state::Group;
 use super::versions;
-use crate::local::cloud::Cloud;
-use crate::local::process::engines::Engine;
-use crate::local::process::ready::{self, NotReady};
-use crate::local::process::spawn::Output;
-use crate::local::process::{Child, ChildSpec, SpawnError};
+use crate::cloud::Cloud;
+use crate::process::engines::Engine;
+use crate::process::ready::{self, NotReady};
+use crate::process::spawn::Output;
+use crate::process::{Child, ChildSpec, SpawnError};
 
 /// The user of the local cloud itself on every node.
 const KEEPER: &str = "labctl";
@@ -79,7 +79,7 @@ impl Plan {
         }
         let _ = writeln!(settings, "dir {}", quoted(&directory.display().to_string()));
         let file = directory.join("server.conf");
-        crate::local::store::replace(&file, settings.as_bytes()).map_err(NodeError::Directory)?;
+        crate::store::replace(&file, settings.as_bytes()).map_err(NodeError::Directory)?;
         let child = cloud.processes.spawn(ChildSpec {
             name: format!("cache node {}", self.cluster()),
             program: self.engine.program.clone(),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::faults::{CacheFault, Kind};
-use crate::local::clock::Timestamp;
+use crate::clock::Timestamp;
 
 /// Everything, by region.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

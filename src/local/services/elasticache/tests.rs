@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::*;
-use crate::local::cloud::Parts;
-use crate::local::process::Processes;
-use crate::local::process::engines::{Engines, Search};
-use crate::local::resource::{Properties, ResourceContext};
-use crate::local::scope::Scope;
+use crate::cloud::Parts;
+use crate::process::Processes;
+use crate::process::engines::{Engines, Search};
+use crate::resource::{Properties, ResourceContext};
+use crate::scope::Scope;
 
 struct World {
     _dir: tempfile::TempDir,
@@ -30,7 +30,7 @@ impl World {
         let parts = Parts::of_test(dir);
         let processes = Processes::of(&parts.home);
         let cloud = Cloud::new(Parts { processes, engines, ..parts });
-        cloud.register(vec![open(&cloud).unwrap(), crate::local::services::ec2::open(&cloud).unwrap()]);
+        cloud.register(vec![open(&cloud).unwrap(), crate::services::ec2::open(&cloud).unwrap()]);
         cloud
     }
 

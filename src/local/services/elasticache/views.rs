@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::state::{Group, Node, Region, SubnetGroup};
-use crate::local::scope::Scope;
+use crate::scope::Scope;
 
 fn endpoint(port: u16) -> Value {
     json!({"Address": "127.0.0.1", "Port": port})

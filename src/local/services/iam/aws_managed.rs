@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::state::{Policy, Version};
-use crate::local::clock::Timestamp;
+use crate::clock::Timestamp;
 
 /// Path, name, version and statements of one policy.
 struct Managed {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::local::fault::Fault;
-use crate::local::resource::{Properties, ResourceContext, ResourceFault, ResourceType, TagForm, compared};
+use crate::fault::Fault;
+use crate::resource::{Properties, ResourceContext, ResourceFault, ResourceType, TagForm, compared};
 
 mod keys;
 mod owners;

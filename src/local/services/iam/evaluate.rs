@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use crate::local::like::is_like;
-use crate::local::policy::{has_effect, statements, texts};
+use crate::like::is_like;
+use crate::policy::{has_effect, statements, texts};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {

@@ -10,13 +10,13 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::Cloud;
-use crate::local::credentials::UserKey;
-use crate::local::fault::Fault;
-use crate::local::resource::ResourceType;
-use crate::local::service::{self, Grade, Operation, Service, Support};
-use crate::local::store::{Shelf, StoreError};
+use crate::call::{Call, Reply};
+use crate::cloud::Cloud;
+use crate::credentials::UserKey;
+use crate::fault::Fault;
+use crate::resource::ResourceType;
+use crate::service::{self, Grade, Operation, Service, Support};
+use crate::store::{Shelf, StoreError};
 
 mod aws_managed;
 mod cfn;

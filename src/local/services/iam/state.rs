@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::aws_managed;
 use super::faults::IamFault;
-use crate::local::call::Call;
-use crate::local::clock::Timestamp;
-use crate::local::credentials::Secret;
-use crate::local::ids::Ids;
-use crate::local::scope::Caller;
+use crate::call::Call;
+use crate::clock::Timestamp;
+use crate::credentials::Secret;
+use crate::ids::Ids;
+use crate::scope::Caller;
 
 /// What an operation may use besides the records.
 pub(super) struct Cx<'c> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::local::cloud::{Cloud, Parts};
-use crate::local::fault::Fault;
-use crate::local::resource::ResourceContext;
-use crate::local::scope::Scope;
-use crate::local::services::{iam, sts};
+use crate::cloud::{Cloud, Parts};
+use crate::fault::Fault;
+use crate::resource::ResourceContext;
+use crate::scope::Scope;
+use crate::services::{iam, sts};
 
 struct World {
     cloud: Arc<Cloud>,

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use crate::local::fault::Fault;
-use crate::local::resource::{
+use crate::fault::Fault;
+use crate::resource::{
     Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
 };
 

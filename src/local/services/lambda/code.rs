@@ -59,7 +59,7 @@ impl CodeStore {
         std::fs::create_dir_all(&self.root)?;
         let staging = tempfile::Builder::new().prefix("unpacking-").tempdir_in(&self.root)?;
         unpack(zip, staging.path())?;
-        crate::local::store::replace(&self.zip(&code), zip)?;
+        crate::store::replace(&self.zip(&code), zip)?;
         // The directory is readable by the owner only (tempfile makes it so), as is the whole home.
         let staged = staging.keep();
         match std::fs::rename(&staged, &directory) {

@@ -1,7 +1,7 @@
 //! What Lambda refuses, and AWS's code and words for it.
 
-use crate::local::fault::Fault;
-use crate::local::store::StoreError;
+use crate::fault::Fault;
+use crate::store::StoreError;
 
 /// A refusal of Lambda.
 #[derive(Debug)]

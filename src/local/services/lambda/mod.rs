@@ -5,15 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::{Request, Response, StatusCode};
 
-use crate::local::arriving::Arriving;
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::http::full;
-use crate::local::resource::ResourceType;
-use crate::local::service::{self, Body, Grade, Operation, Service, Support};
-use crate::local::store::StoreError;
+use crate::arriving::Arriving;
+use crate::call::{Call, Reply};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::http::full;
 use crate::operations;
+use crate::resource::ResourceType;
+use crate::service::{self, Body, Grade, Operation, Service, Support};
+use crate::store::StoreError;
 
 mod cfn;
 mod code;

@@ -1,7 +1,7 @@
 //! How a request names a function: by name, partial or full ARN, each with or without a qualifier.
 
 use super::faults::LambdaFault;
-use crate::local::scope::Scope;
+use crate::scope::Scope;
 
 /// The qualifier of the code and configuration that can be changed.
 pub(super) const LATEST: &str = "$LATEST";

@@ -15,8 +15,8 @@ use super::names::Target;
 use super::ops::invoke::limits;
 use super::runtime::Invocation;
 use super::state::Lambda;
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
+use crate::fault::Fault;
+use crate::scope::Scope;
 
 /// "By default, Lambda retries an asynchronous invocation twice", an event lives six hours at most.
 const RETRIES: u32 = 2;
@@ -82,7 +82,7 @@ impl Queue {
     async fn keep(&self, event: &Event) -> Result<(), LambdaFault> {
         let path = self.path(event);
         let bytes = serde_json::to_vec(event).map_err(|error| LambdaFault::Internal(error.to_string()))?;
-        let write = tokio::task::spawn_blocking(move || crate::local::store::replace(&path, &bytes));
+        let write = tokio::task::spawn_blocking(move || crate::store::replace(&path, &bytes));
         Ok(write.await.map_err(io::Error::other).flatten()?)
     }
 

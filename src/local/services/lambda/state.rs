@@ -12,9 +12,9 @@ use super::faults::LambdaFault;
 use super::names::{LATEST, Target};
 use super::queue::Queue;
 use super::runtime::Fleet;
-use crate::local::cloud::Cloud;
-use crate::local::scope::Scope;
-use crate::local::store::{Shelf, StoreError};
+use crate::cloud::Cloud;
+use crate::scope::Scope;
+use crate::store::{Shelf, StoreError};
 
 const LAYOUT: u32 = 1;
 

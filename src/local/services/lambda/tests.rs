@@ -13,12 +13,12 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::ops::settings::host_architecture;
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::{Cloud, Parts};
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
-use crate::local::service::{Service, Support};
-use crate::local::services::logs;
+use crate::call::{Call, Reply};
+use crate::cloud::{Cloud, Parts};
+use crate::fault::Fault;
+use crate::scope::Scope;
+use crate::service::{Service, Support};
+use crate::services::logs;
 
 /// A function that does what its event says, speaking the Runtime API by itself.
 const BOOTSTRAP: &str = r#"#!/usr/bin/python3

@@ -3,10 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::local::fault::Fault;
-use crate::local::resource::{
-    Made, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
-};
+use crate::fault::Fault;
+use crate::resource::{Made, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished};
 
 pub(super) fn types() -> Vec<ResourceType> {
     let group = ["LogGroupName", "RetentionInDays", "KmsKeyId", "Tags", "LogGroupClass", "DeletionProtectionEnabled"];

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::faults::LogsFault;
 use super::stream::{self, Stream};
-use crate::local::cloud::Cloud;
-use crate::local::scope::Scope;
-use crate::local::store::{Shelf, StoreError};
+use crate::cloud::Cloud;
+use crate::scope::Scope;
+use crate::store::{Shelf, StoreError};
 
 const LAYOUT: u32 = 1;
 const DAY: i64 = 86_400_000;

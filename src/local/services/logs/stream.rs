@@ -169,7 +169,7 @@ impl Stream {
             next.add(event);
         }
         next.next = summary.next;
-        crate::local::store::replace(&self.path, &bytes)?;
+        crate::store::replace(&self.path, &bytes)?;
         *summary = next;
         Ok(())
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::open;
-use crate::local::clock::{Clock, Timestamp};
-use crate::local::cloud::{Cloud, Parts};
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
+use crate::clock::{Clock, Timestamp};
+use crate::cloud::{Cloud, Parts};
+use crate::fault::Fault;
+use crate::scope::Scope;
 
 const NOW: i64 = 1_700_000_000_000;
 

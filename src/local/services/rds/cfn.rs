@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::local::fault::Fault;
-use crate::local::resource::{Look, ResourceContext, ResourceFault, ResourceType, TagForm, until};
+use crate::fault::Fault;
+use crate::resource::{Look, ResourceContext, ResourceFault, ResourceType, TagForm, until};
 
 mod cluster;
 mod groups;

@@ -16,11 +16,11 @@ use super::data::{self, SetupError};
 use super::engine::{self, ADMIN, ClusterSecret, First, HEALTH, Layout, TRANSFER_ROLE};
 use super::frontdoor::{Door, Plugin};
 use super::rewrite::literal;
-use crate::local::cloud::Cloud;
-use crate::local::process::engines::{self, Engine, EngineKind};
-use crate::local::process::spawn::Output;
-use crate::local::process::{Child, ChildSpec, SpawnError, ready};
-use crate::local::scope::Scope;
+use crate::cloud::Cloud;
+use crate::process::engines::{self, Engine, EngineKind};
+use crate::process::spawn::Output;
+use crate::process::{Child, ChildSpec, SpawnError, ready};
+use crate::scope::Scope;
 
 /// What the control plane decides about a running cluster.
 #[derive(Clone, Debug)]

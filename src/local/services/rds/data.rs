@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use super::engine::{Layout, as_root, option};
-use crate::local::process::engines::{Engine, EngineError, EngineKind, ask, environment};
-use crate::local::process::spawn::Output;
-use crate::local::process::{ChildSpec, Processes};
+use crate::process::engines::{Engine, EngineError, EngineKind, ask, environment};
+use crate::process::spawn::Output;
+use crate::process::{ChildSpec, Processes};
 
 /// Why a data directory could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub(super) enum SetupError {
     #[error("cannot write the data directory: {0}")]
     Disk(#[from] io::Error),
     #[error(transparent)]
-    Spawn(#[from] crate::local::process::SpawnError),
+    Spawn(#[from] crate::process::SpawnError),
     #[error("{program} could not set up a data directory ({status}); its log: {}", log.display())]
     Failed { program: PathBuf, status: std::process::ExitStatus, log: PathBuf },
     #[error("{program} did not set up a data directory within {} s; its log: {}", SETUP_PATIENCE.as_secs(), log.display())]

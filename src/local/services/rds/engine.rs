@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::rewrite::literal;
-use crate::local::cloud::Cloud;
-use crate::local::process::engines::{Engine, EngineKind};
-use crate::local::store::replace;
+use crate::cloud::Cloud;
+use crate::process::engines::{Engine, EngineKind};
+use crate::store::replace;
 
 /// The internal administrator, as on RDS. Nobody logs in as it through the front door.
 pub(super) const ADMIN: &str = "rdsadmin";
@@ -253,7 +253,7 @@ pub(super) fn arguments(
     engine: &Engine,
     layout: &Layout,
     init_file: &Path,
-    certificate: &crate::local::tls::CertificateFiles,
+    certificate: &crate::tls::CertificateFiles,
     parameters: &[(String, String)],
 ) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec![

@@ -1,8 +1,8 @@
 //! What the control plane refuses, and AWS's codes for it.
 
 use super::ops::quotas::Quota;
-use crate::local::fault::Fault;
-use crate::local::store::StoreError;
+use crate::fault::Fault;
+use crate::store::StoreError;
 
 /// Why an operation is refused.
 #[derive(Debug, thiserror::Error)]

@@ -15,9 +15,9 @@ use super::frontdoor::probe;
 use super::parameters::{for_engine, is_on, set_global, value};
 use super::state::{DbCluster, Rds, Region, Source, Status};
 use super::versions::Version;
-use crate::local::fault::Fault;
-use crate::local::process::port;
-use crate::local::scope::Scope;
+use crate::fault::Fault;
+use crate::process::port;
+use crate::scope::Scope;
 
 /// How long a cluster may take from its start to its first login, and its engine to come back.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);

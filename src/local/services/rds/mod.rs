@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::resource::ResourceType;
-use crate::local::service::{self, Operation, Service, Support};
-use crate::local::store::StoreError;
+use crate::call::{Call, Reply};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
 use crate::operations;
+use crate::resource::ResourceType;
+use crate::service::{self, Operation, Service, Support};
+use crate::store::StoreError;
 
 mod cfn;
 mod cluster;

@@ -1,7 +1,7 @@
 //! The parameters of a DB cluster parameter group that have an effect here, and what it is.
 
 use super::state::ParameterGroup;
-use crate::local::process::engines::EngineKind;
+use crate::process::engines::EngineKind;
 
 /// What takes a parameter up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::cluster::Cluster;
 use super::faults::RdsFault;
 use super::lifecycle::PATIENCE;
-use crate::local::clock::Timestamp;
-use crate::local::cloud::Cloud;
-use crate::local::scope::Scope;
-use crate::local::store::{Shelf, StoreError};
+use crate::clock::Timestamp;
+use crate::cloud::Cloud;
+use crate::scope::Scope;
+use crate::store::{Shelf, StoreError};
 
 /// The layout of the document.
 const VERSION: u32 = 1;

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::cluster::Health;
 use super::*;
-use crate::local::cloud::Parts;
-use crate::local::process::engines::{EngineKind, Engines, Search};
-use crate::local::resource::ResourceContext;
-use crate::local::scope::Scope;
+use crate::cloud::Parts;
+use crate::process::engines::{EngineKind, Engines, Search};
+use crate::resource::ResourceContext;
+use crate::scope::Scope;
 
 const PASSWORD: &str = "correct-horse-9";
 
@@ -131,10 +131,10 @@ impl World {
         let rds = Arc::new(rds);
         cloud.register(vec![
             rds.clone(),
-            crate::local::services::rds_data::open(&cloud).unwrap(),
+            crate::services::rds_data::open(&cloud).unwrap(),
             Arc::new(Objects(Mutex::default(), objects)),
             Arc::new(Tokens),
-            secrets(crate::local::services::secretsmanager::open(&cloud).unwrap()),
+            secrets(crate::services::secretsmanager::open(&cloud).unwrap()),
         ]);
         for service in ["rds", "rds-data"] {
             cloud.service(service).unwrap().start().await.unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::cluster::Health;
 use super::state::{DbCluster, DbInstance, Event, ParameterGroup, Rds, Region, Source, Status, SubnetGroup, Tags};
 use super::versions::Version;
-use crate::local::scope::Scope;
+use crate::scope::Scope;
 
 /// Where clients connect.
 pub(super) const ADDRESS: &str = "127.0.0.1";

@@ -1,6 +1,6 @@
 //! What the Data API refuses, and AWS's codes for it.
 
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 const SERVER_SHUTDOWN: u16 = 1053;
 const CONNECTION_KILLED: u16 = 1927;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::service::{self, Operation, Service, Support};
-use crate::local::store::StoreError;
+use crate::call::{Call, Reply};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
 use crate::operations;
+use crate::service::{self, Operation, Service, Support};
+use crate::store::StoreError;
 
 mod faults;
 mod ops;

@@ -14,10 +14,10 @@ use super::faults::DataFault;
 use super::parameters::{Parameter, positional, values};
 use super::results::{Form, Rows, metadata};
 use super::sessions::Login;
-use crate::local::call::Call;
-use crate::local::fault::Fault;
-use crate::local::services::rds::door_socket;
-use crate::local::services::rds::rewrite::is_several;
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::services::rds::door_socket;
+use crate::services::rds::rewrite::is_several;
 
 /// How long a statement may take; the tests do not wait for AWS's.
 const LONGEST: Duration = if cfg!(test) { Duration::from_secs(5) } else { Duration::from_secs(45) };

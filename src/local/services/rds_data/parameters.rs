@@ -9,7 +9,7 @@ use time::macros::format_description;
 use time::{Date, PrimitiveDateTime, Time};
 
 use super::faults::DataFault;
-use crate::local::services::rds::rewrite::tokens::{Kind, tokens};
+use crate::services::rds::rewrite::tokens::{Kind, tokens};
 
 /// `SqlParameter`.
 #[derive(Debug, Deserialize)]

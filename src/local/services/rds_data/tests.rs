@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::local::fault::Fault;
-use crate::local::services::rds::tests::World;
+use crate::fault::Fault;
+use crate::services::rds::tests::World;
 
 /// A cluster with an instance, whose password RDS manages.
 struct Database {

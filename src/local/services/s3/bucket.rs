@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use serde_json::Value;
 
-use crate::local::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Timestamp};
 
 use super::content::discard;
 use super::faults::S3Fault;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 use super::bucket::{Bucket, Index};
 use super::faults::S3Fault;

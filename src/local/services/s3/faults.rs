@@ -2,8 +2,8 @@
 
 use std::io;
 
-use crate::local::fault::Fault;
-use crate::local::store::StoreError;
+use crate::fault::Fault;
+use crate::store::StoreError;
 
 /// Why an S3 operation was refused or failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -9,9 +9,9 @@ use http_body_util::{BodyExt, Full};
 use s3s::host::{S3Host, VirtualHost};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-use crate::local::arriving::Arriving;
-use crate::local::cloud::Cloud;
-use crate::local::service::Body;
+use crate::arriving::Arriving;
+use crate::cloud::Cloud;
+use crate::service::Body;
 
 use super::faults::S3Fault;
 use super::protocol::Protocol;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::local::store;
+use crate::store;
 
 pub(super) struct Journal<E> {
     path: PathBuf,

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use http::{Request, Response};
 use s3s::service::S3Service;
 
-use crate::local::arriving::Arriving;
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::resource::ResourceType;
-use crate::local::service::{Body, Grade, Service, Support};
-use crate::local::store::StoreError;
+use crate::arriving::Arriving;
+use crate::call::{Call, Reply};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::resource::ResourceType;
+use crate::service::{Body, Grade, Service, Support};
+use crate::store::StoreError;
 
 mod bucket;
 mod cfn;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::local::clock::Timestamp;
+use crate::clock::Timestamp;
 
 use super::bucket::{Bucket, Index, Versioning};
 use super::checksum::Algorithm;

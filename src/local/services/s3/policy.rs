@@ -6,8 +6,8 @@
 use serde_json::Value;
 
 use super::faults::S3Fault;
-use crate::local::like::is_like;
-use crate::local::policy::{has_effect, statements, texts};
+use crate::like::is_like;
+use crate::policy::{has_effect, statements, texts};
 
 /// Reads a policy and refuses what S3 would refuse.
 pub(super) fn parse(text: &str, bucket: &str) -> Result<Value, S3Fault> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::local::clock::Timestamp;
+use crate::clock::Timestamp;
 
 use super::checksum::Checksum;
 

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde_json::Value;
 
-use crate::local::clock::Clock;
-use crate::local::ids::Ids;
-use crate::local::store::StoreError;
+use crate::clock::Clock;
+use crate::ids::Ids;
+use crate::store::StoreError;
 
 use super::bucket::{Bucket, journal_path};
 use super::content::discard;

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::open;
-use crate::local::call::Reply;
-use crate::local::clock::{Clock, Timestamp};
-use crate::local::cloud::{Cloud, Parts};
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
+use crate::call::Reply;
+use crate::clock::{Clock, Timestamp};
+use crate::cloud::{Cloud, Parts};
+use crate::fault::Fault;
+use crate::scope::Scope;
 
 fn cloud(dir: &std::path::Path) -> Arc<Cloud> {
     let clock = Clock::fixed(Timestamp::from_millis(1_700_000_000_000));

@@ -4,10 +4,8 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::local::fault::Fault;
-use crate::local::resource::{
-    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm,
-};
+use crate::fault::Fault;
+use crate::resource::{Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm};
 
 pub(super) fn types() -> Vec<ResourceType> {
     let secret = ["Name", "Description", "KmsKeyId", "SecretString", "GenerateSecretString", "Tags"];

@@ -1,7 +1,7 @@
 //! What Secrets Manager refuses, in AWS's codes and words. No message ever holds a secret's value.
 
-use crate::local::fault::Fault;
-use crate::local::store::StoreError;
+use crate::fault::Fault;
+use crate::store::StoreError;
 
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{}", self.parts().1)]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::local::clock::Timestamp;
+use crate::clock::Timestamp;
 
 use super::faults::SecretFault;
 

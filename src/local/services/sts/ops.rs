@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::Sts;
 use super::trust::{self, Asker};
-use crate::local::call::Call;
-use crate::local::clock::Timestamp;
-use crate::local::credentials::Session;
-use crate::local::fault::Fault;
-use crate::local::scope::{ACCOUNT, Caller, Scope};
+use crate::call::Call;
+use crate::clock::Timestamp;
+use crate::credentials::Session;
+use crate::fault::Fault;
+use crate::scope::{ACCOUNT, Caller, Scope};
 
 const HOUR: i64 = 3600;
 

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::local::like::is_like;
-use crate::local::policy::{self, Doubt, Found, conditions_hold, texts};
-use crate::local::scope::{ACCOUNT, Caller};
+use crate::like::is_like;
+use crate::policy::{self, Doubt, Found, conditions_hold, texts};
+use crate::scope::{ACCOUNT, Caller};
 
 /// Who asks, and what conditions may look at.
 pub(super) struct Asker<'a> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::{change, patch, patches, pick, provisioned, retag};
-use crate::local::resource::{Made, Properties, Provider, ResourceContext, ResourceFault, compared};
+use crate::resource::{Made, Properties, Provider, ResourceContext, ResourceFault, compared};
 
 pub(super) struct ApiKey;
 

@@ -6,8 +6,8 @@ mod stage;
 
 use serde_json::{Value, json};
 
-use crate::local::fault::Fault;
-use crate::local::resource::{Properties, Provisioned, ResourceContext, ResourceType, TagForm};
+use crate::fault::Fault;
+use crate::resource::{Properties, Provisioned, ResourceContext, ResourceType, TagForm};
 
 pub(super) fn types() -> Vec<ResourceType> {
     let key = ["Name", "Description", "Enabled", "CustomerId", "GenerateDistinctId", "Value", "Tags"];

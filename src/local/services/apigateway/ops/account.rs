@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, Patches};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::state::{ApiGateway, Region};
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::state::{ApiGateway, Region};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

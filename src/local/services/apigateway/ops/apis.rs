@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Patches, nothing, page};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::patch::{self, Kind};
-use crate::local::services::apigateway::state::{Api, ApiGateway, Resource, Shared, Texts, no_api};
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::patch::{self, Kind};
+use crate::services::apigateway::state::{Api, ApiGateway, Resource, Shared, Texts, no_api};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::stages::{NewStage, new_stage};
 use super::{Answer, Patches, nothing, page};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::state::{Api, ApiGateway, Deployment, Snapshot, Texts};
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::state::{Api, ApiGateway, Deployment, Snapshot, Texts};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::resources::id_of;
 use super::{Answer, nothing, page};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::state::{ApiGateway, GatewayResponse, Model, Texts, Validator, shown};
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::state::{ApiGateway, GatewayResponse, Model, Texts, Validator, shown};
 
 /// The response types that API Gateway knows.
 const TYPES: &[&str] = &[

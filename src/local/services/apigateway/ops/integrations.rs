@@ -7,12 +7,12 @@ use serde::Deserialize;
 
 use super::methods::check_status;
 use super::{Answer, Patches, nothing};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::patch::{self, Kind};
-use crate::local::services::apigateway::plane::{lambda_arn, mapping};
-use crate::local::services::apigateway::state::{ApiGateway, Integration, IntegrationResponse, Texts, shown};
-use crate::local::services::apigateway::vtl::Template;
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::patch::{self, Kind};
+use crate::services::apigateway::plane::{lambda_arn, mapping};
+use crate::services::apigateway::state::{ApiGateway, Integration, IntegrationResponse, Texts, shown};
+use crate::services::apigateway::vtl::Template;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

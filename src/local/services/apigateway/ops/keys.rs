@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Answer, Patches, nothing, page};
-use crate::local::call::Call;
-use crate::local::credentials::Secret;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::patch::{self, Kind};
-use crate::local::services::apigateway::state::{ApiGateway, ApiKey, Texts, shown};
+use crate::call::Call;
+use crate::credentials::Secret;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::patch::{self, Kind};
+use crate::services::apigateway::state::{ApiGateway, ApiKey, Texts, shown};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{Answer, Patches, nothing};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::patch::{self, Kind};
-use crate::local::services::apigateway::state::{Api, ApiGateway, Flags, Method, MethodResponse, Texts, shown};
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::patch::{self, Kind};
+use crate::services::apigateway::state::{Api, ApiGateway, Flags, Method, MethodResponse, Texts, shown};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

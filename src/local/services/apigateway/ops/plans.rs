@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Patches, nothing, page};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::patch::{self, Kind};
-use crate::local::services::apigateway::state::{
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::patch::{self, Kind};
+use crate::services::apigateway::state::{
     ApiGateway, ApiKey, ApiStage, Quota, Region, Texts, Throttle, UsagePlan, shown,
 };
 

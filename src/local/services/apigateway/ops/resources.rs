@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Answer, Patches, nothing, page};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::state::{Api, ApiGateway, Resource, shown};
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::state::{Api, ApiGateway, Resource, shown};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, Patches, nothing};
-use crate::local::call::Call;
-use crate::local::clock::Timestamp;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::patch::{self, Kind, Operation};
-use crate::local::services::apigateway::state::{ApiGateway, Stage, Texts, UsagePlan, shown};
+use crate::call::Call;
+use crate::clock::Timestamp;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::patch::{self, Kind, Operation};
+use crate::services::apigateway::state::{ApiGateway, Stage, Texts, UsagePlan, shown};
 
 /// What a stage is made of.
 pub(super) struct NewStage {

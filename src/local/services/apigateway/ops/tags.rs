@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, nothing};
-use crate::local::call::Call;
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::state::{ApiGateway, Region, Texts};
+use crate::call::Call;
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::state::{ApiGateway, Region, Texts};
 
 fn with_tags<R>(region: &mut Region, arn: &str, change: impl FnOnce(&mut Texts) -> R) -> Result<R, GatewayFault> {
     let missing = || GatewayFault::NotFound(format!("Invalid resource ARN specified: {arn}"));

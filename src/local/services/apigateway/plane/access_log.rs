@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::scope::Scope;
 
 const GATHER: Duration = Duration::from_millis(200);
 /// After a failure, doubled up to the longest.

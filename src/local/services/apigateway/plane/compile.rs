@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use crate::local::services::apigateway::state::{
-    GatewayResponse, IntegrationResponse, Method, Resource, Snapshot, Texts,
-};
-use crate::local::services::apigateway::vtl::Template;
+use crate::services::apigateway::state::{GatewayResponse, IntegrationResponse, Method, Resource, Snapshot, Texts};
+use crate::services::apigateway::vtl::Template;
 
 /// One part of a resource's path, the best match first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,11 +13,11 @@ use super::event::{self, event};
 use super::refusal::Refusal;
 use super::request::{Incoming, Landing, context};
 use super::{lambda_arn, mapping, permission, proxy};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
-use crate::local::services::apigateway::state::Texts;
-use crate::local::services::apigateway::vtl::{Inputs, Params, Template, render};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::scope::Scope;
+use crate::services::apigateway::state::Texts;
+use crate::services::apigateway::vtl::{Inputs, Params, Template, render};
 
 /// One request on its way through a method.
 pub(super) struct Passage<'p> {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::local::services::apigateway::faults::GatewayFault;
-use crate::local::services::apigateway::vtl::{Budget, JsonPath};
+use crate::services::apigateway::faults::GatewayFault;
+use crate::services::apigateway::vtl::{Budget, JsonPath};
 
 fn refused(expression: &str) -> GatewayFault {
     GatewayFault::invalid(format!("Invalid mapping expression specified: {expression}"))
@@ -30,7 +30,7 @@ fn check_source(source: &str, root: &str) -> Result<(), GatewayFault> {
 }
 
 /// `integration.request.header.X` from something of the request.
-pub(in crate::local::services::apigateway) fn check_request(target: &str, source: &str) -> Result<(), GatewayFault> {
+pub(in crate::services::apigateway) fn check_request(target: &str, source: &str) -> Result<(), GatewayFault> {
     let place = target.strip_prefix("integration.request.").and_then(|rest| rest.split_once('.'));
     if place.is_none_or(|(place, name)| !["header", "querystring", "path"].contains(&place) || name.is_empty()) {
         return Err(refused(target));
@@ -39,7 +39,7 @@ pub(in crate::local::services::apigateway) fn check_request(target: &str, source
 }
 
 /// `method.response.header.X` from something of the integration's response.
-pub(in crate::local::services::apigateway) fn check_response(target: &str, source: &str) -> Result<(), GatewayFault> {
+pub(in crate::services::apigateway) fn check_response(target: &str, source: &str) -> Result<(), GatewayFault> {
     if target.strip_prefix("method.response.header.").is_none_or(str::is_empty) {
         return Err(refused(target));
     }

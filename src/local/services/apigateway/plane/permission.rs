@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::local::cloud::Cloud;
-use crate::local::like::is_like;
-use crate::local::policy::{self, Found, conditions_hold, texts};
-use crate::local::scope::Scope;
+use crate::cloud::Cloud;
+use crate::like::is_like;
+use crate::policy::{self, Found, conditions_hold, texts};
+use crate::scope::Scope;
 
 const PRINCIPAL: &str = "apigateway.amazonaws.com";
 

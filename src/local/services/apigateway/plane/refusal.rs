@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-use crate::local::services::apigateway::state::GatewayResponse;
+use crate::services::apigateway::state::GatewayResponse;
 
 /// Why a request got no answer of its integration.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,9 +7,9 @@ use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use crate::local::clock::Timestamp;
-use crate::local::services::apigateway::state::Stage;
-use crate::local::services::apigateway::vtl::Params;
+use crate::clock::Timestamp;
+use crate::services::apigateway::state::Stage;
+use crate::services::apigateway::vtl::Params;
 
 /// A request to a stage.
 pub(super) struct Incoming {

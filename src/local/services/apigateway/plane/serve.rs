@@ -14,12 +14,12 @@ use super::compile::{Compiled, CompiledMethod};
 use super::integration::Passage;
 use super::refusal::Refusal;
 use super::request::{Address, Incoming, Landing, context, query_pairs};
-use crate::local::arriving::Arriving;
-use crate::local::http::{Peer, full};
-use crate::local::scope::Scope;
-use crate::local::service::Body;
-use crate::local::services::apigateway::state::{Api, ApiGateway, Region, Stage};
-use crate::local::services::apigateway::vtl::{Inputs, Params, Template, render};
+use crate::arriving::Arriving;
+use crate::http::{Peer, full};
+use crate::scope::Scope;
+use crate::service::Body;
+use crate::services::apigateway::state::{Api, ApiGateway, Region, Stage};
+use crate::services::apigateway::vtl::{Inputs, Params, Template, render};
 
 /// "Payload size: 10 MB."
 const LARGEST: usize = 10 << 20;
@@ -39,7 +39,7 @@ struct Found<'f> {
 }
 
 /// Answers a request to the data plane; `None` if it is for nobody here.
-pub(in crate::local::services::apigateway) async fn serve(
+pub(in crate::services::apigateway) async fn serve(
     gateway: Arc<ApiGateway>,
     request: Request<Arriving>,
 ) -> Option<Response<Body>> {

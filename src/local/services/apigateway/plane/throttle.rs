@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::local::clock::Timestamp;
-use crate::local::services::apigateway::state::Quota;
+use crate::clock::Timestamp;
+use crate::services::apigateway::state::Quota;
 
 struct Bucket {
     tokens: f64,

@@ -10,14 +10,14 @@ const LOOKS_OF_STEP: usize = 16;
 const MOST_BYTES: usize = 64 << 20;
 const COPIES_OF_BODY: usize = 16;
 
-pub(in crate::local::services::apigateway) struct Budget {
+pub(in crate::services::apigateway) struct Budget {
     looks: usize,
     bytes: usize,
 }
 
 impl Budget {
     /// For a request or an answer whose body has this many bytes.
-    pub(in crate::local::services::apigateway) fn for_body(length: usize) -> Self {
+    pub(in crate::services::apigateway) fn for_body(length: usize) -> Self {
         Budget { looks: MOST_STEPS * LOOKS_OF_STEP, bytes: MOST_BYTES + COPIES_OF_BODY * length }
     }
 

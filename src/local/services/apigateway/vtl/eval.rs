@@ -24,14 +24,14 @@ const DEEPEST: usize = 150;
 
 /// A request's parameters by place.
 #[derive(Clone, Debug, Default)]
-pub(in crate::local::services::apigateway) struct Params {
+pub(in crate::services::apigateway) struct Params {
     pub path: Map<String, Value>,
     pub query: Map<String, Value>,
     pub header: Map<String, Value>,
 }
 
 /// What a template can refer to.
-pub(in crate::local::services::apigateway) struct Inputs<'i> {
+pub(in crate::services::apigateway) struct Inputs<'i> {
     pub body: &'i str,
     pub params: &'i Params,
     pub context: &'i Value,
@@ -54,7 +54,7 @@ struct Renderer<'i> {
 
 /// What a template makes: its text, and `$context` as the template left it (`$context.responseOverride`).
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::local::services::apigateway) struct Rendered {
+pub(in crate::services::apigateway) struct Rendered {
     pub text: String,
     pub context: Option<Value>,
 }
@@ -63,10 +63,7 @@ pub(in crate::local::services::apigateway) struct Rendered {
 ///
 /// # Errors
 /// A template that runs wild or calls a function with something it cannot take; API Gateway then answers 500.
-pub(in crate::local::services::apigateway) fn render(
-    template: &Template,
-    inputs: &Inputs<'_>,
-) -> Result<Rendered, String> {
+pub(in crate::services::apigateway) fn render(template: &Template, inputs: &Inputs<'_>) -> Result<Rendered, String> {
     let mut renderer = Renderer {
         inputs,
         json: None,

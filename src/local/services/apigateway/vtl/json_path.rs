@@ -29,10 +29,10 @@ enum Step {
 
 /// A parsed path.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::local::services::apigateway) struct JsonPath(Vec<Step>);
+pub(in crate::services::apigateway) struct JsonPath(Vec<Step>);
 
 impl JsonPath {
-    pub(in crate::local::services::apigateway) fn parse(text: &str) -> Result<Self, String> {
+    pub(in crate::services::apigateway) fn parse(text: &str) -> Result<Self, String> {
         JsonPath::parse_at(text, 0).map_err(|what| format!("the JSON path {}: {what}", shown(text)))
     }
 
@@ -47,7 +47,7 @@ impl JsonPath {
     ///
     /// # Errors
     /// The path leads through more values than the budget has left.
-    pub(in crate::local::services::apigateway) fn select(
+    pub(in crate::services::apigateway) fn select(
         &self,
         root: &Value,
         budget: &mut Budget,

@@ -8,7 +8,7 @@ use super::tree::{Expression, Macro, Macros, Node, Template};
 
 /// A template that cannot be used.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::local::services::apigateway) enum TemplateError {
+pub(in crate::services::apigateway) enum TemplateError {
     /// Broken in Velocity's own terms.
     Invalid(String),
     /// Velocity or API Gateway knows it, and this local cloud does not.
@@ -36,7 +36,7 @@ const DIRECTIVES: &[&str] = &[
 const LONGEST: usize = 300 * 1024;
 
 impl Template {
-    pub(in crate::local::services::apigateway) fn parse(text: &str) -> Parsed<Self> {
+    pub(in crate::services::apigateway) fn parse(text: &str) -> Parsed<Self> {
         Template::parse_within(text, 1, 0)
     }
 

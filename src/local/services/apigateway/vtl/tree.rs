@@ -10,7 +10,7 @@ use super::pattern::Pattern;
 
 /// A parsed template.
 #[derive(Clone, Debug)]
-pub(in crate::local::services::apigateway) struct Template {
+pub(in crate::services::apigateway) struct Template {
     pub(super) nodes: Vec<Node>,
     pub(super) macros: Macros,
 }

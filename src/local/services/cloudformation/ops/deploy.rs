@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::local::call::Call;
-use crate::local::scope::Scope;
+use crate::call::Call;
+use crate::scope::Scope;
 use crate::template::Problem;
 
 use super::super::CloudFormation;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::local::call::Call;
+use crate::call::Call;
 
 use super::super::CloudFormation;
 use super::super::cell::Cell;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::local::cloud::{Cloud, Parts};
-use crate::local::fault::Fault;
-use crate::local::resource::{Provisioned, ResourceContext, ResourceType};
-use crate::local::scope::Scope;
-use crate::local::services;
+use crate::cloud::{Cloud, Parts};
+use crate::fault::Fault;
+use crate::resource::{Provisioned, ResourceContext, ResourceType};
+use crate::scope::Scope;
+use crate::services;
 
 /// Types whose resources need an engine or a function's code; their own services' tests and `tests/` make them.
 const NEED_MORE: &[&str] = &[

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::local::call::{Call, Reply};
-use crate::local::cloud::{Cloud, Parts};
-use crate::local::fault::Fault;
-use crate::local::resource::{Made, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
-use crate::local::scope::Scope;
-use crate::local::service::{Service, Support};
+use crate::call::{Call, Reply};
+use crate::cloud::{Cloud, Parts};
+use crate::fault::Fault;
+use crate::resource::{Made, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished};
+use crate::scope::Scope;
+use crate::service::{Service, Support};
 
 use super::super::{CloudFormation, open_concrete};
 

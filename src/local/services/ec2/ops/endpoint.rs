@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::interface;
 use super::tags::{self, Specification};
-use crate::local::services::ec2::faults::{Kind, NetFault};
-use crate::local::services::ec2::places;
-use crate::local::services::ec2::state::{Cx, Endpoint, Network, Route, found};
-use crate::local::services::ec2::views;
+use crate::services::ec2::faults::{Kind, NetFault};
+use crate::services::ec2::places;
+use crate::services::ec2::state::{Cx, Endpoint, Network, Route, found};
+use crate::services::ec2::views;
 
 /// AWS's default: everything through the endpoint is allowed.
 const OPEN_POLICY: &str =

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::local::services::ec2::faults::{Kind, NetFault};
-use crate::local::services::ec2::places;
-use crate::local::services::ec2::state::{Cx, Network};
+use crate::services::ec2::faults::{Kind, NetFault};
+use crate::services::ec2::places;
+use crate::services::ec2::state::{Cx, Network};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::tags::{self, Specification};
-use crate::local::services::ec2::cidr::Cidr;
-use crate::local::services::ec2::faults::{Kind, NetFault};
-use crate::local::services::ec2::places;
-use crate::local::services::ec2::state::{Association, Cx, Network, Route, RouteTable, found, found_mut};
-use crate::local::services::ec2::views;
+use crate::services::ec2::cidr::Cidr;
+use crate::services::ec2::faults::{Kind, NetFault};
+use crate::services::ec2::places;
+use crate::services::ec2::state::{Association, Cx, Network, Route, RouteTable, found, found_mut};
+use crate::services::ec2::views;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use super::group::{check_text, named};
 use super::tags::{self, Specification};
-use crate::local::services::ec2::cidr::{self, Cidr};
-use crate::local::services::ec2::faults::{Kind, NetFault};
-use crate::local::services::ec2::places;
-use crate::local::services::ec2::state::{Cx, Network, Peer, Rule, found, found_mut};
-use crate::local::services::ec2::views;
+use crate::services::ec2::cidr::{self, Cidr};
+use crate::services::ec2::faults::{Kind, NetFault};
+use crate::services::ec2::places;
+use crate::services::ec2::state::{Cx, Network, Peer, Rule, found, found_mut};
+use crate::services::ec2::views;
 
 /// Rules per direction and group.
 const MOST: usize = 60;

@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Service, page};
-use crate::local::call::Call;
-use crate::local::services::elasticache::faults::{CacheFault, Kind};
-use crate::local::services::elasticache::state::{Group, Node};
-use crate::local::services::elasticache::views;
+use crate::call::Call;
+use crate::services::elasticache::faults::{CacheFault, Kind};
+use crate::services::elasticache::state::{Group, Node};
+use crate::services::elasticache::views;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use super::groups::new_node;
 use super::identifier;
 use super::tags::{self, Tag};
-use crate::local::call::Call;
-use crate::local::services::elasticache::ElastiCache;
-use crate::local::services::elasticache::faults::{CacheFault, Kind};
-use crate::local::services::elasticache::state::{Group, Status};
-use crate::local::services::elasticache::versions;
+use crate::call::Call;
+use crate::services::elasticache::ElastiCache;
+use crate::services::elasticache::faults::{CacheFault, Kind};
+use crate::services::elasticache::state::{Group, Status};
+use crate::services::elasticache::versions;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

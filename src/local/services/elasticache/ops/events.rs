@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Service, page};
-use crate::local::call::Call;
-use crate::local::clock::Timestamp;
-use crate::local::services::elasticache::faults::CacheFault;
+use crate::call::Call;
+use crate::clock::Timestamp;
+use crate::services::elasticache::faults::CacheFault;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

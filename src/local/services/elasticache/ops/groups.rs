@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::create::CreateGroup;
 use super::{Answer, Service, page, parameters};
-use crate::local::call::Call;
-use crate::local::process::port;
-use crate::local::services::elasticache::ElastiCache;
-use crate::local::services::elasticache::faults::{CacheFault, Kind};
-use crate::local::services::elasticache::state::{Group, Node, Status};
-use crate::local::services::elasticache::{node, versions, views};
+use crate::call::Call;
+use crate::process::port;
+use crate::services::elasticache::ElastiCache;
+use crate::services::elasticache::faults::{CacheFault, Kind};
+use crate::services::elasticache::state::{Group, Node, Status};
+use crate::services::elasticache::{node, versions, views};
 
 /// CreateReplicationGroup. Answers at once with `creating`; the nodes come up behind it.
 pub(in super::super) async fn create(service: Service, call: &Call, input: CreateGroup) -> Answer {
@@ -78,7 +78,7 @@ impl ElastiCache {
 
     pub(in super::super) async fn release_interface(&self, region: &str, interface: Option<&str>) {
         let Some(interface) = interface else { return };
-        let scope = crate::local::scope::Scope::root(region).as_service("elasticache.amazonaws.com");
+        let scope = crate::scope::Scope::root(region).as_service("elasticache.amazonaws.com");
         let released =
             self.cloud.call(&scope, "ec2", "DeleteNetworkInterface", json!({"NetworkInterfaceId": interface})).await;
         if let Err(fault) = released.as_ref()
@@ -332,7 +332,7 @@ pub(in super::super) async fn increase(service: Service, call: &Call, input: Rep
 
 /// A node to be, with a port of its own.
 pub(super) fn new_node(call: &Call, group: &str, at: usize) -> Result<Node, CacheFault> {
-    let port = port::free().map_err(|error| CacheFault::Other(crate::local::fault::Fault::internal(error)))?;
+    let port = port::free().map_err(|error| CacheFault::Other(crate::fault::Fault::internal(error)))?;
     let letters = ["a", "b", "c"];
     let zone = format!("{}{}", call.scope.region, letters[at % letters.len()]);
     Ok(Node { cluster: format!("{group}-{:03}", at + 1), port, zone, interface: None, running: false })

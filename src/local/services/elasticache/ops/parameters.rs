@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::tags::{self, Tag};
 use super::{Answer, Service, identifier, page};
-use crate::local::call::Call;
-use crate::local::services::elasticache::faults::{CacheFault, Kind};
-use crate::local::services::elasticache::state::{Group, ParameterGroup, Region};
-use crate::local::services::elasticache::versions::{self, FAMILIES, PARAMETERS, VERSIONS};
-use crate::local::services::elasticache::{node, views};
+use crate::call::Call;
+use crate::services::elasticache::faults::{CacheFault, Kind};
+use crate::services::elasticache::state::{Group, ParameterGroup, Region};
+use crate::services::elasticache::versions::{self, FAMILIES, PARAMETERS, VERSIONS};
+use crate::services::elasticache::{node, views};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

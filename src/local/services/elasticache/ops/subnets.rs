@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::tags::{self, Tag};
 use super::{Answer, Service, identifier, page};
-use crate::local::call::Call;
-use crate::local::services::elasticache::faults::{CacheFault, Kind};
-use crate::local::services::elasticache::state::SubnetGroup;
-use crate::local::services::elasticache::views;
+use crate::call::Call;
+use crate::services::elasticache::faults::{CacheFault, Kind};
+use crate::services::elasticache::state::SubnetGroup;
+use crate::services::elasticache::views;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

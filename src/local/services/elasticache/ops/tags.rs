@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Service};
-use crate::local::call::Call;
-use crate::local::scope::{Caller, Scope};
-use crate::local::services::elasticache::faults::{CacheFault, Kind};
-use crate::local::services::elasticache::state::Region;
+use crate::call::Call;
+use crate::scope::{Caller, Scope};
+use crate::services::elasticache::faults::{CacheFault, Kind};
+use crate::services::elasticache::state::Region;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use crate::local::fault::Fault;
-use crate::local::resource::{Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, Unfinished};
+use crate::fault::Fault;
+use crate::resource::{Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, Unfinished};
 
 pub(super) struct AccessKey;
 

@@ -4,9 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{GROUP, ROLE, USER, retag, sync_policies};
-use crate::local::resource::{
-    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, Unfinished, compared,
-};
+use crate::resource::{Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, Unfinished, compared};
 
 pub(super) struct Role;
 

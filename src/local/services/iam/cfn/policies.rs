@@ -4,10 +4,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{KINDS, Kind, retag};
-use crate::local::fault::Fault;
-use crate::local::resource::{
-    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, Unfinished, compared,
-};
+use crate::fault::Fault;
+use crate::resource::{Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, Unfinished, compared};
 
 /// One inline policy in several owners.
 pub(super) struct Inline;

@@ -72,8 +72,8 @@ pub(super) fn owner(cx: &Cx<'_>, (resource, prefix): (&str, &str), name: String,
 }
 
 /// IAM tells whole seconds.
-pub(super) fn whole_seconds(cx: &Cx<'_>) -> crate::local::clock::Timestamp {
-    crate::local::clock::Timestamp::from_millis(cx.now.seconds() * 1000)
+pub(super) fn whole_seconds(cx: &Cx<'_>) -> crate::clock::Timestamp {
+    crate::clock::Timestamp::from_millis(cx.now.seconds() * 1000)
 }
 
 fn check_trust(text: &str) -> Result<(), IamFault> {

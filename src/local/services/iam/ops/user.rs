@@ -13,8 +13,8 @@ use super::super::page::Paging;
 use super::super::state::{AccessKey, Account, Cx, Kind, User, is_taken, with_tags};
 use super::tags::{self, Tag};
 use super::{ByPath, owned, role};
-use crate::local::credentials::Secret;
-use crate::local::scope::Caller;
+use crate::credentials::Secret;
+use crate::scope::Caller;
 
 const MOST_KEYS: usize = 2;
 

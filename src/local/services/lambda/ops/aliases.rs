@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Nothing, page};
-use crate::local::call::Call;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::Target;
-use crate::local::services::lambda::state::{Alias, Function, Lambda};
+use crate::call::Call;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::Target;
+use crate::services::lambda::state::{Alias, Function, Lambda};
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::invoke::ACCOUNT_CONCURRENCY;
 use super::{Named, Nothing};
-use crate::local::call::Call;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::Target;
-use crate::local::services::lambda::state::Lambda;
+use crate::call::Call;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::Target;
+use crate::services::lambda::state::Lambda;
 
 /// What must be left for functions without a reservation.
 const LEAST_UNRESERVED: u32 = 100;

@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::settings::{self, Settings};
 use super::shape::FunctionConfiguration;
-use crate::local::call::Call;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::{LATEST, Target};
-use crate::local::services::lambda::runtime::assume;
-use crate::local::services::lambda::state::{Code, Function, Lambda, Logging, Network, Shared, Version};
+use crate::call::Call;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::{LATEST, Target};
+use crate::services::lambda::runtime::assume;
+use crate::services::lambda::state::{Code, Function, Lambda, Logging, Network, Shared, Version};
 
 /// Where the zip comes from.
 #[derive(Default, Deserialize)]

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Nothing, Qualified};
-use crate::local::call::Call;
-use crate::local::clock::Timestamp;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::{LATEST, Target};
-use crate::local::services::lambda::state::{EventConfig, Lambda};
+use crate::call::Call;
+use crate::clock::Timestamp;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::{LATEST, Target};
+use crate::services::lambda::state::{EventConfig, Lambda};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::shape::FunctionConfiguration;
 use super::{Nothing, Qualified, page};
-use crate::local::call::Call;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::LATEST;
-use crate::local::services::lambda::state::{Functions, Lambda, Version};
+use crate::call::Call;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::LATEST;
+use crate::services::lambda::state::{Functions, Lambda, Version};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -142,7 +142,7 @@ pub(crate) async fn delete(lambda: Arc<Lambda>, call: &Call, input: Qualified) -
                 .map_err(|_| LambdaFault::invalid("Deletion of aliases is not currently supported."))?;
             lambda
                 .change(&call.scope, &target, |function| {
-                    let uses = |alias: &&crate::local::services::lambda::state::Alias| {
+                    let uses = |alias: &&crate::services::lambda::state::Alias| {
                         alias.version == qualifier || alias.weights.contains_key(qualifier)
                     };
                     if function.aliases.values().any(|alias| uses(&alias)) {
@@ -170,7 +170,7 @@ pub(crate) async fn delete(lambda: Arc<Lambda>, call: &Call, input: Qualified) -
 
 impl Lambda {
     /// Removes the code that no function uses any more.
-    pub(in crate::local::services::lambda) async fn remove_unused_code(self: &Arc<Self>) -> std::io::Result<()> {
+    pub(in crate::services::lambda) async fn remove_unused_code(self: &Arc<Self>) -> std::io::Result<()> {
         let _alone = self.code_in_use.write().await;
         let lambda = self.clone();
         let remove = move || {

@@ -9,15 +9,15 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use crate::local::call::{Call, Reply};
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
-use crate::local::service;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::Target;
-use crate::local::services::lambda::queue::Event;
-use crate::local::services::lambda::runtime::{Invocation, Limits};
-use crate::local::services::lambda::state::Lambda;
+use crate::call::{Call, Reply};
+use crate::fault::Fault;
+use crate::scope::Scope;
+use crate::service;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::Target;
+use crate::services::lambda::queue::Event;
+use crate::services::lambda::runtime::{Invocation, Limits};
+use crate::services::lambda::state::Lambda;
 
 /// The account's concurrent executions.
 pub(super) const ACCOUNT_CONCURRENCY: u32 = 1000;
@@ -36,7 +36,7 @@ struct Invoke {
 }
 
 /// How many calls of the function may run at once.
-pub(in crate::local::services::lambda) fn limits(lambda: &Lambda, scope: &Scope, name: &str) -> Limits {
+pub(in crate::services::lambda) fn limits(lambda: &Lambda, scope: &Scope, name: &str) -> Limits {
     let functions = lambda.functions.get();
     let here = functions.get(&scope.region);
     let reserved = here.and_then(|here| here.get(name)).and_then(|function| function.reserved);

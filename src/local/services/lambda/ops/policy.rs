@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Nothing, Qualified};
-use crate::local::call::Call;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::Target;
-use crate::local::services::lambda::state::{Lambda, Statement};
+use crate::call::Call;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::Target;
+use crate::services::lambda::state::{Lambda, Statement};
 
 const MOST_POLICY: usize = 20_480;
 
@@ -107,7 +107,7 @@ pub(crate) async fn add(lambda: Arc<Lambda>, call: &Call, input: AddPermission) 
                 None => statements.push(statement),
             }
             if serde_json::to_string(&statements).is_ok_and(|text| text.len() > MOST_POLICY) {
-                return Err(LambdaFault::Other(crate::local::fault::Fault::new(
+                return Err(LambdaFault::Other(crate::fault::Fault::new(
                     "PolicyLengthExceededException",
                     format!("The final policy size is bigger than the limit ({MOST_POLICY})."),
                 )));

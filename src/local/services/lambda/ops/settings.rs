@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::state::{Network, Version};
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::scope::Scope;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::state::{Network, Version};
 
 /// "All environment variables together: 4 KB."
 const MOST_ENVIRONMENT: usize = 4096;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::local::clock::Timestamp;
-use crate::local::services::lambda::state::{Logging, Version};
+use crate::clock::Timestamp;
+use crate::services::lambda::state::{Logging, Version};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

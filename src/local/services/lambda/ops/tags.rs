@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Nothing;
-use crate::local::call::Call;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::Target;
-use crate::local::services::lambda::state::{Function, Lambda};
+use crate::call::Call;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::Target;
+use crate::services::lambda::state::{Function, Lambda};
 
 pub(super) fn check(tags: &BTreeMap<String, String>) -> Result<(), LambdaFault> {
     if tags.len() > 50 {

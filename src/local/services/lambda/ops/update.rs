@@ -7,11 +7,11 @@ use serde::Deserialize;
 use super::create::CodeSource;
 use super::settings::{self, Settings};
 use super::shape::FunctionConfiguration;
-use crate::local::call::Call;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::names::Target;
-use crate::local::services::lambda::runtime::assume;
-use crate::local::services::lambda::state::{Function, Lambda, Shared, Version};
+use crate::call::Call;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::names::Target;
+use crate::services::lambda::runtime::assume;
+use crate::services::lambda::state::{Function, Lambda, Shared, Version};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

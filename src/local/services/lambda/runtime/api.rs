@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::Invocation;
-use crate::local::guard;
+use crate::guard;
 
 /// "Invocation payload (request and response): 6 MB", with the room that Lambda gives the envelope.
 pub(super) const MOST_RESPONSE: usize = 6_291_556;

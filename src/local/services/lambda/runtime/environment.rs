@@ -7,16 +7,16 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::clock::Timestamp;
+use crate::cloud::Cloud;
 use crate::env::{AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_REGION, SSL_CERT_FILE};
-use crate::local::clock::Timestamp;
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::services::lambda::state::Version;
+use crate::fault::Fault;
+use crate::services::lambda::state::Version;
 
 /// Temporary keys of the function's role.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(in crate::local::services::lambda) struct Credentials {
+pub(in crate::services::lambda) struct Credentials {
     access_key_id: String,
     secret_access_key: String,
     session_token: String,
@@ -33,7 +33,7 @@ struct Assumed {
 ///
 /// # Errors
 /// The role is not there, or does not trust Lambda: in Lambda's words.
-pub(in crate::local::services::lambda) async fn assume(cloud: &Cloud, version: &Version) -> Result<Credentials, Fault> {
+pub(in crate::services::lambda) async fn assume(cloud: &Cloud, version: &Version) -> Result<Credentials, Fault> {
     let input = serde_json::json!({"RoleArn": version.role, "RoleSessionName": version.name});
     match cloud.call(&version.scope(), "sts", "AssumeRole", input).await {
         Ok(output) => {

@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::local::fault::Fault;
+use crate::fault::Fault;
 
 /// Why an environment did not start, or an invocation did not end by itself.
 #[derive(Clone, Debug)]

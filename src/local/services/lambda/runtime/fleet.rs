@@ -7,23 +7,23 @@ use std::time::Duration;
 
 use super::pool::Pool;
 use super::{Invocation, Outcome};
-use crate::local::cloud::Cloud;
-use crate::local::services::lambda::code::CodeStore;
-use crate::local::services::lambda::faults::LambdaFault;
-use crate::local::services::lambda::state::Version;
+use crate::cloud::Cloud;
+use crate::services::lambda::code::CodeStore;
+use crate::services::lambda::faults::LambdaFault;
+use crate::services::lambda::state::Version;
 
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
 /// How many calls of a function may run at once.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::local::services::lambda) struct Limits {
+pub(in crate::services::lambda) struct Limits {
     pub reserved: Option<u32>,
     /// What all functions without a reservation share.
     pub unreserved: u32,
 }
 
 /// Every pool, by the version's ARN.
-pub(in crate::local::services::lambda) struct Fleet {
+pub(in crate::services::lambda) struct Fleet {
     cloud: Arc<Cloud>,
     pools: RwLock<HashMap<String, Arc<Pool>>>,
     /// Running calls by function; those without a reservation count in `shared` too.
@@ -57,13 +57,13 @@ impl Drop for Permit {
 }
 
 impl Fleet {
-    pub(in crate::local::services::lambda) fn new(cloud: Arc<Cloud>) -> Arc<Self> {
+    pub(in crate::services::lambda) fn new(cloud: Arc<Cloud>) -> Arc<Self> {
         let (pools, running) = (RwLock::default(), RwLock::default());
         Arc::new(Fleet { cloud, pools, running, shared: Arc::default() })
     }
 
     /// Ends unused environments from time to time.
-    pub(in crate::local::services::lambda) fn tidy_in_background(self: &Arc<Self>) {
+    pub(in crate::services::lambda) fn tidy_in_background(self: &Arc<Self>) {
         let fleet: Weak<Self> = Arc::downgrade(self);
         tokio::spawn(async move {
             loop {
@@ -115,7 +115,7 @@ impl Fleet {
     }
 
     /// Runs one invocation to its end, whether or not the caller stays.
-    pub(in crate::local::services::lambda) async fn run(
+    pub(in crate::services::lambda) async fn run(
         &self,
         version: &Arc<Version>,
         code: &CodeStore,
@@ -136,7 +136,7 @@ impl Fleet {
     }
 
     /// Forgets a version (or, with the function's unqualified ARN, all of them); gives back the pools that now end.
-    pub(in crate::local::services::lambda) fn retire(&self, arn: &str) -> Vec<Retired> {
+    pub(in crate::services::lambda) fn retire(&self, arn: &str) -> Vec<Retired> {
         let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
         let versions = format!("{arn}:");
         let keys: Vec<String> = pools.keys().filter(|key| *key == arn || key.starts_with(&versions)).cloned().collect();
@@ -146,7 +146,7 @@ impl Fleet {
     }
 
     /// Ends every process.
-    pub(in crate::local::services::lambda) async fn stop(&self) {
+    pub(in crate::services::lambda) async fn stop(&self) {
         for pool in self.all() {
             pool.stop().await;
         }
@@ -154,11 +154,11 @@ impl Fleet {
 }
 
 /// A pool that takes no more work.
-pub(in crate::local::services::lambda) struct Retired(Arc<Pool>);
+pub(in crate::services::lambda) struct Retired(Arc<Pool>);
 
 impl Retired {
     /// Waits until its last environment has ended.
-    pub(in crate::local::services::lambda) async fn ended(&self) {
+    pub(in crate::services::lambda) async fn ended(&self) {
         self.0.ended().await;
     }
 }

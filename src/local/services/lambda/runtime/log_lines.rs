@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
-use crate::local::clock::Timestamp;
-use crate::local::services::lambda::state::Version;
+use crate::clock::Timestamp;
+use crate::services::lambda::state::Version;
 
 /// What the REPORT line says.
 pub(super) struct Report<'r> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::scope::Scope;
 
 /// How long lines are gathered before they are sent.
 const GATHER: Duration = Duration::from_millis(100);

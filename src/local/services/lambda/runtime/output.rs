@@ -9,7 +9,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinSet;
 
 use super::log_stream::LogStream;
-use crate::local::process::Child;
+use crate::process::Child;
 
 /// A line longer than this is cut into several events.
 const LONGEST: usize = 256 * 1024 - 26;

@@ -12,10 +12,10 @@ use super::failure::Failure;
 use super::log_lines::Report;
 use super::worker::{INIT_WITHIN, NotStarted, Ran, Worker, finish_log, trace_id};
 use super::{Invocation, Outcome};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::process::Child;
-use crate::local::services::lambda::state::Version;
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::process::Child;
+use crate::services::lambda::state::Version;
 
 /// So many environments start at once without a second thought; a freed one often comes sooner than a new one.
 const STARTING_AT_ONCE: usize = 4;

@@ -18,10 +18,10 @@ use super::log_stream::LogStream;
 use super::output::Output;
 use super::pool::Pool;
 use super::{Invocation, Outcome};
-use crate::local::cloud::Cloud;
-use crate::local::fault::Fault;
-use crate::local::process::{self, Child, ChildSpec};
-use crate::local::services::lambda::state::Version;
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+use crate::process::{self, Child, ChildSpec};
+use crate::services::lambda::state::Version;
 
 /// "The Init phase is limited to 10 seconds."
 pub(super) const INIT_WITHIN: Duration = Duration::from_secs(10);

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::streams::named_group;
-use crate::local::call::Call;
-use crate::local::services::logs::faults::LogsFault;
-use crate::local::services::logs::state::Logs;
-use crate::local::services::logs::stream::{Event, Stream};
+use crate::call::Call;
+use crate::services::logs::faults::LogsFault;
+use crate::services::logs::state::Logs;
+use crate::services::logs::stream::{Event, Stream};
 
 const MOST_EVENTS: usize = 10_000;
 const MOST_BYTES: usize = 1_048_576;

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::events::read;
 use super::streams::named_group;
-use crate::local::call::Call;
-use crate::local::services::logs::faults::LogsFault;
-use crate::local::services::logs::pattern::{Pattern, PatternError};
-use crate::local::services::logs::state::Logs;
-use crate::local::services::logs::stream::Event;
+use crate::call::Call;
+use crate::services::logs::faults::LogsFault;
+use crate::services::logs::pattern::{Pattern, PatternError};
+use crate::services::logs::state::Logs;
+use crate::services::logs::stream::Event;
 
 const MOST_EVENTS: usize = 10_000;
 const MOST_STREAMS: usize = 100;

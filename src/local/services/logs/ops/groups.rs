@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Nothing, group_name};
-use crate::local::call::Call;
-use crate::local::services::logs::faults::LogsFault;
-use crate::local::services::logs::state::{Group, Logs};
+use crate::call::Call;
+use crate::services::logs::faults::LogsFault;
+use crate::services::logs::state::{Group, Logs};
 
 /// What PutRetentionPolicy accepts.
 const RETENTION_DAYS: &[u32] =

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Nothing, group_name};
-use crate::local::call::Call;
-use crate::local::services::logs::faults::LogsFault;
-use crate::local::services::logs::state::{Group, Logs};
-use crate::local::services::logs::stream::Stream;
+use crate::call::Call;
+use crate::services::logs::faults::LogsFault;
+use crate::services::logs::state::{Group, Logs};
+use crate::services::logs::stream::Stream;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -126,7 +126,7 @@ fn fields(message: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::fields;
-    use crate::local::services::logs::pattern::Pattern;
+    use crate::services::logs::pattern::Pattern;
 
     const LINE: &str = r#"127.0.0.1 - frank [10/Oct/2026:13:25:15 -0700] "GET /x.html HTTP/1.1" 404 1534"#;
 

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{LONGEST_NAME, retag, until_available, until_gone};
-use crate::local::fault::Fault;
-use crate::local::resource::{
+use crate::fault::Fault;
+use crate::resource::{
     Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished, compared,
 };
-use crate::local::services::rds::versions::{BACKUP_WINDOW, DEFAULT, MAINTENANCE_WINDOW, Version};
+use crate::services::rds::versions::{BACKUP_WINDOW, DEFAULT, MAINTENANCE_WINDOW, Version};
 
 pub(super) fn resource_type() -> ResourceType {
     ResourceType::new("AWS::RDS::DBCluster", CREATED_WITH, Cluster)

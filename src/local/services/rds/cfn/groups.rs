@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{LONGEST_NAME, retag, tags_of};
-use crate::local::fault::Fault;
-use crate::local::resource::{
+use crate::fault::Fault;
+use crate::resource::{
     Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, Unfinished,
 };
 

@@ -15,9 +15,9 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use super::session;
-use crate::local::services::rds::cluster::{Cluster, ClusterError};
-use crate::local::socket::settle;
-use crate::local::tls::CertificateFiles;
+use crate::services::rds::cluster::{Cluster, ClusterError};
+use crate::socket::settle;
+use crate::tls::CertificateFiles;
 
 /// A connection, whatever carries it.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}

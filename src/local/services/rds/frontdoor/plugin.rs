@@ -3,7 +3,7 @@
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use crate::local::process::engines::EngineKind;
+use crate::process::engines::EngineKind;
 
 /// The plugin under which an engine keeps the passwords of users that IAM vouches for, and of our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::handshake::{Greeting, Response};
 use super::login::{Engine, LONGEST_LOGIN};
 use super::packet;
-use crate::local::services::rds::cluster::Cluster;
+use crate::services::rds::cluster::Cluster;
 
 /// Logs in to the cluster at its own endpoint.
 ///

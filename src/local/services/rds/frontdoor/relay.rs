@@ -11,8 +11,8 @@ use super::packet::{
     self, COM_CHANGE_USER, COM_QUERY, COM_QUIT, COM_RESET_CONNECTION, COM_STMT_PREPARE, LONGEST, SqlError,
 };
 use super::transfer;
-use crate::local::services::rds::cluster::Cluster;
-use crate::local::services::rds::rewrite::{Rewritten, Rules, rewrite, worth_a_look};
+use crate::services::rds::cluster::Cluster;
+use crate::services::rds::rewrite::{Rewritten, Rules, rewrite, worth_a_look};
 
 /// Statements longer than this go through unread; the engine refuses them (`max_allowed_packet` is 64 MB).
 const LONGEST_STATEMENT: usize = 72 << 20;

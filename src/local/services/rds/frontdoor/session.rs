@@ -13,9 +13,9 @@ use super::login::{Engine, LONGEST_LOGIN, ask_for};
 use super::packet::{self, SqlError};
 use super::relay::Relay;
 use super::token::{Expected, verify};
-use crate::local::scope::Caller;
-use crate::local::services::rds::cluster::Cluster;
-use crate::local::services::rds::engine::ADMIN;
+use crate::scope::Caller;
+use crate::services::rds::cluster::Cluster;
+use crate::services::rds::engine::ADMIN;
 
 /// How long a client may take to log in (`connect_timeout`).
 const LOGIN: Duration = Duration::from_secs(10);

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use time::macros::format_description;
 use time::{Duration, PrimitiveDateTime};
 
-use crate::local::clock::Timestamp;
-use crate::local::credentials::{Identity, Rejected};
+use crate::clock::Timestamp;
+use crate::credentials::{Identity, Rejected};
 
 /// What a token must be for.
 #[derive(Clone, Debug)]
@@ -134,8 +134,8 @@ fn keyed(key: &[u8], text: &str) -> Hmac<Sha256> {
 mod tests {
 
     use super::*;
-    use crate::local::credentials::Secret;
-    use crate::local::scope::Caller;
+    use crate::credentials::Secret;
+    use crate::scope::Caller;
 
     /// Made with botocore 1.44: `generate_db_auth_token('127.0.0.1', 40001, 'app', 'us-east-1')`, key `test`.
     const TOKEN: &str = "127.0.0.1:40001/?Action=connect&DBUser=app&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=test%2F20261122%2Fus-east-1%2Frds-db%2Faws4_request&X-Amz-Date=20261122T000000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=60d5da69fe258eb1faa85b85f3d67f11c696c5658d29810bf349d3088cbd03f5";

@@ -14,11 +14,11 @@ use tracing::{info, warn};
 use super::handshake::flag;
 use super::packet::{self, COM_QUERY, COM_STMT_CLOSE, COM_STMT_PREPARE, Done, Reader, SqlError};
 use super::relay::Relay;
-use crate::local::call::Call;
-use crate::local::fault::Fault;
-use crate::local::scope::{Caller, Scope};
-use crate::local::services::rds::cluster::Cluster;
-use crate::local::services::rds::rewrite::{LoadFromS3, Location, SelectIntoS3, Source, literal};
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::scope::{Caller, Scope};
+use crate::services::rds::cluster::Cluster;
+use crate::services::rds::rewrite::{LoadFromS3, Location, SelectIntoS3, Source, literal};
 
 /// What stops a transfer.
 enum Stop {

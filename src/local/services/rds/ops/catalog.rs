@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::check::{Filter, listing, page};
-use crate::local::call::Call;
-use crate::local::clock::Timestamp;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::state::{Event, Rds, Source, key};
-use crate::local::services::rds::versions::{DEFAULT, VERSIONS, Version};
-use crate::local::services::rds::views;
+use crate::call::Call;
+use crate::clock::Timestamp;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::state::{Event, Rds, Source, key};
+use crate::services::rds::versions::{DEFAULT, VERSIONS, Version};
+use crate::services::rds::views;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::state::Tags;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::state::Tags;
 
 /// A tag of a request.
 #[derive(Debug, Deserialize)]

@@ -1,9 +1,9 @@
 //! AWS's rules for what a request says of a cluster. Pure.
 
-use crate::local::fault::Fault;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::state::{Region, Scaling, key};
-use crate::local::services::rds::versions::Version;
+use crate::fault::Fault;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::state::{Region, Scaling, key};
+use crate::services::rds::versions::Version;
 
 pub(super) fn check_scaling(scaling: &Scaling, version: &Version) -> Result<(), RdsFault> {
     let invalid = |text: String| Err(RdsFault::InvalidCombination(text));

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::check::{Filter, answer, listing, page, passes};
-use crate::local::call::Call;
-use crate::local::fault::Fault;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::lifecycle;
-use crate::local::services::rds::state::{DbCluster, Rds, Status};
-use crate::local::services::rds::views;
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::lifecycle;
+use crate::services::rds::state::{DbCluster, Rds, Status};
+use crate::services::rds::views;
 
 /// A cluster as the answer to what was done with it.
 pub(super) fn shown(rds: &Rds, call: &Call, identifier: &str) -> Result<Value, RdsFault> {

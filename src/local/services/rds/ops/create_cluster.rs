@@ -12,15 +12,15 @@ use super::cluster_rules::{
 use super::clusters::shown;
 use super::master::manage_password;
 use super::quotas::Quota;
-use crate::local::call::Call;
-use crate::local::fault::Fault;
-use crate::local::process::port;
-use crate::local::scope::Scope;
-use crate::local::services::rds::engine::First;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::lifecycle;
-use crate::local::services::rds::state::{DbCluster, MasterSecret, Rds, Region, Role, Scaling, Source, Status};
-use crate::local::services::rds::versions::{BACKUP_WINDOW, DEFAULT, MAINTENANCE_WINDOW, Version};
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::process::port;
+use crate::scope::Scope;
+use crate::services::rds::engine::First;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::lifecycle;
+use crate::services::rds::state::{DbCluster, MasterSecret, Rds, Region, Role, Scaling, Source, Status};
+use crate::services::rds::versions::{BACKUP_WINDOW, DEFAULT, MAINTENANCE_WINDOW, Version};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

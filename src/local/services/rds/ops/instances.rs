@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::check::{self, Filter, Tag, answer, identifier, listing, page, passes};
 use super::quotas::Quota;
-use crate::local::call::Call;
-use crate::local::fault::Fault;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::lifecycle;
-use crate::local::services::rds::state::{DbInstance, Rds, Region, Source, Status, key};
-use crate::local::services::rds::versions::Version;
-use crate::local::services::rds::views;
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::lifecycle;
+use crate::services::rds::state::{DbInstance, Rds, Region, Source, Status, key};
+use crate::services::rds::versions::Version;
+use crate::services::rds::views;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

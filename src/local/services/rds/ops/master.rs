@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::cluster_rules::check_password;
 use super::modify_cluster::Modify;
-use crate::local::call::Call;
-use crate::local::fault::Fault;
-use crate::local::scope::Scope;
-use crate::local::services::rds::cluster::Cluster;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::state::{DbCluster, MasterSecret, Rds};
-use crate::local::services::rds::views;
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::scope::Scope;
+use crate::services::rds::cluster::Cluster;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::state::{DbCluster, MasterSecret, Rds};
+use crate::services::rds::views;
 
 /// Makes the secret that holds the master password; gives the password.
 pub(super) async fn manage_password(rds: &Rds, scope: &Scope, cluster: &mut DbCluster) -> Result<String, RdsFault> {

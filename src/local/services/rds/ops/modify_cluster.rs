@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::cluster_rules::{check_backup, check_scaling, known_group};
 use super::clusters::shown;
 use super::master::change_password;
-use crate::local::call::Call;
-use crate::local::fault::Fault;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::lifecycle;
-use crate::local::services::rds::state::{Rds, Scaling, Status};
-use crate::local::services::rds::versions::Version;
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::lifecycle;
+use crate::services::rds::state::{Rds, Scaling, Status};
+use crate::services::rds::versions::Version;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::check::{self, Filter, Nothing, Tag, answer, listing, page};
 use super::quotas::Quota;
-use crate::local::call::Call;
-use crate::local::fault::Fault;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::lifecycle;
-use crate::local::services::rds::parameters::{PARAMETERS, Parameter};
-use crate::local::services::rds::state::{ParameterGroup, Rds, Region, key};
-use crate::local::services::rds::versions::FAMILIES;
-use crate::local::services::rds::views;
+use crate::call::Call;
+use crate::fault::Fault;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::lifecycle;
+use crate::services::rds::parameters::{PARAMETERS, Parameter};
+use crate::services::rds::state::{ParameterGroup, Rds, Region, key};
+use crate::services::rds::versions::FAMILIES;
+use crate::services::rds::views;
 
 /// Which kind of group.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::check::Nothing;
-use crate::local::call::Call;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::state::{Rds, Region};
+use crate::call::Call;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::state::{Rds, Region};
 
 /// What there is a quota for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

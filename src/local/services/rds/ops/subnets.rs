@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::check::{self, Filter, Nothing, Tag, answer, listing, page};
 use super::quotas::Quota;
-use crate::local::call::Call;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::state::{Rds, SubnetGroup, key};
-use crate::local::services::rds::views;
+use crate::call::Call;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::state::{Rds, SubnetGroup, key};
+use crate::services::rds::views;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::check::{self, Filter, Nothing, Tag};
-use crate::local::call::Call;
-use crate::local::services::rds::faults::RdsFault;
-use crate::local::services::rds::state::{Rds, Region, Tags};
-use crate::local::services::rds::views::tag_list;
+use crate::call::Call;
+use crate::services::rds::faults::RdsFault;
+use crate::services::rds::state::{Rds, Region, Tags};
+use crate::services::rds::views::tag_list;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use s3s::dto;
 
-use crate::local::call::Call;
-use crate::local::fault::Fault;
+use crate::call::Call;
+use crate::fault::Fault;
 
 use super::super::S3;
 use super::super::configuration::{self, Kind, Logging, Ownership};

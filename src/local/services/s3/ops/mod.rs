@@ -3,8 +3,8 @@
 mod buckets;
 mod objects;
 
-use crate::local::service::{Grade, Operation};
 use crate::operations;
+use crate::service::{Grade, Operation};
 
 use super::S3;
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::local::call::{Call, Reply};
-use crate::local::clock::Timestamp;
-use crate::local::fault::Fault;
-use crate::local::service;
+use crate::call::{Call, Reply};
+use crate::clock::Timestamp;
+use crate::fault::Fault;
+use crate::service;
 
 use super::super::S3;
 use super::super::checksum::Algorithm;

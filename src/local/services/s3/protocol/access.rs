@@ -8,8 +8,8 @@ use s3s::path::S3Path;
 use s3s::{S3Result, s3_error};
 use serde_json::Value;
 
-use crate::local::cloud::Cloud;
-use crate::local::credentials::Rejected;
+use crate::cloud::Cloud;
+use crate::credentials::Rejected;
 
 use super::super::configuration::{Kind, blocks};
 use super::super::policy;

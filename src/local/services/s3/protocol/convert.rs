@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use s3s::{dto, header};
 
-use crate::local::clock::Timestamp;
+use crate::clock::Timestamp;
 
 use super::super::checksum::{Algorithm, Checksum};
 use super::super::faults::S3Fault;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::local::call::Call;
-use crate::local::scope::{CLOUDFORMATION, Caller};
+use crate::call::Call;
+use crate::scope::{CLOUDFORMATION, Caller};
 
 use super::faults::SecretFault;
 

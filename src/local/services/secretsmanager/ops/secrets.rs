@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::local::call::Call;
-use crate::local::clock::Timestamp;
-use crate::local::fault::Fault;
+use crate::call::Call;
+use crate::clock::Timestamp;
+use crate::fault::Fault;
 
 use super::super::SecretsManager;
 use super::super::faults::SecretFault;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::local::call::Call;
-use crate::local::clock::Timestamp;
+use crate::call::Call;
+use crate::clock::Timestamp;
 
 use super::super::SecretsManager;
 use super::super::faults::SecretFault;
