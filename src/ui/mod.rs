@@ -1,5 +1,6 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
+pub mod chart;
 pub mod human;
 pub mod json;
 pub mod plan;
@@ -8,6 +9,7 @@ pub mod table;
 pub mod theme;
 pub mod words;
 
+pub use chart::Chart;
 pub use json::EventLog;
 pub use printer::{Answer, Format, Printer};
 pub use table::Table;

@@ -16,7 +16,12 @@ pub enum Label {
     Changed,
     Replaced,
     Removed,
+    /// One of several lines of a chart, counted from 0.
+    Series(usize),
 }
+
+/// The colours of lines in a chart; neighbours differ in brightness too.
+const SERIES: [&str; 6] = ["36", "33", "35", "32", "34", "31"];
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +31,17 @@ pub struct Theme {
 
 impl Theme {
     pub const PLAIN: Theme = Theme { colour: false };
+    #[cfg(test)]
+    pub(crate) const COLOURED: Theme = Theme { colour: true };
 
     /// Colours when the stream is a terminal and `NO_COLOR` is not set (<https://no-color.org>).
     pub fn for_stream(terminal: bool) -> Self {
         let refused = std::env::var_os(crate::env::NO_COLOR).is_some_and(|value| !value.is_empty());
         Theme { colour: terminal && !refused }
+    }
+
+    pub fn has_colours(self) -> bool {
+        self.colour
     }
 
     pub fn paint<'a>(self, label: Label, text: &'a str) -> Cow<'a, str> {
@@ -45,6 +56,7 @@ impl Theme {
             Label::Warning | Label::Changed => "33",
             Label::Replaced => "35",
             Label::Hint => "36",
+            Label::Series(index) => SERIES[index % SERIES.len()],
         };
         Cow::Owned(format!("\x1b[{code}m{text}\x1b[0m"))
     }
