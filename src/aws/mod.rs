@@ -13,6 +13,7 @@ pub mod logs;
 pub mod network;
 pub mod quotas;
 mod secrets;
+pub mod signature;
 pub mod stacks;
 pub mod target;
 

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::instances;
 use super::select::LabArg;
 use crate::aws::Need;
-use crate::engine::outputs;
+use crate::engine::{entry, outputs};
 use crate::error::Failure;
 use crate::plan::Instance;
 use crate::template::problem::nearest;
@@ -51,9 +51,14 @@ pub(crate) async fn run(args: OutputsArgs, cx: &Context) -> Result<(), Failure> 
     let aws = cx.aws(Need::Visit).await?;
     let stacks = instances::there(&aws, &instance).await?;
     let mut outputs = outputs::observed(aws.target(), &stacks);
-    if let Some(name) = &args.name {
-        known(name, &instance, &outputs)?;
-        outputs.retain(|output, _| output == name);
+    let signed = entry::is_signed(&outputs);
+    match (&args.name, outputs.get("ApiUrl")) {
+        (Some(name), _) => {
+            known(name, &instance, &outputs)?;
+            outputs.retain(|output, _| output == name);
+        }
+        (None, Some(url)) if signed => cx.ui.note(&how_to_sign(&aws.target().region, url)),
+        (None, _) => {}
     }
     cx.ui.answer(&OutputsAnswer {
         lab: instance.lab,
@@ -63,6 +68,14 @@ pub(crate) async fn run(args: OutputsArgs, cx: &Context) -> Result<(), Failure> 
         one: args.name.is_some(),
     });
     Ok(())
+}
+
+/// A request that is signed by curl itself.
+fn how_to_sign(region: &str, url: &str) -> String {
+    format!(
+        "the API takes signed requests only: curl --aws-sigv4 aws:amz:{region}:execute-api --user \
+         \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" -H \"x-amz-security-token: $AWS_SESSION_TOKEN\" {url}/"
+    )
 }
 
 fn known(name: &str, instance: &Instance, outputs: &BTreeMap<String, String>) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Runs plans: observes what is there, walks the graph, emits typed events.
 
 pub mod compare;
+pub mod entry;
 pub mod event;
 pub mod follow;
 pub mod http;

@@ -93,8 +93,16 @@ impl Log {
     }
 }
 
+/// The services whose APIs share one data plane: HTTP APIs know their own, REST APIs answer for what nobody has.
+const DATA_PLANE: [&str; 2] = ["apigatewayv2", "apigateway"];
+
 async fn exchange(open: &Open, request: Request<Arriving>, log: &mut Log) -> Response<Body> {
     let (head, body) = request.into_parts();
+    if route::is_data_plane(&head) {
+        let answers = |name: &&str| open.cloud.service(name).is_some_and(|service| service.answers(&head));
+        let name = DATA_PLANE.into_iter().find(answers).unwrap_or(DATA_PLANE[0]);
+        return raw(open, name, Request::from_parts(head, body), log).await;
+    }
     let claim = sigv4::claim(&head.headers, head.uri.query());
     // S3's crate passes over a header that is signed and was not sent.
     let checked = claim.as_ref().map_err(Clone::clone).and_then(|claim| match claim {
@@ -113,7 +121,6 @@ async fn exchange(open: &Open, request: Request<Arriving>, log: &mut Log) -> Res
     match route {
         Ok(Route::Api(service)) => api(open, Api { service, head, body, claim: claim.ok().flatten() }, log).await,
         Ok(Route::S3) => raw(open, "s3", Request::from_parts(head, body), log).await,
-        Ok(Route::ExecuteApi) => raw(open, "apigateway", Request::from_parts(head, body), log).await,
         Ok(Route::FunctionCode) => raw(open, "lambda", Request::from_parts(head, body), log).await,
         Err(fault) => log.fault(route::guess(&head).and_then(model), &fault),
     }

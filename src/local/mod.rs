@@ -8,6 +8,7 @@
 //! The face to the rest of labctl is [`serve()`] with [`Options`], the engine finder and the admin API over HTTP.
 
 mod admin;
+mod allowed;
 pub mod arriving;
 pub mod call;
 pub mod clock;
@@ -17,6 +18,7 @@ mod endpoint;
 /// The names of environment variables, which the program documents in one place.
 #[path = "../env.rs"]
 pub mod env;
+mod execute_api;
 pub mod fault;
 mod gate;
 mod guard;

@@ -18,8 +18,9 @@ Generated from the operation tables and the service models; `UPDATE_DOCS=1 tests
 
 A parameter that AWS's model does not have is refused by name with the service's validation error; one that AWS has and the
 local cloud does not is refused by name with `NotImplemented`. Signatures are verified and trust policies decide who may
-assume a role. Permissions in policies are checked for form; enforced are `rds-db:connect` at a database login, a function's
-policy when API Gateway calls it, and a bucket's policy for requests that nobody signed.
+assume a role. Permissions in policies are checked for form; enforced are `rds-db:connect` at a database login,
+`execute-api:Invoke` on a route of an HTTP API that asks for AWS_IAM, a function's policy when API Gateway calls it, and a
+bucket's policy for requests that nobody signed.
 
 A connection is closed when the rest of a request's head, or its next request, does not come within 30 s, or when its client takes
 nothing of an answer for 120 s (of a query's rows, 60 s). A request fails when no

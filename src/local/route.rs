@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use super::execute_api::address::PREFIX;
 use super::fault::Fault;
 use super::wire::sigv4::Claim;
 
@@ -14,8 +15,6 @@ pub(super) enum Route {
     Api(&'static str),
     /// S3 reads its own protocol.
     S3,
-    /// API Gateway's data plane: `/_aws/execute-api/<api id>/<stage>/<path>`, or `<api id>.execute-api.localhost`.
-    ExecuteApi,
     /// The zip of a function, by the link that Lambda's `GetFunction` gives.
     FunctionCode,
 }
@@ -47,8 +46,9 @@ const SIGNS: &[Sign] = &[
     sign("sts", None, Some("2011-06-15")),
 ];
 
-/// Where the data plane of API Gateway lies.
-const EXECUTE_API: &str = "/_aws/execute-api/";
+/// The service whose signatures are those of two: HTTP APIs are told from REST APIs by the path.
+const GATEWAY: &str = "apigateway";
+const HTTP_APIS: &str = "apigatewayv2";
 /// Where the links to functions' zips lead.
 const FUNCTION_CODE: &str = "/_aws/lambda/code/";
 
@@ -57,11 +57,6 @@ const FUNCTION_CODE: &str = "/_aws/lambda/code/";
 /// # Errors
 /// The request is for a service that is not here, or says two things.
 pub(super) fn route(head: &Parts, claim: Option<&Claim>) -> Result<Route, Fault> {
-    let host = head.headers.get(http::header::HOST).map_or(&b""[..], http::HeaderValue::as_bytes);
-    let of_an_api = host.split(|byte| *byte == b'.').nth(1) == Some(b"execute-api");
-    if head.uri.path().starts_with(EXECUTE_API) || of_an_api {
-        return Ok(Route::ExecuteApi);
-    }
     if head.uri.path().starts_with(FUNCTION_CODE) {
         return Ok(Route::FunctionCode);
     }
@@ -73,6 +68,9 @@ pub(super) fn route(head: &Parts, claim: Option<&Claim>) -> Result<Route, Fault>
                 let message = format!("Credential should be scoped to correct service: '{named}'.");
                 Err(Fault::new("SignatureDoesNotMatch", message).status(403))
             }
+            (Some(sign), _) if sign.service == GATEWAY && head.uri.path().starts_with("/v2/") => {
+                Ok(Route::Api(HTTP_APIS))
+            }
             (Some(sign), _) => Ok(Route::Api(sign.service)),
             (None, _) => Err(absent(scope)),
         },
@@ -81,6 +79,14 @@ pub(super) fn route(head: &Parts, claim: Option<&Claim>) -> Result<Route, Fault>
             None => Ok(guess(head).map_or(Route::S3, Route::Api)),
         },
     }
+}
+
+/// Whether a request is for API Gateway's data plane: `/_aws/execute-api/<api id>/<stage>/<path>`, or
+/// `<api id>.execute-api.localhost`. What it carries in place of a signature is the API's business.
+pub(super) fn is_data_plane(head: &Parts) -> bool {
+    let host = head.headers.get(http::header::HOST).map_or(&b""[..], http::HeaderValue::as_bytes);
+    let of_an_api = host.split(|byte| *byte == b'.').nth(1) == Some(b"execute-api");
+    head.uri.path().starts_with(PREFIX) || of_an_api
 }
 
 fn absent(service: &str) -> Fault {
@@ -189,7 +195,22 @@ mod tests {
 
     #[test]
     fn the_data_plane_has_its_own_path() {
-        assert_eq!(ask("/_aws/execute-api/abc/dev/x?Version=2010-05-08", &[]), Ok(Route::ExecuteApi));
+        let is = |uri: &str, host: &str| {
+            let (head, ()) = http::Request::builder().uri(uri).header("host", host).body(()).unwrap().into_parts();
+            is_data_plane(&head)
+        };
+        assert!(is("/_aws/execute-api/abc/dev/x?Version=2010-05-08", "127.0.0.1:4566"));
+        assert!(is("/x", "abc.execute-api.localhost:4566"));
+        assert!(!is("/bucket/_aws/execute-api/", "127.0.0.1:4566"));
+    }
+
+    #[test]
+    fn http_apis_are_told_from_rest_apis_by_the_path() {
+        let signature = signed("apigateway");
+        let headers = [("authorization", signature.as_str()), ("x-amz-date", "20261121T000000Z")];
+        assert_eq!(ask("/v2/apis", &headers), Ok(Route::Api("apigatewayv2")));
+        assert_eq!(ask("/restapis", &headers), Ok(Route::Api("apigateway")));
+        assert_eq!(model::model(HTTP_APIS).unwrap().signing_name, GATEWAY);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use http::request::Parts;
 use http::{Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,6 +56,12 @@ pub trait Service: Send + Sync + 'static {
     /// The CloudFormation types this service provides (`cfn.rs`).
     fn resource_types(&self) -> Vec<ResourceType> {
         Vec::new()
+    }
+
+    /// Whether a request is for this service's [`Service::http`], where several have one at the same address.
+    fn answers(&self, head: &Parts) -> bool {
+        let _ = head;
+        true
     }
 
     /// HTTP that is not an AWS API call: S3's own protocol, API Gateway's data plane. `None`: the service has none.

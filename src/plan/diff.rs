@@ -27,6 +27,9 @@ pub struct StackChange {
     pub resources: Vec<ResourceChange>,
 }
 
+/// What is a picture of other resources, and nothing by itself.
+const PICTURES: &[&str] = &["AWS::ApiGateway::Deployment", "AWS::ApiGatewayV2::Deployment"];
+
 impl StackChange {
     /// What would be lost, a line for each thing. A deployment of an API is a picture of it: when the stage has moved on to the
     /// next one, nobody misses the last.
@@ -35,7 +38,7 @@ impl StackChange {
             return vec![format!("{} {}, whose template cannot be read", self.action.glyph(), self.stack)];
         }
         let lost = self.resources.iter().filter(|resource| {
-            (resource.action.destroys() || resource.may_replace) && resource.kind != "AWS::ApiGateway::Deployment"
+            (resource.action.destroys() || resource.may_replace) && !PICTURES.contains(&resource.kind.as_str())
         });
         lost.map(|ResourceChange { resource, kind, action, may_replace, .. }| {
             let doubt = if *may_replace { ", may be replaced" } else { "" };

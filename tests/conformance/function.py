@@ -23,6 +23,8 @@ while True:
         time.sleep(2); post(id + "/response", "{}")
     elif do == "proxy":
         post(id + "/response", json.dumps({"statusCode": 201, "headers": {"X-One": "1"}, "body": json.dumps(event)}))
+    elif do == "give":
+        post(id + "/response", event["queryStringParameters"]["answer"])
     elif do == "malformed":
         post(id + "/response", json.dumps({"statusCode": 200, "surprise": True}))
     else:

@@ -1,6 +1,7 @@
 //! Real clients (SDK, AWS CLI, boto3, mysql, redis-cli) against each service.
 
 mod apigateway;
+mod apigatewayv2;
 mod cloudformation;
 mod ec2;
 mod elasticache;

@@ -1,9 +1,9 @@
 //! Runs the lab's checks against its endpoint and database.
 
 use super::{readiness, sql};
-use crate::aws::gateway::ApiKey;
 use crate::aws::{Aws, AwsError};
 use crate::engine::compare;
+use crate::engine::entry::Entry;
 use crate::engine::http::{HttpClient, HttpError};
 use crate::engine::run::{Run, expand, names_of};
 use crate::engine::walk::Done;
@@ -57,17 +57,14 @@ pub struct Endpoint<'a> {
     known: Known,
     names: BTreeMap<String, String>,
     http: HttpClient,
-    key: Option<ApiKey>,
+    entry: Entry,
 }
 
 impl<'a> Endpoint<'a> {
     pub async fn of(aws: &'a Aws, wanted: &'a Wanted, known: Known) -> Result<Endpoint<'a>, CheckError> {
         let names = names_of(wanted, &known);
-        let key = match names.get("ApiKeyId") {
-            Some(id) => Some(aws.api_key(id).await?),
-            None => None,
-        };
-        Ok(Endpoint { aws, lab: &wanted.lab, known, names, http: HttpClient::new()?, key })
+        let entry = Entry::of(aws, &names).await?;
+        Ok(Endpoint { aws, lab: &wanted.lab, known, names, http: HttpClient::new()?, entry })
     }
 
     /// Runs every check, one after the other, whatever comes of it.
@@ -93,11 +90,12 @@ impl<'a> Endpoint<'a> {
 
     async fn http(&self, check: &HttpCheck) -> Result<Vec<String>, CheckError> {
         for _ in 0..check.repeat.max(1) {
-            let request = match self.request(check) {
+            let signed = self.request(check).and_then(|mut request| self.entry.sign(&mut request).map(|()| request));
+            let request = match signed {
                 Ok(request) => request,
                 Err(problem) => return Ok(vec![problem]),
             };
-            let answer = match self.http.send(request).await {
+            let answer = match self.http.send(request.map(Full::new)).await {
                 Ok(answer) => answer,
                 Err(error) => return Ok(vec![told(&error)]),
             };
@@ -109,8 +107,13 @@ impl<'a> Endpoint<'a> {
         Ok(Vec::new())
     }
 
-    /// The request of a check, with its address and the API key. The error says what it lacks.
-    pub fn request(&self, check: &HttpCheck) -> Result<Request<Full<Bytes>>, String> {
+    /// What lets requests into the API.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The request of a check, with its address and the API key, not signed. The error says what it lacks.
+    pub fn request(&self, check: &HttpCheck) -> Result<Request<Bytes>, String> {
         let output = |name: &'static str| self.names.get(name).ok_or_else(|| CheckError::NoOutput(name).to_string());
         let base = self.aws.target().api_url(output("ApiId")?, output("ApiStage")?);
         let unknown = |name: String| format!("nothing is called `{name}`, which the check names");
@@ -125,13 +128,12 @@ impl<'a> Endpoint<'a> {
         if let Some(kind) = kind.filter(|_| !given("content-type")) {
             request = request.header("content-type", kind);
         }
-        if let Some(key) = self.key.as_ref().filter(|_| !given("x-api-key")) {
-            request = request.header("x-api-key", key.reveal());
-        }
         for (name, value) in &check.headers {
             request = request.header(name, value);
         }
-        request.body(Full::new(body)).map_err(|error| format!("the request cannot be made: {error}"))
+        let mut request = request.body(body).map_err(|error| format!("the request cannot be made: {error}"))?;
+        self.entry.unlock(&mut request)?;
+        Ok(request)
     }
 
     async fn sql(&self, check: &SqlCheck) -> Result<Vec<String>, CheckError> {

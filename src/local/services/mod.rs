@@ -7,6 +7,7 @@ use super::service::Service;
 use super::store::StoreError;
 
 pub mod apigateway;
+pub mod apigatewayv2;
 pub mod cloudformation;
 pub mod ec2;
 pub mod elasticache;
@@ -26,6 +27,7 @@ pub mod sts;
 pub fn all(cloud: &Arc<Cloud>) -> Result<Vec<Arc<dyn Service>>, StoreError> {
     Ok(vec![
         apigateway::open(cloud)?,
+        apigatewayv2::open(cloud)?,
         cloudformation::open(cloud)?,
         ec2::open(cloud)?,
         elasticache::open(cloud)?,

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::cloud::Cloud;
 use crate::credentials::Secret;
 use crate::scope::Scope;
-use crate::store::{Shelf, StoreError};
+use crate::store::{Shared, Shelf, StoreError};
 
 const LAYOUT: u32 = 1;
 
@@ -357,37 +357,7 @@ pub(super) struct Region {
 impl Region {
     pub(super) fn api_mut(&mut self, scope: &Scope, id: &str) -> Result<&mut Api, GatewayFault> {
         let found = self.apis.get_mut(id).ok_or_else(|| no_api(scope, id))?;
-        Ok(Arc::make_mut(&mut found.0))
-    }
-}
-
-/// An API shared between the document's old and new state.
-#[derive(Debug)]
-pub(super) struct Shared<T>(pub Arc<T>);
-
-impl<T> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        Shared(self.0.clone())
-    }
-}
-
-impl<T> std::ops::Deref for Shared<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: Serialize> Serialize for Shared<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shared<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(|record| Shared(Arc::new(record)))
+        Ok(found.own())
     }
 }
 

@@ -10,7 +10,8 @@ use super::{Answer, Patches, nothing, page};
 use crate::call::Call;
 use crate::services::apigateway::faults::GatewayFault;
 use crate::services::apigateway::patch::{self, Kind};
-use crate::services::apigateway::state::{Api, ApiGateway, Resource, Shared, Texts, no_api};
+use crate::services::apigateway::state::{Api, ApiGateway, Resource, Texts, no_api};
+use crate::store::Shared;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -96,7 +97,7 @@ pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateR
                 return Ok(shape(there));
             }
             let answer = shape(&api);
-            region.apis.insert(id, Shared(Arc::new(api)));
+            region.apis.insert(id, Shared::new(api));
             Ok(answer)
         })
         .await

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use super::methods::check_status;
 use super::{Answer, Patches, nothing};
 use crate::call::Call;
+use crate::execute_api::function::lambda_arn;
 use crate::services::apigateway::faults::GatewayFault;
 use crate::services::apigateway::patch::{self, Kind};
-use crate::services::apigateway::plane::{lambda_arn, mapping};
+use crate::services::apigateway::plane::mapping;
 use crate::services::apigateway::state::{ApiGateway, Integration, IntegrationResponse, Texts, shown};
 use crate::services::apigateway::vtl::Template;
 

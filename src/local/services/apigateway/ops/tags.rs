@@ -14,12 +14,10 @@ fn with_tags<R>(region: &mut Region, arn: &str, change: impl FnOnce(&mut Texts) 
     let missing = || GatewayFault::NotFound(format!("Invalid resource ARN specified: {arn}"));
     let path = arn.split_once("::/").map(|(_, path)| path).ok_or_else(missing)?;
     let tags = match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["restapis", id] => region.apis.get_mut(*id).map(|api| &mut Arc::make_mut(&mut api.0).tags),
-        ["restapis", id, "stages", name] => region
-            .apis
-            .get_mut(*id)
-            .and_then(|api| Arc::make_mut(&mut api.0).stages.get_mut(*name))
-            .map(|stage| &mut stage.tags),
+        ["restapis", id] => region.apis.get_mut(*id).map(|api| &mut api.own().tags),
+        ["restapis", id, "stages", name] => {
+            region.apis.get_mut(*id).and_then(|api| api.own().stages.get_mut(*name)).map(|stage| &mut stage.tags)
+        }
         ["apikeys", id] => region.keys.get_mut(*id).map(|key| &mut key.tags),
         ["usageplans", id] => region.plans.get_mut(*id).map(|plan| &mut plan.tags),
         _ => None,

@@ -12,8 +12,10 @@ use super::compile::{CompiledMethod, CompiledResponse};
 use super::event::{self, event};
 use super::refusal::Refusal;
 use super::request::{Incoming, Landing, context};
-use super::{lambda_arn, mapping, permission, proxy};
+use super::{mapping, proxy};
 use crate::cloud::Cloud;
+use crate::execute_api::function::{lambda_arn, with_variables};
+use crate::execute_api::permission;
 use crate::fault::Fault;
 use crate::scope::Scope;
 use crate::services::apigateway::state::Texts;
@@ -67,10 +69,7 @@ impl Passage<'_> {
     /// The function to call, stage variables put in.
     fn function(&self) -> Result<String, Refusal> {
         let integration = self.method.method.method_integration.as_ref().ok_or(Refusal::Configuration)?;
-        let mut uri = integration.uri.clone().unwrap_or_default();
-        for (name, value) in &self.landing.stage.variables {
-            uri = uri.replace(&format!("${{stageVariables.{name}}}"), value);
-        }
+        let uri = with_variables(integration.uri.as_deref().unwrap_or_default(), &self.landing.stage.variables);
         lambda_arn(&uri).map(str::to_owned).ok_or(Refusal::Configuration)
     }
 

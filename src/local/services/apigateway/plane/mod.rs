@@ -1,11 +1,9 @@
 //! The data plane: requests to deployed stages.
 
-mod access_log;
 mod compile;
 mod event;
 mod integration;
 pub(super) mod mapping;
-mod permission;
 mod proxy;
 mod refusal;
 mod request;
@@ -17,11 +15,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub(super) use serve::serve;
 
-use access_log::AccessLog;
 use compile::Compiled;
 use throttle::Throttles;
 
 use super::state::Deployment;
+use crate::execute_api::access_log::AccessLog;
 
 /// What requests share: compiled deployments, token buckets, access logs.
 #[derive(Default)]
@@ -46,12 +44,4 @@ impl Plane {
     pub(super) fn forget(&self, api: &str) {
         self.compiled.write().unwrap_or_else(PoisonError::into_inner).retain(|(there, _), _| there != api);
     }
-}
-
-/// The function's ARN in `arn:aws:apigateway:REGION:lambda:path/2015-03-31/functions/ARN/invocations`.
-pub(super) fn lambda_arn(uri: &str) -> Option<&str> {
-    let rest = uri.strip_prefix("arn:aws:apigateway:")?;
-    let (_, rest) = rest.split_once(":lambda:path/")?;
-    let (_, rest) = rest.split_once("/functions/")?;
-    rest.strip_suffix("/invocations").filter(|arn| arn.starts_with("arn:aws:lambda:"))
 }

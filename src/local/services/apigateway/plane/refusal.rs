@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
+use crate::execute_api::request::Unread;
 use crate::services::apigateway::state::GatewayResponse;
 
 /// Why a request got no answer of its integration.
@@ -36,6 +37,15 @@ struct Look<'m> {
     message: &'m str,
     /// Errors of integrations have a space after the colon, the gateway's own do not.
     spaced: bool,
+}
+
+impl From<Unread> for Refusal {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLarge => Refusal::TooLarge,
+            Unread::Interrupted => Refusal::BadBody("Could not read the request's body".into()),
+        }
+    }
 }
 
 impl Refusal {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Timestamp;
+use crate::execute_api::request::request_time;
 use crate::services::apigateway::state::Stage;
 use crate::services::apigateway::vtl::Params;
 
@@ -23,40 +24,6 @@ pub(super) struct Incoming {
     pub request_id: String,
     pub extended_id: String,
     pub at: Timestamp,
-}
-
-/// Where a request goes: API, stage, and the rest of the path.
-#[derive(Debug, PartialEq)]
-pub(super) struct Address {
-    pub api: String,
-    pub stage: String,
-    pub path: String,
-}
-
-impl Address {
-    /// `/_aws/execute-api/<api>/<stage>/<path>`, or `/<stage>/<path>` on `<api>.execute-api.localhost`.
-    pub(super) fn of(uri: &Uri, headers: &HeaderMap) -> Option<Self> {
-        let path = uri.path();
-        let (api, rest) = match path.strip_prefix("/_aws/execute-api/") {
-            Some(rest) => rest.split_once('/').unwrap_or((rest, "")),
-            None => {
-                let host = headers.get(http::header::HOST)?.to_str().ok()?;
-                (host.split_once(".execute-api.")?.0, path.trim_start_matches('/'))
-            }
-        };
-        let (stage, rest) = rest.split_once('/').unwrap_or((rest, ""));
-        Some(Address { api: api.to_owned(), stage: stage.to_owned(), path: format!("/{rest}") })
-    }
-}
-
-/// `a=1&b=%20` as decoded pairs.
-pub(super) fn query_pairs(query: Option<&str>) -> Vec<(String, String)> {
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect()
 }
 
 /// The name as browsers and curl write it. HTTP names have no case, and the one they came in is gone once they are read.
@@ -143,14 +110,6 @@ pub(super) struct Landing<'l> {
     pub resource_id: &'l str,
     pub resource_path: &'l str,
     pub api_key: Option<(&'l str, &'l str)>,
-}
-
-/// `09/Apr/2015:12:34:56 +0000`.
-fn request_time(at: Timestamp) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let at = at.date_time();
-    let month = MONTHS[usize::from(u8::from(at.month())) - 1];
-    format!("{:02}/{month}/{}:{:02}:{:02}:{:02} +0000", at.day(), at.year(), at.hour(), at.minute(), at.second())
 }
 
 /// `requestContext` of proxy events, `$context` of templates.

@@ -2,32 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 
 use super::compile::{Compiled, CompiledMethod};
 use super::integration::Passage;
 use super::refusal::Refusal;
-use super::request::{Address, Incoming, Landing, context, query_pairs};
+use super::request::{Incoming, Landing, context};
 use crate::arriving::Arriving;
+use crate::execute_api::address::Address;
+use crate::execute_api::request::{query_pairs, read};
 use crate::http::{Peer, full};
 use crate::scope::Scope;
 use crate::service::Body;
 use crate::services::apigateway::state::{Api, ApiGateway, Region, Stage};
 use crate::services::apigateway::vtl::{Inputs, Params, Template, render};
-
-/// "Payload size: 10 MB."
-const LARGEST: usize = 10 << 20;
-/// How long a body may take to arrive.
-const BODY_WITHIN: Duration = Duration::from_secs(60);
-/// "Throttle quota per account: 10,000 requests per second with a burst of 5,000."
-const ACCOUNT_RATE: f64 = 10_000.0;
-const ACCOUNT_BURST: i64 = 5000;
 
 /// Where a request has come to, as far as it got.
 struct Found<'f> {
@@ -45,21 +37,22 @@ pub(in crate::services::apigateway) async fn serve(
 ) -> Option<Response<Body>> {
     let (head, body) = request.into_parts();
     let address = Address::of(&head.uri, &head.headers)?;
+    let (stage, path) = address.staged();
     let regions = gateway.regions.get();
     let located = regions.iter().find_map(|(name, region)| Some((name, region, region.apis.get(&address.api)?)));
     let request_id = gateway.cloud.ids.uuid();
     let trace = format!("Root=1-{:08x}-{}", gateway.cloud.clock.now().seconds(), gateway.cloud.ids.hex(24));
     let found = located.and_then(|(region_name, region, api)| {
-        let stage = api.stages.get(&address.stage)?;
+        let stage = api.stages.get(stage)?;
         let deployment = api.deployments.get(&stage.deployment_id)?;
         let compiled = gateway.plane.compiled(&api.id, deployment);
         Some(Found { region_name, region, api, stage, compiled }).filter(|_| !api.disable_execute_api_endpoint)
     });
     let mut response = match (found, read(body).await) {
         (None, _) => Refusal::Forbidden.answer(&BTreeMap::new()),
-        (Some(found), Err(refusal)) => refusal.answer(&found.compiled.gateway_responses),
+        (Some(found), Err(unread)) => Refusal::from(unread).answer(&found.compiled.gateway_responses),
         (Some(found), Ok(body)) => {
-            let incoming = incoming(&gateway, head, body, address.path, request_id.clone());
+            let incoming = incoming(&gateway, head, body, path, request_id.clone());
             handle(&gateway, &found, &incoming, &trace).await
         }
     };
@@ -71,15 +64,6 @@ pub(in crate::services::apigateway) async fn serve(
         headers.insert("x-amzn-trace-id", trace);
     }
     Some(response.map(full))
-}
-
-async fn read(body: Arriving) -> Result<Bytes, Refusal> {
-    let reading = tokio::time::timeout(BODY_WITHIN, Limited::new(body, LARGEST).collect());
-    match reading.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLarge),
-        _ => Err(Refusal::BadBody("Could not read the request's body".into())),
-    }
 }
 
 fn incoming(gateway: &ApiGateway, head: Parts, body: Bytes, path: String, request_id: String) -> Incoming {
@@ -160,7 +144,7 @@ fn admit<'f>(
     if method.method.api_key_required {
         landing.api_key = Some(check_key(gateway, found, request, &at)?);
     }
-    let throttles = &gateway.plane.throttles;
+    let buckets = &gateway.plane.throttles.buckets;
     let stage = format!("{}/{}", found.api.id, found.stage.stage_name);
     let own = format!("{}/{}", landing.resource_path.trim_start_matches('/'), method.method.http_method);
     let own = found.stage.method_settings.get(&own);
@@ -169,8 +153,8 @@ fn admit<'f>(
         None => (format!("stage {stage}{at}"), found.stage.method_settings.get("*/*")),
     };
     let limited = setting.filter(|setting| setting.throttling_rate_limit >= 0.0);
-    let fits = limited.is_none_or(|s| throttles.take(&name, s.throttling_rate_limit, s.throttling_burst_limit));
-    if !fits || !throttles.take("account", ACCOUNT_RATE, ACCOUNT_BURST) {
+    let fits = limited.is_none_or(|s| buckets.take(&name, s.throttling_rate_limit, s.throttling_burst_limit));
+    if !fits || !buckets.take_of_account() {
         return Err(Refusal::Throttled);
     }
     Ok(())
@@ -209,12 +193,12 @@ fn check_key<'f>(
     let throttles = &gateway.plane.throttles;
     let id = format!("{}/{}", plan.id, key.id);
     if let Some(limit) = stage.throttle.get(at)
-        && !throttles.take(&format!("plan {id}{at}"), limit.rate_limit, limit.burst_limit)
+        && !throttles.buckets.take(&format!("plan {id}{at}"), limit.rate_limit, limit.burst_limit)
     {
         return Err(Refusal::Throttled);
     }
     if let Some(limit) = &plan.throttle
-        && !throttles.take(&format!("plan {id}"), limit.rate_limit, limit.burst_limit)
+        && !throttles.buckets.take(&format!("plan {id}"), limit.rate_limit, limit.burst_limit)
     {
         return Err(Refusal::Throttled);
     }

@@ -13,6 +13,7 @@ use super::login::{Engine, LONGEST_LOGIN, ask_for};
 use super::packet::{self, SqlError};
 use super::relay::Relay;
 use super::token::{Expected, verify};
+use crate::allowed::is_allowed;
 use crate::scope::Caller;
 use crate::services::rds::cluster::Cluster;
 use crate::services::rds::engine::ADMIN;
@@ -218,7 +219,7 @@ async fn vouched_for(cluster: &Cluster, client: &mut Client, user: &[u8]) -> io:
     let expected = Expected { endpoint: &endpoint, user, region: &settings.scope.region, now };
     let identified = verify(token, &expected, |key, session| cluster.cloud.credentials.identify(key, session, now));
     match identified {
-        Ok(identity) => Ok(may_connect(cluster, identity.caller, user).await),
+        Ok(identity) => Ok(may_connect(cluster, &identity.caller, user).await),
         Err(reason) => {
             info!(cluster = %settings.identifier, user, %reason, "an IAM login was refused");
             Ok(false)
@@ -226,34 +227,9 @@ async fn vouched_for(cluster: &Cluster, client: &mut Client, user: &[u8]) -> io:
     }
 }
 
-/// Whether IAM allows `rds-db:connect`. Root always may; of roles and users IAM is asked as a client would ask it. A
-/// statement with a condition does not count as one that allows it.
-async fn may_connect(cluster: &Cluster, caller: Caller, user: &str) -> bool {
+/// Whether IAM allows `rds-db:connect`.
+async fn may_connect(cluster: &Cluster, caller: &Caller, user: &str) -> bool {
     let settings = cluster.settings();
-    let principal = match &caller {
-        Caller::Root => return true,
-        Caller::Role { role_arn, .. } => role_arn.clone(),
-        Caller::User { arn, .. } => arn.clone(),
-        Caller::Service { .. } | Caller::Anonymous => return false,
-    };
     let resource = settings.scope.arn("rds-db", format!("dbuser:{}/{user}", settings.resource_id));
-    let input = serde_json::json!({
-        "PolicySourceArn": principal,
-        "ActionNames": ["rds-db:connect"],
-        "ResourceArns": [resource],
-    });
-    match cluster.cloud.call(&settings.scope, "iam", "SimulatePrincipalPolicy", input).await {
-        Ok(answer) => {
-            let decision = answer.pointer("/EvaluationResults/0/EvalDecision").and_then(serde_json::Value::as_str);
-            let allowed = decision == Some("allowed");
-            if !allowed {
-                info!(cluster = %settings.identifier, user, principal, resource, "an IAM login was refused: rds-db:connect is not allowed");
-            }
-            allowed
-        }
-        Err(fault) => {
-            info!(cluster = %settings.identifier, user, principal, %fault, "an IAM login was refused: IAM does not say that it is allowed");
-            false
-        }
-    }
+    is_allowed(&cluster.cloud, &settings.scope, caller, "rds-db:connect", &resource).await
 }

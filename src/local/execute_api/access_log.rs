@@ -51,7 +51,7 @@ impl Waiting {
 
 /// Lines by region and log group.
 #[derive(Clone, Default)]
-pub(super) struct AccessLog {
+pub(crate) struct AccessLog {
     lines: Arc<Mutex<HashMap<Key, Waiting>>>,
 }
 
@@ -61,7 +61,7 @@ impl AccessLog {
     }
 
     /// Writes a line to the group that the ARN names.
-    pub(super) fn write(&self, cloud: &Arc<Cloud>, scope: &Scope, group_arn: &str, mut line: String) {
+    pub(crate) fn write(&self, cloud: &Arc<Cloud>, scope: &Scope, group_arn: &str, mut line: String) {
         let Some(group) = group_arn.split(":log-group:").nth(1).map(|name| name.trim_end_matches(":*").to_owned())
         else {
             return;

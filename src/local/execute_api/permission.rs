@@ -10,7 +10,7 @@ use crate::scope::Scope;
 const PRINCIPAL: &str = "apigateway.amazonaws.com";
 
 /// Looks for a statement that lets this method of this API invoke the function.
-pub(super) async fn may_invoke(cloud: &Cloud, scope: &Scope, function: &str, source: &str) -> bool {
+pub(crate) async fn may_invoke(cloud: &Cloud, scope: &Scope, function: &str, source: &str) -> bool {
     let input = json!({"FunctionName": function});
     let Ok(answer) = cloud.call(scope, "lambda", "GetPolicy", input).await else { return false };
     match answer.get("Policy").and_then(Value::as_str).map(serde_json::from_str) {

@@ -1,0 +1,49 @@
+//! One line of an access log: `$context` variables in the stage's format.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html>
+
+use serde_json::Value;
+
+/// Puts the variables in; what is not known is `-`.
+pub(super) fn line(format: &str, context: &Value) -> String {
+    let mut out = String::with_capacity(format.len() * 2);
+    let mut rest = format;
+    while let Some((before, after)) = rest.split_once("$context.") {
+        out.push_str(before);
+        let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).unwrap_or(after.len());
+        // A full stop behind a variable ends a sentence.
+        let name = after[..end].trim_end_matches('.');
+        out.push_str(&value(context, name));
+        rest = &after[name.len()..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn value(context: &Value, name: &str) -> String {
+    let found = name.split('.').try_fold(context, |value, part| value.get(part));
+    match found {
+        None | Some(Value::Null | Value::Object(_)) => "-".to_owned(),
+        // A text of a client's must not end the JSON text that it is put in.
+        Some(Value::String(text)) => text.chars().flat_map(escaped).collect(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn escaped(letter: char) -> impl Iterator<Item = char> {
+    let escape = matches!(letter, '"' | '\\').then_some('\\');
+    escape.into_iter().chain(Some(if letter.is_control() { ' ' } else { letter }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn variables_are_put_in_and_what_is_not_known_is_a_dash() {
+        let context =
+            json!({"status": 200, "identity": {"sourceIp": "::1", "userAgent": "a\"b\nc"}, "authorizer": null});
+        let format = r#"{"ip": "$context.identity.sourceIp", "agent": "$context.identity.userAgent", "s": $context.status, "x": "$context.authorizer.error"} $context.status."#;
+        assert_eq!(line(format, &context), r#"{"ip": "::1", "agent": "a\"b c", "s": 200, "x": "-"} 200."#);
+    }
+}
