@@ -54,6 +54,29 @@ pub(super) fn variant(reader: &mut Reader, path: &str, node: &Node) -> Option<Va
     Some(Variant { name: name?, http: http? })
 }
 
+/// `cleanup`: a list of statements. They go to the lab's database, so there must be one.
+pub(super) fn cleanup(reader: &mut Reader, document: &Node) -> Vec<String> {
+    let Some(node) = document.get("cleanup") else { return Vec::new() };
+    let Some(list) = node.as_list() else {
+        reader.problem(node.at, "cleanup", format!("must be a list, not {}", node.kind()));
+        return Vec::new();
+    };
+    if document.get("sql").is_none() {
+        reader.problem(node.at, "cleanup", "needs a database: `sql` is missing");
+    }
+    let mut statements = Vec::with_capacity(list.len());
+    for (index, item) in list.iter().enumerate() {
+        match item.as_str() {
+            Some(statement) => statements.push(statement.to_owned()),
+            None => {
+                let what = format!("must be a statement, not {}", item.kind());
+                reader.problem(item.at, &join("cleanup", &index.to_string()), what);
+            }
+        }
+    }
+    statements
+}
+
 /// The expectation, with at least one of its keys.
 fn expectation<'n>(reader: &mut Reader, path: &str, node: &'n Node, kind: &str, known: &[&str]) -> Option<&'n Node> {
     let Some(expect) = node.get("expect") else {

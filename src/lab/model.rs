@@ -24,6 +24,8 @@ pub struct Manifest {
     pub data: Vec<Data>,
     pub sql: Option<Sql>,
     pub checks: Vec<Check>,
+    /// Statements that take away what the checks store: run before the first check and after the last.
+    pub cleanup: Vec<String>,
     pub load: Option<Load>,
 }
 

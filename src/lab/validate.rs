@@ -12,7 +12,8 @@ use super::checks;
 use super::model::{Counter, Data, Function, Load, Manifest, Parameter, ParameterKind, Sql};
 use super::parameters::canonical;
 
-const KEYS: &[&str] = &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks", "load"];
+const KEYS: &[&str] =
+    &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks", "cleanup", "load"];
 const TYPES: &[&str] = &["string", "integer", "number", "boolean", "choice"];
 /// A lab's name is part of every name that labctl gives, and some of those are short.
 const MAX_NAME: usize = 30;
@@ -53,6 +54,7 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
         data: items(reader, document, "data", data),
         sql: document.get("sql").and_then(|node| sql(reader, node, &stacks)),
         checks: items(reader, document, "checks", checks::check),
+        cleanup: checks::cleanup(reader, document),
         load: document.get("load").and_then(|node| load(reader, node)),
         stacks,
     }
@@ -376,6 +378,7 @@ checks:
     http: { path: /x, headers: { X-A: 1 } }
     expect: { status: 200, text: ok }
   - { name: rows, sql: SELECT 1 AS a, expect: { rows: [{ a: 1 }] } }
+cleanup: [DELETE FROM b, DELETE FROM a]
 ";
         let manifest = manifest(text).unwrap();
         assert_eq!(manifest.parameters["Ttl"].kind, ParameterKind::Integer { min: Some(1), max: None });
@@ -386,6 +389,20 @@ checks:
         assert_eq!((http.headers["X-A"].as_str(), http.expect.status), ("1", Some(200)));
         let Action::Sql(sql) = &manifest.checks[1].action else { panic!("{:?}", manifest.checks[1]) };
         assert_eq!((sql.statement.as_str(), sql.rows.as_ref().map(Vec::len)), ("SELECT 1 AS a", Some(1)));
+        assert_eq!(manifest.cleanup, ["DELETE FROM b", "DELETE FROM a"]);
+    }
+
+    #[test]
+    fn a_cleanup_is_a_list_of_statements_to_the_lab_s_database() {
+        let text = "lab: demo\ndescription: a demo\nstacks: [network]\n";
+        let told = |cleanup: &str| {
+            let problems = manifest(&format!("{text}cleanup: {cleanup}\n")).unwrap_err();
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let no_database = "4:10: cleanup: needs a database: `sql` is missing";
+        assert_eq!(told("[DELETE FROM a]"), [no_database]);
+        assert_eq!(told("DELETE FROM a"), ["4:10: cleanup: must be a list, not a string"]);
+        assert_eq!(told("[{ a: b }]"), [no_database, "4:11: cleanup.0: must be a statement, not a mapping"]);
     }
 
     #[test]

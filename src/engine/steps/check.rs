@@ -48,6 +48,8 @@ pub enum CheckError {
     NoCount(String),
     #[error(transparent)]
     Sql(SqlError),
+    #[error("cannot clean up with `{statement}`")]
+    Cleanup { statement: String, source: Box<CheckError> },
 }
 
 /// What checks are run against.
@@ -67,8 +69,27 @@ impl<'a> Endpoint<'a> {
         Ok(Endpoint { aws, lab: &wanted.lab, known, names, http: HttpClient::new()?, entry })
     }
 
-    /// Runs every check, one after the other, whatever comes of it.
-    pub async fn run_all(&self, mut started: impl FnMut(&Check)) -> Result<Vec<Outcome>, CheckError> {
+    /// Runs every check, one after the other, whatever comes of it. What they store is taken away afterwards; and before,
+    /// for a run that was interrupted may have left it.
+    ///
+    /// # Errors
+    /// There is nothing to check, or it cannot be cleaned up.
+    pub async fn run_all(&self, started: impl FnMut(&Check)) -> Result<Vec<Outcome>, CheckError> {
+        self.clean_up().await?;
+        let outcomes = self.each(started).await;
+        self.clean_up().await?;
+        outcomes
+    }
+
+    async fn clean_up(&self) -> Result<(), CheckError> {
+        for statement in &self.lab.manifest.cleanup {
+            let done = self.query(statement).await;
+            done.map_err(|error| CheckError::Cleanup { statement: statement.clone(), source: Box::new(error) })?;
+        }
+        Ok(())
+    }
+
+    async fn each(&self, mut started: impl FnMut(&Check)) -> Result<Vec<Outcome>, CheckError> {
         let mut outcomes = Vec::new();
         for check in &self.lab.manifest.checks {
             started(check);

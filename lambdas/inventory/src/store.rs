@@ -1,0 +1,311 @@
+//! What is kept: `ec2`, `package` and `ec2_package`, in one transaction per new instance.
+
+use std::time::Duration;
+
+use aws_sdk_rdsdata::types::{Field, SqlParameter};
+use tokio::time::{Instant, sleep};
+
+use crate::data_api::{DataApi, Fault, Session, text};
+use crate::handler::{Inventory, Saved, Stored, Unavailable, log};
+use crate::request::{NewInstance, Package};
+use crate::xray::Trace;
+
+/// Rows of one parameter set. A set is one statement on the engine: many rows in each make few of them.
+const MOST_ROWS: usize = 25;
+/// Parameter sets of one Data API call.
+const MOST_SETS: usize = 200;
+/// Packages that are read in one call: with the longest names, every character escaped, half of the answer's limit of 1 MiB.
+const PAGE: usize = 500;
+/// How long a database that does not answer is waited for. One that resumes is waited for until the invocation ends.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+const ADD_INSTANCE: &str = "INSERT INTO ec2 (aws_instance_id, aws_region, aws_account, creation_date_utc, stored_by) \
+                            VALUES (:id, :region, :account, UTC_TIMESTAMP(), :stored_by)";
+const STORED_BY: &str = "SELECT stored_by FROM ec2 WHERE aws_instance_id = :id";
+const FIND: &str = "SELECT e.aws_region, e.aws_account, e.creation_date_utc, p.package_name, p.package_version \
+                    FROM ec2 AS e LEFT JOIN ec2_package AS p ON p.aws_instance_id = e.aws_instance_id \
+                    AND (p.package_name, p.package_version) > (:name, :version) \
+                    WHERE e.aws_instance_id = :id ORDER BY p.package_name, p.package_version LIMIT 500";
+
+/// The inventory for one invocation.
+pub struct Store<'a> {
+    pub api: &'a DataApi,
+    pub trace: Trace<'a>,
+    /// The gateway's request, which a stored row names.
+    pub request: &'a str,
+    /// When the answer must be ready.
+    pub until: Instant,
+}
+
+impl Inventory for Store<'_> {
+    /// Stores all or nothing. Sent again from the beginning when the database was away or others were in the way; a row
+    /// that a lost commit of this request has left is known by `stored_by` and counts as stored.
+    async fn save(&self, instance: &NewInstance) -> Result<Saved, Unavailable> {
+        let mut waiting = Waiting::new(self.until);
+        let mut perhaps = false;
+        loop {
+            match self.attempt(instance, &mut perhaps).await {
+                Ok(()) => return Ok(Saved::New),
+                Err(Fault::Duplicate) if !perhaps => return Ok(Saved::Known),
+                Err(Fault::Duplicate) => match self.is_ours(&instance.id).await {
+                    Ok(true) => return Ok(Saved::New),
+                    Ok(false) => return Ok(Saved::Known),
+                    Err(fault) => waiting.after(fault, perhaps).await?,
+                },
+                Err(fault) => waiting.after(fault, perhaps).await?,
+            }
+        }
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Stored>, Unavailable> {
+        let mut waiting = Waiting::new(self.until);
+        loop {
+            match self.read(id).await {
+                Ok(found) => return Ok(found),
+                Err(fault) => waiting.after(fault, false).await?,
+            }
+        }
+    }
+}
+
+impl Store<'_> {
+    fn session(&self) -> Session<'_> {
+        Session { api: self.api, trace: &self.trace, until: self.until }
+    }
+
+    /// One transaction. `perhaps` is set when it was sent to be committed and nobody knows whether it was.
+    async fn attempt(&self, instance: &NewInstance, perhaps: &mut bool) -> Result<(), Fault> {
+        let session = self.session();
+        let row = vec![
+            text("id", &instance.id),
+            text("region", &instance.region),
+            text("account", &instance.account),
+            text("stored_by", self.request),
+        ];
+        if instance.packages.is_empty() {
+            // A statement by itself is a transaction; its lost answer is a lost commit.
+            let done = session.execute(None, ADD_INSTANCE, row).await;
+            *perhaps |= matches!(done, Err(Fault::Away(_)));
+            return done.map(drop);
+        }
+        let transaction = session.begin().await?;
+        if let Err(fault) = fill(&session, &transaction, instance, row).await {
+            session.rollback(&transaction).await;
+            return Err(fault);
+        }
+        let done = session.commit(&transaction).await;
+        *perhaps |= done.is_err();
+        done
+    }
+
+    /// The row of this id was stored by this request.
+    async fn is_ours(&self, id: &str) -> Result<bool, Fault> {
+        let rows = self.session().execute(None, STORED_BY, vec![text("id", id)]).await?;
+        Ok(rows.first().and_then(|row| string(row, 0)).is_some_and(|request| request == self.request))
+    }
+
+    /// An instance and its packages, page by page. Nothing changes an instance that is stored, so pages fit together.
+    async fn read(&self, id: &str) -> Result<Option<Stored>, Fault> {
+        let session = self.session();
+        let mut found: Option<Stored> = None;
+        loop {
+            let after = found.as_ref().and_then(|stored| stored.packages.last());
+            let (name, version) =
+                after.map_or(("", ""), |package| (&*package.package_name, &*package.package_version));
+            let values = vec![text("id", id), text("name", name), text("version", version)];
+            let rows = session.execute(None, FIND, values).await?;
+            let Some(first) = rows.first() else { return Ok(found) };
+            let stored = match &mut found {
+                Some(stored) => stored,
+                None => found.insert(instance(first)?),
+            };
+            stored.packages.extend(rows.iter().filter_map(|row| {
+                Some(Package { package_name: string(row, 3)?, package_version: string(row, 4)? })
+            }));
+            if rows.len() < PAGE {
+                return Ok(found);
+            }
+        }
+    }
+}
+
+/// The statements of a transaction: the instance first, so that a known id costs no locks on packages.
+async fn fill(
+    session: &Session<'_>,
+    transaction: &str,
+    instance: &NewInstance,
+    row: Vec<SqlParameter>,
+) -> Result<(), Fault> {
+    session.execute(Some(transaction), ADD_INSTANCE, row).await?;
+    // In one order for everybody: requests that share packages wait for each other, and not in a circle.
+    let mut packages: Vec<&Package> = instance.packages.iter().collect();
+    packages.sort_unstable();
+    // Few different numbers of rows make few different statements.
+    let rows = packages.len().next_power_of_two().min(MOST_ROWS);
+    for packages in packages.chunks(rows * MOST_SETS) {
+        let sets = packages.chunks(rows).map(|packages| values(packages, rows)).collect();
+        session.batch(transaction, &add_packages(rows), sets).await?;
+    }
+    for packages in packages.chunks(rows * MOST_SETS) {
+        let sets = packages.chunks(rows).map(|packages| {
+            let mut set = values(packages, rows);
+            set.push(text("id", &instance.id));
+            set
+        });
+        session.batch(transaction, &add_relations(rows), sets.collect()).await?;
+    }
+    Ok(())
+}
+
+/// IGNORE leaves a known package alone with a shared lock, where an update would hold up everybody who uses it. The
+/// foreign key of `ec2_package` makes sure that nothing else is ignored.
+fn add_packages(rows: usize) -> String {
+    let rows = list(rows, |at| format!("(:name{at}, :version{at})"));
+    format!("INSERT IGNORE INTO package (package_name, package_version) VALUES {rows}")
+}
+
+/// A set that is filled up names its last package several times: the second time changes nothing.
+fn add_relations(rows: usize) -> String {
+    let rows = list(rows, |at| format!("(:id, :name{at}, :version{at})"));
+    format!(
+        "INSERT INTO ec2_package (aws_instance_id, package_name, package_version) VALUES {rows} \
+         ON DUPLICATE KEY UPDATE aws_instance_id = ec2_package.aws_instance_id"
+    )
+}
+
+fn list(rows: usize, row: impl Fn(usize) -> String) -> String {
+    (0..rows).map(row).collect::<Vec<_>>().join(", ")
+}
+
+/// The values of one set: the packages, the last of them as often as rows are left.
+fn values(packages: &[&Package], rows: usize) -> Vec<SqlParameter> {
+    let last = packages.last().into_iter().copied();
+    let all = packages.iter().copied().chain(last.cycle()).take(rows).enumerate();
+    all.flat_map(|(at, package)| {
+        [text(format!("name{at}"), &package.package_name), text(format!("version{at}"), &package.package_version)]
+    })
+    .collect()
+}
+
+fn instance(row: &[Field]) -> Result<Stored, Fault> {
+    match (string(row, 0), string(row, 1), string(row, 2)) {
+        (Some(aws_region), Some(aws_account), Some(created)) => {
+            Ok(Stored { aws_region, aws_account, creation_date_utc: date(&created), packages: Vec::new() })
+        }
+        _ => Err(Fault::Broken("a row of `ec2` is not as this function knows it".into())),
+    }
+}
+
+fn string(row: &[Field], at: usize) -> Option<String> {
+    row.get(at)?.as_string_value().ok().cloned()
+}
+
+/// A DATETIME in the guide's form, `2019-03-06 02:45:32.0`: the fraction is always there.
+fn date(text: &str) -> String {
+    if text.contains('.') { text.to_owned() } else { format!("{text}.0") }
+}
+
+/// Waiting for a database that is away or asleep, within limits.
+struct Waiting {
+    until: Instant,
+    away_since: Option<Instant>,
+    said: bool,
+    pause: Duration,
+}
+
+impl Waiting {
+    fn new(until: Instant) -> Self {
+        Waiting { until, away_since: None, said: false, pause: Duration::from_millis(20) }
+    }
+
+    /// Waits a while, or gives up with what the client is told. `perhaps`: the request may have been stored.
+    async fn after(&mut self, fault: Fault, perhaps: bool) -> Result<(), Unavailable> {
+        let now = Instant::now();
+        let until = match &fault {
+            Fault::Broken(_) => now,
+            Fault::Away(_) => self.until.min(*self.away_since.get_or_insert(now) + PATIENCE),
+            Fault::Resuming | Fault::Contended(_) | Fault::Duplicate => self.until,
+        };
+        self.pause = match &fault {
+            // A resume takes some 15 s; asking twice a second finds its end soon enough.
+            Fault::Resuming => Duration::from_millis(500),
+            _ => (self.pause * 2).min(Duration::from_secs(1)),
+        };
+        // Those who met each other do not meet again at the same time.
+        let pause = self.pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        if now + pause >= until {
+            log(&format!("database: given up: {fault}"));
+            return Err(Unavailable { resuming: fault == Fault::Resuming, perhaps_stored: perhaps });
+        }
+        if fault == Fault::Resuming && !self.said {
+            self.said = true;
+            log(&format!("database: resuming after a pause; waiting for {} s at most", (until - now).as_secs()));
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packages(count: usize) -> Vec<Package> {
+        let package = |at| Package { package_name: format!("p{at}"), package_version: "v".into() };
+        (0..count).map(package).collect()
+    }
+
+    #[test]
+    fn a_hundred_packages_are_four_sets_and_a_thousand_fit_into_one_call() {
+        for (count, rows, sets) in [(1, 1, 1), (3, 4, 1), (4, 4, 1), (100, 25, 4), (101, 25, 5), (1000, 25, 40)] {
+            let found = count_of(count);
+            assert_eq!(found, (rows, sets), "{count}");
+            assert!(sets <= MOST_SETS);
+        }
+    }
+
+    fn count_of(count: usize) -> (usize, usize) {
+        let rows = count.next_power_of_two().min(MOST_ROWS);
+        (rows, count.div_ceil(rows))
+    }
+
+    #[test]
+    fn a_set_that_is_not_full_repeats_its_last_package() {
+        let packages = packages(3);
+        let set = values(&packages.iter().collect::<Vec<_>>(), 4);
+        let names: Vec<_> = set.iter().filter_map(SqlParameter::name).collect();
+        assert_eq!(names, ["name0", "version0", "name1", "version1", "name2", "version2", "name3", "version3"]);
+        let last: Vec<_> = set[4..].iter().step_by(2).filter_map(SqlParameter::value).collect();
+        assert_eq!(last, [&Field::StringValue("p2".into()), &Field::StringValue("p2".into())]);
+    }
+
+    #[test]
+    fn statements_name_their_values_and_hold_none() {
+        assert_eq!(
+            add_packages(2),
+            "INSERT IGNORE INTO package (package_name, package_version) VALUES (:name0, :version0), (:name1, :version1)"
+        );
+        assert!(add_relations(1).contains("VALUES (:id, :name0, :version0) ON DUPLICATE KEY UPDATE"));
+        assert!(FIND.ends_with(&PAGE.to_string()));
+    }
+
+    #[test]
+    fn dates_have_the_guide_s_form() {
+        assert_eq!(date("2019-03-06 02:45:32"), "2019-03-06 02:45:32.0");
+        assert_eq!(date("2019-03-06 02:45:32.0"), "2019-03-06 02:45:32.0");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resume_is_waited_for_until_the_end_and_an_absence_for_a_while() {
+        let waited = async |fault: Fault| {
+            let begun = Instant::now();
+            let mut waiting = Waiting::new(begun + Duration::from_secs(25));
+            while waiting.after(fault.clone(), false).await.is_ok() {}
+            begun.elapsed().as_secs()
+        };
+        assert_eq!(waited(Fault::Resuming).await, 24);
+        assert_eq!(waited(Fault::Contended("deadlock".into())).await, 24);
+        assert!((7..=8).contains(&waited(Fault::Away("gone".into())).await));
+        assert_eq!(waited(Fault::Broken("no table".into())).await, 0);
+    }
+}
