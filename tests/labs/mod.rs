@@ -1,4 +1,5 @@
 //! Whole labs, up, up again and down.
 
+mod inventory;
 mod readme;
 mod superheroes;

@@ -7,6 +7,7 @@ pub(crate) mod cloud;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod functions;
+pub(crate) mod lab;
 pub(crate) mod labctl;
 pub(crate) mod machine;
 pub(crate) mod processes;

@@ -1,0 +1,316 @@
+//! The inventory lab, whole: up, its contract, bad requests and bad days, up again, down, nothing left.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use rustix::process::{Pid, Signal};
+use serde_json::{Value, json};
+
+use crate::support::Answer;
+use crate::support::lab::Lab;
+use crate::support::processes::{DATABASES, kill, send};
+
+fn package(name: &str, version: &str) -> Value {
+    json!({"package_name": name, "package_version": version})
+}
+
+fn instance(packages: &[Value]) -> Value {
+    json!({"aws_region": "us-east-1", "aws_account": "123456789012", "packages": packages})
+}
+
+fn body(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
+}
+
+async fn post(lab: &Lab, id: &str, instance: &Value) -> Answer {
+    lab.send("POST", &format!("/ec2/{id}"), Some(&instance.to_string())).await
+}
+
+async fn get(lab: &Lab, id: &str) -> Value {
+    let answer = lab.send("GET", &format!("/ec2/{id}"), None).await;
+    assert_eq!(answer.status, 200, "{id}: {answer:?}");
+    body(&answer)
+}
+
+/// Rows of the three tables.
+fn counts(lab: &Lab) -> [i64; 3] {
+    ["ec2", "package", "ec2_package"].map(|table| {
+        let rows = lab.rows(&format!("SELECT COUNT(*) AS n FROM {table}"));
+        rows[0]["n"].as_i64().unwrap()
+    })
+}
+
+/// The guide's two examples, and what comes of asking again.
+async fn the_guide_s_examples(lab: &Lab) {
+    let id = "i-01aaae43feb712345";
+    assert_eq!(get(lab, id).await, json!({"record": {}, "record_found": false}));
+    let packages = [package("package-1", "v1"), package("package-1", "v2"), package("package-2", "v1"), package("package-3", "v1")];
+    let new = json!({"new_record": {"aws_account": "123456789012", "aws_region": "us-east-1", "packages": packages}});
+    let answer = post(lab, id, &instance(&packages)).await;
+    assert_eq!((answer.status, body(&answer)), (200, new));
+    let mut found = get(lab, id).await;
+    let created = found["record"]["creation_date_utc"].take();
+    let record = json!({
+        "aws_instance_id": id, "aws_region": "us-east-1", "aws_account": "123456789012", "creation_date_utc": null,
+        "packages": packages});
+    assert_eq!(found, json!({"record": record, "record_found": true}));
+    let form = regex::Regex::new(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.0$").unwrap();
+    assert!(form.is_match(created.as_str().unwrap()), "{created}");
+    let age = lab.rows("SELECT TIMESTAMPDIFF(SECOND, creation_date_utc, UTC_TIMESTAMP()) AS age FROM ec2");
+    assert!((0..600).contains(&age[0]["age"].as_i64().unwrap()), "{age:?}");
+
+    let before = counts(lab);
+    let again = post(lab, id, &instance(&[package("other", "v1")])).await;
+    let text = body(&again)["error_message"].as_str().unwrap().to_owned();
+    assert!(again.status == 400 && text.contains("Duplicate entry 'i-01aaae43feb712345'"), "{text}");
+    assert_eq!(counts(lab), before);
+}
+
+/// Ids and names are text: what looks like something else is kept as it is.
+async fn text_is_text(lab: &Lab) {
+    let names = ["'; DROP TABLE ec2; --", ":id", "a", "A", "a ", "é😀", "\u{1}\"\\%_", "0x41"];
+    let packages: Vec<Value> = names.iter().map(|name| package(name, "v' OR '1'='1")).collect();
+    for (path, id) in [("%27%20OR%20%27%27=%27", "' OR ''='"), ("a%2Fb%2525", "a/b%25"), ("i-x", "i-x"), ("I-X%20", "I-X ")] {
+        let answer = post(lab, path, &instance(&packages)).await;
+        assert_eq!((answer.status, &body(&answer)["new_record"]["packages"]), (200, &json!(packages)), "{path}");
+        let record = get(lab, path).await["record"].take();
+        assert_eq!(record["aws_instance_id"], id);
+        let sorted = |packages: &Value| {
+            let all = packages.as_array().unwrap().iter();
+            all.map(|package| package["package_name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(sorted(&record["packages"]), names.iter().map(|name| (*name).to_owned()).collect());
+    }
+}
+
+async fn many_packages(lab: &Lab) {
+    for count in [0, 1, 99, 100, 500, 501, 1000] {
+        let mut packages: Vec<Value> = (0..count).map(|at| package(&format!("many-{at:04}"), "v1")).collect();
+        let mut asked = packages.clone();
+        asked.reverse();
+        asked.extend(packages.first().cloned().filter(|_| count < 1000));
+        let id = format!("many-{count}");
+        assert_eq!(post(lab, &id, &instance(&asked)).await.status, 200, "{count}");
+        let found = get(lab, &id).await["record"]["packages"].take();
+        packages.sort_by_key(ToString::to_string);
+        assert_eq!(found, json!(packages), "{count}");
+    }
+    let shared = lab.rows("SELECT COUNT(*) AS n FROM package WHERE package_name LIKE 'many-%'");
+    assert_eq!(shared[0]["n"], 1000, "known packages are shared");
+}
+
+async fn bad_requests(lab: &Lab) {
+    let before = counts(lab);
+    let good = package("never", "v1");
+    let with = |key: &str, value: Value| {
+        let mut body = instance(std::slice::from_ref(&good));
+        body[key] = value;
+        body.to_string()
+    };
+    let many: Vec<Value> = (0..10_000).map(|at| package(&at.to_string(), "v1")).collect();
+    let long = format!("/ec2/{}", "x".repeat(256));
+    let bad = [
+        ("/ec2/bad", String::new(), "body"),
+        ("/ec2/bad", "{oops".into(), "body"),
+        ("/ec2/bad", "[]".into(), "body"),
+        ("/ec2/bad", "{}".into(), "aws_region"),
+        ("/ec2/%20", with("aws_region", json!("r")), "aws_instance_id"),
+        ("/ec2/%FF", with("aws_region", json!("r")), "aws_instance_id"),
+        (&long, with("aws_region", json!("r")), "aws_instance_id"),
+        ("/ec2/bad", with("invalid_field_name", json!("any-value")), "invalid_field_name"),
+        ("/ec2/bad", with("aws_region", json!(1)), "aws_region"),
+        ("/ec2/bad", with("aws_account", json!(123_456_789_012_u64)), "aws_account"),
+        ("/ec2/bad", with("aws_account", json!("1".repeat(14))), "aws_account"),
+        ("/ec2/bad", with("packages", json!("all")), "packages"),
+        ("/ec2/bad", with("packages", json!(many)), "packages"),
+        ("/ec2/bad", with("packages", json!([good, {"package_name": "n"}])), "packages[1].package_version"),
+        ("/ec2/bad", with("packages", json!([good, package("n", &"v".repeat(51))])), "packages[1].package_version"),
+        ("/ec2/bad", with("packages", json!([good, package(&"é".repeat(101), "v")])), "packages[1].package_name"),
+    ];
+    for (path, text, named) in bad {
+        let answer = lab.send("POST", path, Some(&text)).await;
+        let told = body(&answer)["error_message"].as_str().unwrap_or_default().to_owned();
+        assert!(answer.status == 400 && told.contains(named), "{path}: {answer:?}");
+    }
+    assert_eq!(lab.send("GET", "/ec2/%20", None).await.status, 400);
+    // What has no route never reaches a function.
+    for (method, path) in [("PUT", "/ec2/bad"), ("GET", "/ec2"), ("GET", "/"), ("POST", "/ec2/a/b")] {
+        assert_eq!(lab.send(method, path, None).await.status, 403, "{method} {path}");
+    }
+    assert_eq!(counts(lab), before, "nothing of a refused request is stored");
+}
+
+/// Requests that are nearly right, the same in every run.
+async fn generated(lab: &Lab) {
+    let text = prop_oneof![6 => "[a-z0-9.' ]{0,40}", 1 => any::<String>(), 1 => "x{40,120}"];
+    let value = prop_oneof![
+        12 => text.clone().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => Just(Value::Null),
+    ];
+    let one = (value.clone(), value.clone()).prop_map(|(name, version)| json!({"package_name": name, "package_version": version}));
+    let whole = (value.clone(), value, prop::collection::vec(one, 0..5), prop::option::weighted(0.1, text.clone()));
+    let request = (text, whole).prop_map(|(id, (region, account, packages, extra))| {
+        let mut body = json!({"aws_region": region, "aws_account": account, "packages": packages});
+        if let Some(extra) = extra {
+            body[&extra] = json!(1);
+        }
+        (percent_encoding::utf8_percent_encode(&id, percent_encoding::NON_ALPHANUMERIC).to_string(), body)
+    });
+    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let (mut stored, mut refused) = (0, 0);
+    for _ in 0..300 {
+        let (id, body_sent) = request.new_tree(&mut runner).unwrap().current();
+        let before = (id.len() < 3000).then(|| lab.send("GET", &format!("/ec2/x{id}"), None));
+        let known = match before {
+            Some(asked) => body(&asked.await)["record_found"] == true,
+            None => false,
+        };
+        let answer = post(lab, &format!("x{id}"), &body_sent).await;
+        let told = body(&answer);
+        match answer.status {
+            200 => {
+                stored += 1;
+                let found = get(lab, &format!("x{id}")).await["record"].take();
+                assert!(!known, "{id}");
+                for field in ["aws_region", "aws_account"] {
+                    assert_eq!(found[field], body_sent[field], "{id}");
+                }
+                let count = |packages: &Value| packages.as_array().map(Vec::len);
+                assert_eq!(count(&found["packages"]), count(&told["new_record"]["packages"]), "{id}: {body_sent}");
+            }
+            400 => {
+                refused += 1;
+                assert!(told["error_message"].is_string(), "{told}");
+                if !known {
+                    assert!(get(lab, &format!("x{id}")).await["record_found"] == false, "{id}: {body_sent}");
+                }
+            }
+            status => panic!("{status} {told}: {id} {body_sent}"),
+        }
+    }
+    assert!(stored > 30 && refused > 30, "{stored} stored, {refused} refused");
+}
+
+/// Clients that name the same packages in other orders at the same time: all are served, and an id is stored once.
+async fn at_the_same_time(lab: &Lab) {
+    let before = counts(lab);
+    let clients = (0..12_usize).map(async |client| {
+        for round in 0..4_usize {
+            let mut packages: Vec<Value> = (0..60).map(|at| package(&format!("shared-{}", (at + round * 20) % 80), "v1")).collect();
+            packages.rotate_left(client * 5);
+            let answer = post(lab, &format!("same-{client}-{round}"), &instance(&packages)).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    });
+    join_all(clients).await;
+    let after = counts(lab);
+    assert_eq!([after[0] - before[0], after[1] - before[1], after[2] - before[2]], [48, 80, 48 * 60]);
+    let statuses = join_all((0..12).map(async |_| post(lab, "same", &instance(&[package("one", "v1")])).await.status)).await;
+    let stored = statuses.iter().filter(|status| **status == 200).count();
+    assert!(stored == 1 && statuses.iter().all(|status| [200, 400].contains(status)), "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inventory_comes_up_keeps_its_contract_and_goes_without_a_trace() {
+    let lab = Lab::up("inventory");
+    assert_eq!(counts(&lab), [0, 0, 0], "the checks of `up` clean up after themselves");
+    the_guide_s_examples(&lab).await;
+    text_is_text(&lab).await;
+    many_packages(&lab).await;
+    bad_requests(&lab).await;
+    generated(&lab).await;
+    at_the_same_time(&lab).await;
+
+    let before = counts(&lab);
+    lab.run("validate", &[]);
+    assert_eq!(counts(&lab), before, "the checks of `validate` leave nothing");
+    let said = lab.run("up", &["--set", "ApiAccess=public"]);
+    assert!(said.contains("nothing to do"), "{said}");
+    lab.down();
+    lab.down();
+    let left = lab.labctl.json(&["ls", "--local"]);
+    assert!(left["instances"].as_array().is_some_and(Vec::is_empty), "{left}");
+}
+
+/// The processes of the lab's functions.
+fn functions(lab: &Lab) -> Vec<Pid> {
+    let home = lab.labctl.home().canonicalize().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let ours = processes.filter(|process| {
+        let program = std::fs::read_link(process.path().join("exe")).unwrap_or_default();
+        program.starts_with(&home) && program.file_name().is_some_and(|name| name == "bootstrap")
+    });
+    ours.filter_map(|process| process.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)).collect()
+}
+
+/// Posts until told to stop, each id until it is answered for good; the ids that were acknowledged.
+async fn post_on(lab: &Lab, client: usize, over: &AtomicBool, done: &Mutex<BTreeSet<String>>) {
+    for at in 0.. {
+        let id = format!("w{client}-{at}");
+        let packages: Vec<Value> = (0..20).map(|at| package(&format!("day-{at}"), &format!("v{client}"))).collect();
+        let mut unsure = false;
+        loop {
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+            let answer = post(lab, &id, &instance(&packages)).await;
+            match answer.status {
+                200 => break,
+                // One whose answer was lost may be there.
+                400 if unsure && answer.body.contains("Duplicate entry") => break,
+                503 => {
+                    unsure = true;
+                    assert!(answer.header("Retry-After").is_some() && answer.body.contains("error_message"), "{answer:?}");
+                }
+                _ => panic!("{answer:?}"),
+            }
+        }
+        done.lock().unwrap().insert(id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn engines_and_functions_killed_under_load_lose_nothing_and_store_nothing_in_part() {
+    let lab = Lab::up("inventory");
+    let (over, done) = (AtomicBool::new(false), Mutex::new(BTreeSet::new()));
+    let more = async |count: usize| {
+        let wanted = done.lock().unwrap().len() + count;
+        let deadline = Instant::now() + Duration::from_secs(90);
+        while done.lock().unwrap().len() < wanted {
+            assert!(Instant::now() < deadline, "posts do not go on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let killer = async {
+        for _ in 0..2 {
+            more(20).await;
+            kill(lab.clients.home(), DATABASES);
+            more(20).await;
+            let functions = functions(&lab);
+            assert!(!functions.is_empty());
+            send(Signal::KILL, &functions);
+        }
+        more(20).await;
+        over.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(killer, join_all((0..4).map(|client| post_on(&lab, client, &over, &done))));
+
+    let rows = lab.rows(
+        "SELECT e.aws_instance_id AS id, COUNT(p.package_name) AS packages FROM ec2 AS e \
+         LEFT JOIN ec2_package AS p ON p.aws_instance_id = e.aws_instance_id GROUP BY e.aws_instance_id",
+    );
+    let whole = rows.iter().filter(|row| row["packages"] == 20);
+    let kept: BTreeSet<String> = whole.map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(kept.len(), rows.len(), "nothing is stored in part: {rows:?}");
+    let done = done.lock().unwrap().clone();
+    let lost: Vec<_> = done.difference(&kept).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged are lost: {lost:?}", lost.len(), done.len());
+    lab.down();
+}
