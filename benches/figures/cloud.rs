@@ -41,7 +41,7 @@ impl Cloud {
         self.run(&["local", "start"]);
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         serde_json::from_slice(&self.run(args).stdout).unwrap()
     }
 

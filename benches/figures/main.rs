@@ -13,6 +13,7 @@
 
 mod aws;
 mod cloud;
+mod inventory;
 mod processes;
 
 use std::cell::RefCell;
@@ -59,6 +60,9 @@ fn main() {
         cloud.up();
         runtime.block_on(api(&cloud.output("ApiUrl"), cloud.pid(), &mut table));
         cloud.down();
+    }
+    if asked("inventory") {
+        runtime.block_on(inventory::measure(&cloud, &mut table));
     }
     table.push(Figure {
         what: "resident memory of the local cloud, idle after all this",

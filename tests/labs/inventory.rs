@@ -50,7 +50,12 @@ fn counts(lab: &Lab) -> [i64; 3] {
 async fn the_guide_s_examples(lab: &Lab) {
     let id = "i-01aaae43feb712345";
     assert_eq!(get(lab, id).await, json!({"record": {}, "record_found": false}));
-    let packages = [package("package-1", "v1"), package("package-1", "v2"), package("package-2", "v1"), package("package-3", "v1")];
+    let packages = [
+        package("package-1", "v1"),
+        package("package-1", "v2"),
+        package("package-2", "v1"),
+        package("package-3", "v1"),
+    ];
     let new = json!({"new_record": {"aws_account": "123456789012", "aws_region": "us-east-1", "packages": packages}});
     let answer = post(lab, id, &instance(&packages)).await;
     assert_eq!((answer.status, body(&answer)), (200, new));
@@ -76,7 +81,9 @@ async fn the_guide_s_examples(lab: &Lab) {
 async fn text_is_text(lab: &Lab) {
     let names = ["'; DROP TABLE ec2; --", ":id", "a", "A", "a ", "é😀", "\u{1}\"\\%_", "0x41"];
     let packages: Vec<Value> = names.iter().map(|name| package(name, "v' OR '1'='1")).collect();
-    for (path, id) in [("%27%20OR%20%27%27=%27", "' OR ''='"), ("a%2Fb%2525", "a/b%25"), ("i-x", "i-x"), ("I-X%20", "I-X ")] {
+    for (path, id) in
+        [("%27%20OR%20%27%27=%27", "' OR ''='"), ("a%2Fb%2525", "a/b%25"), ("i-x", "i-x"), ("I-X%20", "I-X ")]
+    {
         let answer = post(lab, path, &instance(&packages)).await;
         assert_eq!((answer.status, &body(&answer)["new_record"]["packages"]), (200, &json!(packages)), "{path}");
         let record = get(lab, path).await["record"].take();
@@ -154,7 +161,8 @@ async fn generated(lab: &Lab) {
         1 => any::<i64>().prop_map(Value::from),
         1 => Just(Value::Null),
     ];
-    let one = (value.clone(), value.clone()).prop_map(|(name, version)| json!({"package_name": name, "package_version": version}));
+    let one = (value.clone(), value.clone())
+        .prop_map(|(name, version)| json!({"package_name": name, "package_version": version}));
     let whole = (value.clone(), value, prop::collection::vec(one, 0..5), prop::option::weighted(0.1, text.clone()));
     let request = (text, whole).prop_map(|(id, (region, account, packages, extra))| {
         let mut body = json!({"aws_region": region, "aws_account": account, "packages": packages});
@@ -203,7 +211,8 @@ async fn at_the_same_time(lab: &Lab) {
     let before = counts(lab);
     let clients = (0..12_usize).map(async |client| {
         for round in 0..4_usize {
-            let mut packages: Vec<Value> = (0..60).map(|at| package(&format!("shared-{}", (at + round * 20) % 80), "v1")).collect();
+            let mut packages: Vec<Value> =
+                (0..60).map(|at| package(&format!("shared-{}", (at + round * 20) % 80), "v1")).collect();
             packages.rotate_left(client * 5);
             let answer = post(lab, &format!("same-{client}-{round}"), &instance(&packages)).await;
             assert_eq!(answer.status, 200, "{answer:?}");
@@ -212,7 +221,8 @@ async fn at_the_same_time(lab: &Lab) {
     join_all(clients).await;
     let after = counts(lab);
     assert_eq!([after[0] - before[0], after[1] - before[1], after[2] - before[2]], [48, 80, 48 * 60]);
-    let statuses = join_all((0..12).map(async |_| post(lab, "same", &instance(&[package("one", "v1")])).await.status)).await;
+    let statuses =
+        join_all((0..12).map(async |_| post(lab, "same", &instance(&[package("one", "v1")])).await.status)).await;
     let stored = statuses.iter().filter(|status| **status == 200).count();
     assert!(stored == 1 && statuses.iter().all(|status| [200, 400].contains(status)), "{statuses:?}");
 }
@@ -267,7 +277,10 @@ async fn post_on(lab: &Lab, client: usize, over: &AtomicBool, done: &Mutex<BTree
                 400 if unsure && answer.body.contains("Duplicate entry") => break,
                 503 => {
                     unsure = true;
-                    assert!(answer.header("Retry-After").is_some() && answer.body.contains("error_message"), "{answer:?}");
+                    assert!(
+                        answer.header("Retry-After").is_some() && answer.body.contains("error_message"),
+                        "{answer:?}"
+                    );
                 }
                 _ => panic!("{answer:?}"),
             }

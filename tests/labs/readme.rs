@@ -73,7 +73,10 @@ fn every_lab_has_a_page_with_five_commands() {
     let readme = page("README.md");
     for lab in labs {
         assert_eq!(commands(&page(&format!("examples/{lab}/README.md"))).len(), 5, "{lab}");
-        assert!(readme.contains(&format!("[{lab}](examples/{lab}/README.md)")), "the README's list of labs lacks {lab}");
+        assert!(
+            readme.contains(&format!("[{lab}](examples/{lab}/README.md)")),
+            "the README's list of labs lacks {lab}"
+        );
     }
 }
 

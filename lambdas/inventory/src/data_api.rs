@@ -254,7 +254,9 @@ mod tests {
             Fault::Away(_) => "away",
             Fault::Broken(_) => "broken",
         };
-        for (number, meaning) in [(1062, "duplicate"), (1213, "contended"), (1205, "contended"), (1053, "away"), (1146, "broken")] {
+        for (number, meaning) in
+            [(1062, "duplicate"), (1213, "contended"), (1205, "contended"), (1053, "away"), (1146, "broken")]
+        {
             assert_eq!(sure("DatabaseErrorException", &database(number)), meaning, "{number}");
         }
         let codes = [

@@ -100,7 +100,8 @@ async fn add(event: &Value, inventory: &impl Inventory) -> Result<Value, Refused
         }
         Saved::Known => {
             let id = &instance.id;
-            let text = format!("Duplicate entry '{id}' for key 'PRIMARY': this aws_instance_id is in the inventory already");
+            let text =
+                format!("Duplicate entry '{id}' for key 'PRIMARY': this aws_instance_id is in the inventory already");
             Err(Refusal(text).into())
         }
     }

@@ -82,10 +82,7 @@ fn packages(given: &Value) -> Result<Vec<Package>, Refusal> {
     let given = match given {
         Value::Array(given) if given.len() <= MOST_PACKAGES => given,
         Value::Array(given) => {
-            return refuse(format!(
-                "packages has {} entries; the most in one request is {MOST_PACKAGES}",
-                given.len()
-            ));
+            return refuse(format!("packages has {} entries; the most in one request is {MOST_PACKAGES}", given.len()));
         }
         _ => return refuse("packages must be a list"),
     };
@@ -216,7 +213,8 @@ mod tests {
             event("/ec2/i", body.to_string())
         };
         let good = json!({"package_name": "n", "package_version": "v"});
-        let many: Vec<Value> = (0..10_000).map(|n| json!({"package_name": n.to_string(), "package_version": "v"})).collect();
+        let many: Vec<Value> =
+            (0..10_000).map(|n| json!({"package_name": n.to_string(), "package_version": "v"})).collect();
         let cases = [
             (event("/ec2/i", Value::Null), "body"),
             (event("/ec2/i", ""), "body"),
@@ -242,8 +240,14 @@ mod tests {
             (with("packages", json!([{"package_version": "v"}])), "packages[0].package_name"),
             (with("packages", json!([{"package_name": null, "package_version": "v"}])), "packages[0].package_name"),
             (with("packages", json!([{"package_name": "", "package_version": "v"}])), "packages[0].package_name"),
-            (with("packages", json!([{"package_name": "é".repeat(101), "package_version": "v"}])), "packages[0].package_name"),
-            (with("packages", json!([{"package_name": "n", "package_version": "v".repeat(51)}])), "packages[0].package_version"),
+            (
+                with("packages", json!([{"package_name": "é".repeat(101), "package_version": "v"}])),
+                "packages[0].package_name",
+            ),
+            (
+                with("packages", json!([{"package_name": "n", "package_version": "v".repeat(51)}])),
+                "packages[0].package_version",
+            ),
             (with("packages", json!([{"package_name": "n", "package_version": "v", "arch": "x"}])), "packages[0].arch"),
         ];
         for (event, named) in cases {

@@ -110,8 +110,7 @@ impl Store<'_> {
         let mut found: Option<Stored> = None;
         loop {
             let after = found.as_ref().and_then(|stored| stored.packages.last());
-            let (name, version) =
-                after.map_or(("", ""), |package| (&*package.package_name, &*package.package_version));
+            let (name, version) = after.map_or(("", ""), |package| (&*package.package_name, &*package.package_version));
             let values = vec![text("id", id), text("name", name), text("version", version)];
             let rows = session.execute(None, FIND, values).await?;
             let Some(first) = rows.first() else { return Ok(found) };
@@ -119,9 +118,11 @@ impl Store<'_> {
                 Some(stored) => stored,
                 None => found.insert(instance(first)?),
             };
-            stored.packages.extend(rows.iter().filter_map(|row| {
-                Some(Package { package_name: string(row, 3)?, package_version: string(row, 4)? })
-            }));
+            stored.packages.extend(
+                rows.iter().filter_map(|row| {
+                    Some(Package { package_name: string(row, 3)?, package_version: string(row, 4)? })
+                }),
+            );
             if rows.len() < PAGE {
                 return Ok(found);
             }

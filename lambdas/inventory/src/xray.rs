@@ -189,7 +189,10 @@ mod tests {
             (&json!(ROOT), &json!("53995c3f42cd8ad8"), &json!("subsegment"))
         );
         assert_eq!(sent["sql"]["sanitized_query"], "INSERT INTO package VALUES (:name0)");
-        assert_eq!((&sent["aws"]["operation"], &sent["aws"]["request_id"]), (&json!("BatchExecuteStatement"), &json!("r-1")));
+        assert_eq!(
+            (&sent["aws"]["operation"], &sent["aws"]["request_id"]),
+            (&json!("BatchExecuteStatement"), &json!("r-1"))
+        );
         assert_eq!(sent["metadata"]["data_api"]["parameter_sets"], 4);
         assert!(sent["end_time"].as_f64() >= sent["start_time"].as_f64());
         assert!(sent["id"].as_str().is_some_and(|id| id.len() == 16 && id != "0000000000000000"));
@@ -200,10 +203,19 @@ mod tests {
     fn a_failure_is_an_error_a_throttle_or_a_fault_with_its_code() {
         let parent = Parent::of(SAMPLED).unwrap();
         let of = |status, code| {
-            document(&parent, &Call::begin("CommitTransaction"), &Ended { request_id: None, status, error: Some(code) }, 7, 1.0)
+            document(
+                &parent,
+                &Call::begin("CommitTransaction"),
+                &Ended { request_id: None, status, error: Some(code) },
+                7,
+                1.0,
+            )
         };
         let refused = of(Some(400), "DatabaseErrorException 1062");
-        assert_eq!((&refused["error"], &refused["cause"]["exceptions"][0]["type"]), (&json!(true), &json!("DatabaseErrorException 1062")));
+        assert_eq!(
+            (&refused["error"], &refused["cause"]["exceptions"][0]["type"]),
+            (&json!(true), &json!("DatabaseErrorException 1062"))
+        );
         let throttled = of(Some(429), "ThrottlingException");
         assert_eq!((&throttled["throttle"], &throttled["error"]), (&json!(true), &json!(true)));
         assert_eq!(of(Some(503), "ServiceUnavailableError")["fault"], true);
