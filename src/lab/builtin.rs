@@ -78,7 +78,12 @@ mod tests {
     /// Of each REST API: the resources that a deployment is a snapshot of, the number of the deployment that took it, and
     /// what they were then.
     const DEPLOYED: &[(&str, &[&str], &str, &str)] = &[
-        ("inventory-api", &["Api", "Instances", "Instance", "Post", "Get", "NoAnswer"], "Deployment1", "?"),
+        (
+            "inventory-api",
+            &["Api", "Instances", "Instance", "Post", "Get", "NoAnswer"],
+            "Deployment1",
+            "ae5441532fda5a43",
+        ),
         ("superheroes-api", &["Api", "Post"], "Deployment1", "83d5499c0449139c"),
     ];
 
