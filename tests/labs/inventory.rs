@@ -155,9 +155,9 @@ async fn bad_requests(lab: &Lab) {
 
 /// Requests that are nearly right, the same in every run.
 async fn generated(lab: &Lab) {
-    let text = prop_oneof![6 => "[a-z0-9.' ]{0,40}", 1 => any::<String>(), 1 => "x{40,120}"];
+    let text = prop_oneof![20 => "[a-z0-9.'-]{1,13}", 1 => any::<String>(), 1 => "x{40,120}"];
     let value = prop_oneof![
-        12 => text.clone().prop_map(Value::from),
+        40 => text.clone().prop_map(Value::from),
         1 => any::<i64>().prop_map(Value::from),
         1 => Just(Value::Null),
     ];
@@ -260,60 +260,87 @@ fn functions(lab: &Lab) -> Vec<Pid> {
     ours.filter_map(|process| process.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)).collect()
 }
 
-/// Posts until told to stop, each id until it is answered for good; the ids that were acknowledged.
-async fn post_on(lab: &Lab, client: usize, over: &AtomicBool, done: &Mutex<BTreeSet<String>>) {
-    for at in 0.. {
-        let id = format!("w{client}-{at}");
-        let packages: Vec<Value> = (0..20).map(|at| package(&format!("day-{at}"), &format!("v{client}"))).collect();
-        let mut unsure = false;
-        loop {
-            if over.load(Ordering::Relaxed) {
+/// A day on which things go wrong.
+#[derive(Default)]
+struct Day {
+    over: AtomicBool,
+    /// Functions are killed: the Data API keeps the transaction of one for three minutes, and its id is locked.
+    leave_ids: AtomicBool,
+    acknowledged: Mutex<BTreeSet<String>>,
+}
+
+impl Day {
+    fn is(flag: &AtomicBool) -> bool {
+        flag.load(Ordering::Relaxed)
+    }
+
+    /// Waits for more posts to be acknowledged.
+    async fn more(&self) {
+        let count = || self.acknowledged.lock().unwrap().len();
+        let (wanted, deadline) = (count() + 20, Instant::now() + Duration::from_secs(90));
+        while count() < wanted {
+            assert!(Instant::now() < deadline, "posts do not go on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Posts until the day is over.
+    async fn post(&self, lab: &Lab, client: usize) {
+        for at in 0.. {
+            let id = format!("w{client}-{at}");
+            let mut unsure = false;
+            while !Self::is(&self.over) {
+                let answer = post(lab, &id, &instance(&day_packages())).await;
+                match answer.status {
+                    200 => {}
+                    // One whose answer was lost may be there.
+                    400 if unsure && answer.body.contains("Duplicate entry") => {}
+                    503 => {
+                        unsure = true;
+                        let told = answer.header("Retry-After").is_some() && answer.body.contains("error_message");
+                        assert!(told, "{answer:?}");
+                        if Self::is(&self.leave_ids) {
+                            break;
+                        }
+                        continue;
+                    }
+                    _ => panic!("{answer:?}"),
+                }
+                self.acknowledged.lock().unwrap().insert(id);
+                break;
+            }
+            if Self::is(&self.over) {
                 return;
             }
-            let answer = post(lab, &id, &instance(&packages)).await;
-            match answer.status {
-                200 => break,
-                // One whose answer was lost may be there.
-                400 if unsure && answer.body.contains("Duplicate entry") => break,
-                503 => {
-                    unsure = true;
-                    assert!(
-                        answer.header("Retry-After").is_some() && answer.body.contains("error_message"),
-                        "{answer:?}"
-                    );
-                }
-                _ => panic!("{answer:?}"),
-            }
         }
-        done.lock().unwrap().insert(id);
     }
+}
+
+fn day_packages() -> Vec<Value> {
+    (0..20).map(|at| package(&format!("day-{at}"), "v1")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn engines_and_functions_killed_under_load_lose_nothing_and_store_nothing_in_part() {
-    let lab = Lab::up("inventory");
-    let (over, done) = (AtomicBool::new(false), Mutex::new(BTreeSet::new()));
-    let more = async |count: usize| {
-        let wanted = done.lock().unwrap().len() + count;
-        let deadline = Instant::now() + Duration::from_secs(90);
-        while done.lock().unwrap().len() < wanted {
-            assert!(Instant::now() < deadline, "posts do not go on");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
+    let (lab, day) = (Lab::up("inventory"), Day::default());
+    assert_eq!(post(&lab, "first", &instance(&day_packages())).await.status, 200);
     let killer = async {
         for _ in 0..2 {
-            more(20).await;
+            day.more().await;
             kill(lab.clients.home(), DATABASES);
-            more(20).await;
+        }
+        day.more().await;
+        day.leave_ids.store(true, Ordering::Relaxed);
+        for _ in 0..2 {
+            day.more().await;
             let functions = functions(&lab);
             assert!(!functions.is_empty());
             send(Signal::KILL, &functions);
         }
-        more(20).await;
-        over.store(true, Ordering::Relaxed);
+        day.more().await;
+        day.over.store(true, Ordering::Relaxed);
     };
-    tokio::join!(killer, join_all((0..4).map(|client| post_on(&lab, client, &over, &done))));
+    tokio::join!(killer, join_all((0..4).map(|client| day.post(&lab, client))));
 
     let rows = lab.rows(
         "SELECT e.aws_instance_id AS id, COUNT(p.package_name) AS packages FROM ec2 AS e \
@@ -322,7 +349,7 @@ async fn engines_and_functions_killed_under_load_lose_nothing_and_store_nothing_
     let whole = rows.iter().filter(|row| row["packages"] == 20);
     let kept: BTreeSet<String> = whole.map(|row| row["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kept.len(), rows.len(), "nothing is stored in part: {rows:?}");
-    let done = done.lock().unwrap().clone();
+    let done = day.acknowledged.lock().unwrap().clone();
     let lost: Vec<_> = done.difference(&kept).collect();
     assert!(lost.is_empty(), "{} of {} acknowledged are lost: {lost:?}", lost.len(), done.len());
     lab.down();
