@@ -13,6 +13,7 @@ use crate::ui::Printer;
 
 mod admin;
 mod commands;
+mod fault;
 mod logs;
 mod server;
 mod start;
@@ -107,6 +108,8 @@ enum LocalCommand {
     Env(commands::EnvArgs),
     /// Show its log, or that of an engine or function
     Logs(logs::LogsArgs),
+    /// Make it misbehave on purpose: throttle a service, pause clusters soon, resume them slowly
+    Fault(fault::FaultArgs),
     /// Run it in the foreground
     #[command(hide = true)]
     Serve(server::ServeArgs),
@@ -121,6 +124,7 @@ pub(crate) async fn run(args: LocalArgs, cx: &Context) -> Result<(), Failure> {
         LocalCommand::Reset => commands::reset(&wish, cx).await,
         LocalCommand::Env(args) => commands::env(&args, &wish, cx),
         LocalCommand::Logs(args) => logs::logs(&args, &wish, cx).await,
+        LocalCommand::Fault(args) => fault::fault(&args, &wish, cx).await,
         LocalCommand::Serve(args) => server::serve(&args, &wish, cx).await,
     }
 }

@@ -6,20 +6,36 @@
 //! | `GET /_labctl/status` | version, pid, endpoint, home, uptime, engines, services with what each runs |
 //! | `POST /_labctl/stop` | 202; the process drains, stops its children and ends |
 //! | `POST /_labctl/reset` | 200 when every service is empty again |
+//! | `GET /_labctl/faults` | the faults that were added on purpose ([`super::drill`]), and how often each struck |
+//! | `POST /_labctl/faults` | 201 and the id of the one in the body: `{"fault": "throttle", "service": "rds-data", "rate": 0.5}` |
+//! | `DELETE /_labctl/faults`, `DELETE /_labctl/faults/ID` | how many were taken away |
 
 use std::sync::Arc;
 
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use super::arriving::Arriving;
+use super::drill::{Drill, Drills};
+use super::endpoint::collect;
 use super::http::json as answer_json;
 use super::process::engines::Engine;
 use super::serve::{Closed, Supervisor};
 use super::service::Body;
 
+/// The longest description of a fault.
+const LONGEST_FAULT: usize = 4096;
+
 /// Answers one request under `/_labctl/`.
-pub(super) async fn answer<B>(supervisor: &Arc<Supervisor>, request: &Request<B>) -> Response<Body> {
-    match (request.method(), request.uri().path()) {
+pub(super) async fn answer(supervisor: &Arc<Supervisor>, request: Request<Arriving>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    if let Some(rest) = head.uri.path().strip_prefix("/_labctl/faults") {
+        return match supervisor.now_open() {
+            Ok(open) => faults(&open.cloud.drills, &head.method, rest, body).await,
+            Err(closed) => answer_json(StatusCode::SERVICE_UNAVAILABLE, &json!({"message": closed.to_string()})),
+        };
+    }
+    match (&head.method, head.uri.path()) {
         (&Method::GET, "/_labctl/health") => match supervisor.now_open() {
             Ok(_) => answer_json(StatusCode::OK, &json!({"status": "ok"})),
             Err(closed) => {
@@ -46,7 +62,33 @@ pub(super) async fn answer<B>(supervisor: &Arc<Supervisor>, request: &Request<B>
         (_, "/_labctl/health" | "/_labctl/status" | "/_labctl/stop" | "/_labctl/reset") => {
             answer_json(StatusCode::METHOD_NOT_ALLOWED, &json!({"message": "health, status: GET; stop, reset: POST"}))
         }
-        _ => answer_json(StatusCode::NOT_FOUND, &json!({"message": "health, status, stop or reset"})),
+        _ => answer_json(StatusCode::NOT_FOUND, &json!({"message": "health, status, stop, reset or faults"})),
+    }
+}
+
+/// The faults on purpose; `rest`: what stands behind `/_labctl/faults`.
+async fn faults(drills: &Drills, method: &Method, rest: &str, body: Arriving) -> Response<Body> {
+    let wrong = |message: String| answer_json(StatusCode::BAD_REQUEST, &json!({"message": message}));
+    match (method, rest.strip_prefix('/')) {
+        (&Method::GET, None) if rest.is_empty() => answer_json(StatusCode::OK, &json!({"faults": drills.list()})),
+        (&Method::POST, None) if rest.is_empty() => {
+            let read = collect(body, LONGEST_FAULT).await.map_err(|fault| fault.message);
+            let drill = read.and_then(|body| {
+                serde_json::from_slice::<Drill>(&body).map_err(|error| format!("not a fault: {error}"))
+            });
+            match drill.and_then(|drill| drills.add(drill)) {
+                Ok(id) => answer_json(StatusCode::CREATED, &json!({"id": id})),
+                Err(message) => wrong(message),
+            }
+        }
+        (&Method::DELETE, None) if rest.is_empty() => {
+            answer_json(StatusCode::OK, &json!({"cleared": drills.clear(None)}))
+        }
+        (&Method::DELETE, Some(id)) => match drills.clear(Some(id)) {
+            0 => answer_json(StatusCode::NOT_FOUND, &json!({"message": format!("there is no fault {id}")})),
+            cleared => answer_json(StatusCode::OK, &json!({"cleared": cleared})),
+        },
+        _ => answer_json(StatusCode::NOT_FOUND, &json!({"message": "faults: GET, POST, DELETE; faults/ID: DELETE"})),
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::call::{Call, Reply};
 use super::clock::Clock;
 use super::credentials::Keyring;
+use super::drill::Drills;
 use super::fault::Fault;
 use super::home::Home;
 use super::ids::Ids;
@@ -33,6 +34,8 @@ pub struct Cloud {
     pub engines: Engines,
     /// Who the access keys belong to.
     pub credentials: Keyring,
+    /// The faults that somebody added on purpose.
+    pub drills: Drills,
     endpoint: OnceLock<SocketAddr>,
     services: OnceLock<BTreeMap<&'static str, Arc<dyn Service>>>,
     resource_types: OnceLock<BTreeMap<&'static str, ResourceType>>,
@@ -74,6 +77,7 @@ impl Cloud {
             authority: parts.authority,
             processes: parts.processes,
             engines: parts.engines,
+            drills: Drills::default(),
             endpoint: OnceLock::new(),
             services: OnceLock::new(),
             resource_types: OnceLock::new(),

@@ -26,10 +26,14 @@ use super::{admin, guard, http as listener};
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(60);
 
-/// The longest body that a service takes. The largest request of the others is the Data API's, 4 MiB.
+/// The longest body that a service takes.
 const fn longest_body(service: &str) -> usize {
-    // CreateFunction takes a zip of 50 MB, in base64.
-    if matches!(service.as_bytes(), b"lambda") { 70_167_211 } else { 8 * 1024 * 1024 }
+    match service.as_bytes() {
+        // CreateFunction takes a zip of 50 MB, in base64.
+        b"lambda" => 70_167_211,
+        b"rds-data" => 4 * 1024 * 1024,
+        _ => 8 * 1024 * 1024,
+    }
 }
 
 /// Answers one request. A panic below becomes a 500, and a client that goes away does not interrupt what it asked for:
@@ -40,7 +44,7 @@ pub(super) async fn answer(supervisor: Arc<Supervisor>, request: Request<Arrivin
         return listener::json(refusal.status(), &body);
     }
     if request.uri().path().starts_with("/_labctl/") {
-        return admin::answer(&supervisor, &request).await;
+        return admin::answer(&supervisor, request).await;
     }
     let open = match supervisor.now_open() {
         Ok(open) => open,
@@ -133,6 +137,10 @@ async fn raw(open: &Open, name: &'static str, request: Request<Arriving>, log: &
     let absent =
         || Fault::new("NotImplemented", format!("The local cloud does not have the data plane of {name}.")).status(501);
     let Some(service) = open.cloud.service(name) else { return log.fault(model(name), &absent()) };
+    // Only S3 speaks its API itself; the others' are data planes with limits of their own.
+    if let Some(fault) = (name == "s3").then(|| open.cloud.drills.throttled(name, "http")).flatten() {
+        return log.fault(model(name), &fault);
+    }
     match inside(open, service.http(request)).await {
         Ok(Some(response)) => response,
         Ok(None) => log.fault(model(name), &absent()),
@@ -180,6 +188,9 @@ async fn operate(open: &Open, model: &'static Model, api: Api, log: &mut Log) ->
     let asked = codec::asked(model, &head, &body)?;
     let operation: &'static Operation = asked.operation;
     log.operation = operation.name;
+    if let Some(fault) = open.cloud.drills.throttled(service, operation.name) {
+        return Err(fault);
+    }
     let (input, payload) = asked.input()?;
     let call = Call {
         service,
@@ -197,7 +208,7 @@ async fn operate(open: &Open, model: &'static Model, api: Api, log: &mut Log) ->
 
 /// Reads a body. One that is too long is read on and thrown away for a while: a client that is still sending when the
 /// connection closes would see a reset in place of the answer.
-async fn collect(mut body: Arriving, longest: usize) -> Result<Bytes, Fault> {
+pub(super) async fn collect(mut body: Arriving, longest: usize) -> Result<Bytes, Fault> {
     let too_long = || {
         let message = format!("Request must be smaller than {longest} bytes");
         Fault::new("RequestEntityTooLargeException", message).status(413)

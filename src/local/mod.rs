@@ -14,6 +14,7 @@ pub mod call;
 pub mod clock;
 pub mod cloud;
 pub mod credentials;
+pub mod drill;
 mod endpoint;
 /// The names of environment variables, which the program documents in one place.
 #[path = "../env.rs"]

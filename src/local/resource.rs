@@ -94,6 +94,9 @@ impl ResourceType {
     /// A property that the provider does not know; what the provider says.
     pub async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
         properties.only(self.name, &self.known)?;
+        if let Some(fault) = cx.cloud.drills.create_fails(self.name) {
+            return Err(fault);
+        }
         self.provider.create(cx, &schema::coerced(self.name, properties)).await
     }
 
@@ -154,6 +157,9 @@ impl ResourceType {
     /// # Errors
     /// What the provider says; that it is gone already is none.
     pub async fn delete(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), ResourceFault> {
+        if let Some(fault) = cx.cloud.drills.delete_fails(self.name) {
+            return Err(fault);
+        }
         self.provider.delete(cx, id, &schema::coerced(self.name, properties)).await
     }
 }

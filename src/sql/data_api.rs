@@ -119,9 +119,12 @@ impl DataApi {
             };
             match error.code() {
                 Some("DatabaseResumingException" | "DatabaseUnavailableException") => {}
-                Some("DatabaseErrorException" | "BadRequestException" | "UnsupportedResultException") => {
-                    return Err(refusal(&error));
-                }
+                Some(
+                    "DatabaseErrorException"
+                    | "BadRequestException"
+                    | "ValidationException"
+                    | "UnsupportedResultException",
+                ) => return Err(refusal(&error)),
                 _ => return Err(error.into()),
             }
             if Instant::now() >= deadline {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use rustix::process::{Pid, Signal, kill_process};
@@ -28,8 +28,20 @@ pub(super) enum AdminError {
 
 /// Sends one request to the admin API of `found`.
 pub(super) async fn ask(found: &Found, method: Method, path: &str, within: Duration) -> Result<Value, AdminError> {
+    tell(found, method, path, &Value::Null, within).await
+}
+
+/// The same with a body, unless that is null.
+pub(super) async fn tell(
+    found: &Found,
+    method: Method,
+    path: &str,
+    body: &Value,
+    within: Duration,
+) -> Result<Value, AdminError> {
     let url = format!("{}/_labctl/{path}", found.endpoint);
-    let exchanged = tokio::time::timeout(within, exchange(method, &url)).await;
+    let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+    let exchanged = tokio::time::timeout(within, exchange(method, &url, body)).await;
     let (status, body) = match exchanged {
         Ok(Ok(answer)) => answer,
         Ok(Err(source)) => return Err(AdminError::Unreachable { url, source }),
@@ -43,9 +55,13 @@ pub(super) async fn ask(found: &Found, method: Method, path: &str, within: Durat
     Err(AdminError::Refused { url, status, message })
 }
 
-async fn exchange(method: Method, url: &str) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let request = Request::builder().method(method).uri(url).body(Empty::new())?;
+async fn exchange(
+    method: Method,
+    url: &str,
+    body: Bytes,
+) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let request = Request::builder().method(method).uri(url).body(Full::new(body))?;
     let response = client.request(request).await?;
     Ok((response.status().as_u16(), response.into_body().collect().await?.to_bytes()))
 }

@@ -21,7 +21,7 @@ pub(super) fn check(model: &Model, operation: &Operation, input: &Value) -> Resu
 fn code(model: &Model) -> &'static str {
     match (model.service, model.protocol) {
         ("logs", _) => "InvalidParameterException",
-        ("apigateway" | "rds-data", _) => "BadRequestException",
+        ("apigateway", _) => "BadRequestException",
         ("rds" | "elasticache", _) | (_, Protocol::Ec2) => "InvalidParameterValue",
         (_, Protocol::Query) => "ValidationError",
         (_, Protocol::Json | Protocol::RestJson | Protocol::RestXml) => "ValidationException",

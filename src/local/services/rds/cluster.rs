@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 use super::data::{self, SetupError};
 use super::engine::{self, ADMIN, ClusterSecret, First, HEALTH, Layout, TRANSFER_ROLE};
 use super::frontdoor::{Door, Plugin};
+use super::pause::Use;
 use super::rewrite::literal;
 use crate::cloud::Cloud;
 use crate::process::engines::{self, Engine, EngineKind};
@@ -51,6 +52,11 @@ impl Settings {
 pub(crate) enum Health {
     Starting,
     Running,
+    /// The engine is being ended because nobody uses it.
+    Pausing,
+    Paused,
+    /// It comes back from a pause.
+    Resuming,
     Stopped,
     /// Its last start failed, for this reason; it is being tried again.
     Failing(String),
@@ -83,6 +89,7 @@ pub(crate) struct Cluster {
     secret: ClusterSecret,
     settings: RwLock<Arc<Settings>>,
     health: watch::Sender<Health>,
+    pub(super) usage: Use,
     stopping: watch::Sender<bool>,
     discarding: std::sync::atomic::AtomicBool,
     admin: Mutex<Option<Conn>>,
@@ -90,11 +97,19 @@ pub(crate) struct Cluster {
     transfers: Mutex<HashMap<String, usize>>,
 }
 
+/// Why an engine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    ByItself,
+    ForAPause,
+    ForGood,
+}
+
 /// How long an engine may take to answer after its start; recovery after a kill takes longer than a clean start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Cluster {
-    /// Starts the engine and opens the front door; does not wait for either to be usable.
+    /// Starts the engine, unless the cluster is `paused`, and opens the front door; does not wait for either to be usable.
     ///
     /// # Errors
     /// The files cannot be written, or the port is taken.
@@ -102,16 +117,19 @@ impl Cluster {
         cloud: Arc<Cloud>,
         engine: Engine,
         settings: Settings,
+        paused: bool,
     ) -> Result<Arc<Self>, ClusterError> {
         let layout = Layout::open(&cloud, &settings.resource_id)?;
         let secret = ClusterSecret::open(&layout)?;
+        let usage = Use::new(paused, cloud.clock.now());
         let cluster = Arc::new(Cluster {
             cloud,
             engine,
             layout,
             secret,
             settings: RwLock::new(Arc::new(settings)),
-            health: watch::Sender::new(Health::Starting),
+            health: watch::Sender::new(if paused { Health::Paused } else { Health::Starting }),
+            usage,
             stopping: watch::Sender::new(false),
             discarding: std::sync::atomic::AtomicBool::new(false),
             admin: Mutex::new(None),
@@ -132,6 +150,14 @@ impl Cluster {
 
     pub(crate) fn health(&self) -> Health {
         self.health.borrow().clone()
+    }
+
+    pub(super) fn health_changes(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    pub(super) fn set_health(&self, health: Health) {
+        self.health.send_replace(health);
     }
 
     pub(crate) fn is_mariadb(&self) -> bool {
@@ -187,7 +213,7 @@ impl Cluster {
     /// # Errors
     /// It was stopped, or did not come up in `within`.
     pub(crate) async fn running(&self, within: Duration) -> Result<(), ClusterError> {
-        let mut health = self.health.subscribe();
+        let mut health = self.health_changes();
         let settled = health.wait_for(|health| matches!(health, Health::Running | Health::Stopped));
         let settled = tokio::time::timeout(within, settled).await;
         match settled.map(|settled| settled.is_ok_and(|health| *health == Health::Running)) {
@@ -221,36 +247,32 @@ impl Cluster {
     /// Keeps the engine running until the cluster is stopped; then also its door is closed and its sockets are gone.
     async fn supervise(self: Arc<Self>, door: JoinHandle<()>) {
         let mut failures = 0u32;
-        loop {
+        while self.awake().await {
             let name = self.settings().identifier.clone();
             let begun = Instant::now();
             match self.boot().await {
                 Ok(child) => {
                     info!(cluster = %name, pid = child.pid(), took_ms = begun.elapsed().as_millis(), "engine is up");
-                    self.health.send_replace(Health::Running);
+                    self.touch();
+                    self.set_health(Health::Running);
                     let since = Instant::now();
-                    tokio::select! {
-                        status = child.wait() => {
-                            warn!(cluster = %name, %status, "engine ended; it is started again");
+                    match self.keep(&name, child).await {
+                        Ended::ByItself => {
                             failures = if since.elapsed() > Duration::from_secs(10) { 0 } else { failures + 1 };
-                            *self.admin.lock().await = None;
-                            self.health.send_replace(Health::Starting);
+                            self.set_health(Health::Starting);
                         }
-                        () = self.stopped() => {
-                            *self.admin.lock().await = None;
-                            let at_once = self.discarding.load(std::sync::atomic::Ordering::Relaxed);
-                            let grace = if at_once { Duration::ZERO } else { Duration::from_secs(30) };
-                            let status = child.stop(grace).await;
-                            info!(cluster = %name, %status, "engine is stopped");
-                            break;
+                        Ended::ForAPause => {
+                            self.set_health(Health::Paused);
+                            continue;
                         }
+                        Ended::ForGood => break,
                     }
                 }
                 Err(_) if *self.stopping.borrow() => break,
                 Err(reason) => {
                     failures += 1;
                     error!(cluster = %name, %reason, log = %self.layout.log.display(), "engine did not start");
-                    self.health.send_replace(Health::Failing(reason.to_string()));
+                    self.set_health(Health::Failing(reason.to_string()));
                 }
             }
             let pause = Duration::from_millis(50) * 2u32.saturating_pow(failures.min(7));
@@ -263,7 +285,31 @@ impl Cluster {
         // An engine that was killed has left its own, MySQL also a note of who holds it.
         let _ = std::fs::remove_file(&self.layout.socket);
         let _ = std::fs::remove_file(self.layout.socket.with_extension("sql.lock"));
-        self.health.send_replace(Health::Stopped);
+        self.set_health(Health::Stopped);
+    }
+
+    /// Watches a running engine until it has ended.
+    async fn keep(&self, name: &str, child: Child) -> Ended {
+        let ended = tokio::select! {
+            status = child.wait() => {
+                warn!(cluster = %name, %status, "engine ended; it is started again");
+                Ended::ByItself
+            }
+            () = self.sent_to_sleep() => Ended::ForAPause,
+            () = self.stopped() => Ended::ForGood,
+        };
+        self.usage.next_era();
+        if ended == Ended::ForAPause {
+            self.set_health(Health::Pausing);
+        }
+        *self.admin.lock().await = None;
+        if ended != Ended::ByItself {
+            let at_once = self.discarding.load(std::sync::atomic::Ordering::Relaxed);
+            let grace = if at_once { Duration::ZERO } else { Duration::from_secs(30) };
+            let status = child.stop(grace).await;
+            info!(cluster = %name, %status, paused = ended == Ended::ForAPause, "engine is stopped");
+        }
+        ended
     }
 
     /// Starts the engine and waits until it answers. When the cluster is being stopped meanwhile it gives up, and leaves
@@ -354,6 +400,7 @@ impl Cluster {
     /// # Errors
     /// The engine is away or refuses it.
     pub(crate) async fn set_master_password(&self, master: &str, password: &str) -> Result<(), ClusterError> {
+        self.be_awake().await?;
         self.administer(&engine::set_password(self.engine.kind, master, password)).await
     }
 

@@ -5,24 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tracing::{error, warn};
+use tracing::warn;
 
 use super::cluster::{Cluster, ClusterError, Health, Settings};
 use super::data::{UNFINISHED, remove_directories};
 use super::engine::{First, Layout};
 use super::faults::RdsFault;
-use super::frontdoor::probe;
 use super::parameters::{for_engine, is_on, set_global, value};
-use super::state::{DbCluster, Rds, Region, Source, Status};
+use super::state::{DbCluster, DbInstance, Rds, Region, Source, Status};
 use super::versions::Version;
+use super::watch::{answers, note, watch};
 use crate::fault::Fault;
 use crate::process::port;
 use crate::scope::Scope;
 
 /// How long a cluster may take from its start to its first login, and its engine to come back.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
-/// How long until a cluster that failed is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How often another port is tried when somebody else was faster.
 const PORT_TRIES: usize = 5;
 
@@ -50,14 +48,25 @@ fn settings(rds: &Rds, scope: &Scope, region: &Region, cluster: &DbCluster) -> R
     })
 }
 
-/// Starts a cluster's engine and front door. Only a new cluster may take another port than its record's; gives the port.
-async fn launch(rds: &Rds, scope: &Scope, cluster: &DbCluster, new: bool) -> Result<u16, RdsFault> {
+/// How a cluster comes to run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// For the first time: it may take another port than its record's.
+    New,
+    Again,
+    /// Its front door alone.
+    Paused,
+}
+
+/// Starts a cluster's engine and front door; gives its port.
+async fn launch(rds: &Rds, scope: &Scope, cluster: &DbCluster, how: How) -> Result<u16, RdsFault> {
     let mut settings = settings(rds, scope, &rds.region(scope), cluster)?;
     let engine = rds.cloud.engines.sql().map_err(Fault::internal)?;
-    let tries = if new { PORT_TRIES } else { 1 };
+    let tries = if how == How::New { PORT_TRIES } else { 1 };
     let mut problem = None;
     for _ in 0..tries {
-        match Cluster::launch(rds.cloud.clone(), engine.clone(), settings.clone()).await {
+        let paused = how == How::Paused;
+        match Cluster::launch(rds.cloud.clone(), engine.clone(), settings.clone(), paused).await {
             Ok(running) => {
                 rds.put_running(&cluster.resource_id, running);
                 return Ok(settings.port);
@@ -80,78 +89,28 @@ pub(super) fn prepare(rds: &Rds, resource_id: &str, first: &First) -> Result<(),
 
 /// A new cluster: its engine starts now, so that it is there when the first instance is made.
 pub(super) async fn begin(rds: &Arc<Rds>, scope: &Scope, cluster: &DbCluster) -> Result<u16, RdsFault> {
-    let port = launch(rds, scope, cluster, true).await?;
+    let port = launch(rds, scope, cluster, How::New).await?;
     tokio::spawn(watch(rds.clone(), scope.clone(), cluster.identifier.clone()));
     Ok(port)
 }
 
-/// A cluster that was stopped, or that ran before the local cloud was restarted.
+/// A cluster that was stopped, or that ran before the local cloud was restarted. Whoever starts a cluster that was paused
+/// ends the pause; only a restart of the local cloud does not.
 pub(super) async fn resume(rds: &Arc<Rds>, scope: &Scope, cluster: &DbCluster) -> Result<(), RdsFault> {
-    launch(rds, scope, cluster, false).await?;
+    if cluster.paused {
+        rds.change(scope, |region| {
+            region.cluster_mut(&cluster.identifier)?.paused = false;
+            Ok(())
+        })
+        .await?;
+    }
+    again(rds, scope, cluster, How::Again).await
+}
+
+async fn again(rds: &Arc<Rds>, scope: &Scope, cluster: &DbCluster, how: How) -> Result<(), RdsFault> {
+    launch(rds, scope, cluster, how).await?;
     tokio::spawn(watch(rds.clone(), scope.clone(), cluster.identifier.clone()));
     Ok(())
-}
-
-/// Says what becomes of a cluster, until it is stopped: available after a real login through the front door, failed when there
-/// is none for long. Its engine is tried again all the same, and one that comes back is available again.
-async fn watch(rds: Arc<Rds>, scope: Scope, identifier: String) {
-    let Ok(cluster) = rds.region(&scope).cluster(&identifier).cloned() else { return };
-    let Some(running) = rds.running(&cluster.resource_id) else { return };
-    let mut said_available = None;
-    loop {
-        let answered = answers(&rds, &running).await;
-        // Whoever stopped it says what it is now.
-        if running.health() == Health::Stopped {
-            return;
-        }
-        let available = answered.is_ok();
-        if said_available != Some(available) {
-            note(&rds, &scope, &identifier, answered.map_err(|reason| reason.to_string())).await;
-            said_available = Some(available);
-        }
-        match available {
-            true => running.away().await,
-            false => tokio::time::sleep(LOOK_AGAIN).await,
-        }
-    }
-}
-
-/// Whether somebody can log in through the front door, by and by.
-async fn answers(rds: &Rds, running: &Cluster) -> Result<(), ClusterError> {
-    running.running(rds.patience).await?;
-    Ok(probe(running).await?)
-}
-
-/// Records that a cluster and its instance are available, or why they are not.
-pub(super) async fn note(rds: &Rds, scope: &Scope, identifier: &str, answered: Result<(), String>) {
-    let now = rds.cloud.clock.now();
-    let (status, message) = match answered {
-        Ok(()) => (Status::Available, "The cluster is available".to_owned()),
-        Err(reason) => {
-            error!(cluster = %identifier, reason, "the cluster did not become available");
-            (Status::Failed, format!("The cluster is not available: {reason}"))
-        }
-    };
-    let changed = rds.change(scope, |region| {
-        let cluster = region.cluster_mut(identifier)?;
-        if matches!(cluster.status, Status::Deleting | Status::Stopping) {
-            return Ok(());
-        }
-        cluster.status = status;
-        let writer = region.writer(identifier).map(|writer| writer.identifier.clone());
-        if let Some(writer) = writer {
-            region.instance_mut(&writer)?.status = status;
-            if status == Status::Available {
-                region.tell(now, Source::Instance, &writer, "availability", "DB instance started");
-            }
-        }
-        let category = if status == Status::Available { "notification" } else { "failure" };
-        region.tell(now, Source::Cluster, identifier, category, &message);
-        Ok(())
-    });
-    if let Err(reason) = changed.await {
-        warn!(cluster = %identifier, %reason, "the cluster's status could not be written");
-    }
 }
 
 /// A new instance is available as soon as its cluster is.
@@ -186,6 +145,11 @@ pub(super) async fn refresh(
         .map(|(name, _)| if name == "default_time_zone" { "time_zone".to_owned() } else { name.clone() })
         .collect();
     running.set(fresh);
+    // A change of a cluster ends its pause, as on AWS; only what the engine itself is told waits for that.
+    running.wake();
+    if !engine.is_empty() {
+        running.be_awake().await?;
+    }
     for name in engine {
         running.administer(&set_global(&name, &changed[&name], running.kind())).await?;
     }
@@ -200,7 +164,9 @@ pub(super) async fn halt(rds: Arc<Rds>, scope: Scope, identifier: String) {
     }
     let now = rds.cloud.clock.now();
     let changed = rds.change(&scope, |region| {
-        region.cluster_mut(&identifier)?.status = Status::Stopped;
+        let cluster = region.cluster_mut(&identifier)?;
+        cluster.status = Status::Stopped;
+        cluster.paused = false;
         if let Some(writer) = region.writer(&identifier).map(|writer| writer.identifier.clone()) {
             region.instance_mut(&writer)?.status = Status::Stopped;
         }
@@ -303,7 +269,7 @@ fn forget_stray_directories(rds: &Rds, regions: &BTreeMap<String, Region>) -> st
     remove_directories(&state.join("templates"), unfinished)
 }
 
-/// What ran before the local cloud was restarted is starting, until somebody has logged in to it.
+/// What ran before the local cloud was restarted is starting, until somebody has logged in to it; what was paused still is.
 async fn nothing_runs(rds: &Rds, scope: &Scope) -> Result<(), RdsFault> {
     let start = |status: &mut Status| {
         if matches!(status, Status::Available | Status::Modifying | Status::Rebooting | Status::Failed) {
@@ -311,14 +277,17 @@ async fn nothing_runs(rds: &Rds, scope: &Scope) -> Result<(), RdsFault> {
         }
     };
     rds.change(scope, |region| {
-        region.clusters.values_mut().for_each(|cluster| start(&mut cluster.status));
-        region.instances.values_mut().for_each(|instance| start(&mut instance.status));
+        let (clusters, instances) = (&mut region.clusters, &mut region.instances);
+        let runs = |instance: &&mut DbInstance| clusters.get(&instance.cluster).is_none_or(|cluster| !cluster.paused);
+        instances.values_mut().filter(runs).for_each(|instance| start(&mut instance.status));
+        clusters.values_mut().filter(|cluster| !cluster.paused).for_each(|cluster| start(&mut cluster.status));
         Ok(())
     })
     .await
 }
 
-/// After a restart of the local cloud: every cluster that was not stopped runs again, on its own port.
+/// After a restart of the local cloud: every cluster that was not stopped runs again, on its own port; one that was paused
+/// still is, and answers there.
 pub(super) async fn restore(rds: &Arc<Rds>) {
     let regions = rds.shelf.get().regions.clone();
     if let Err(reason) = forget_stray_directories(rds, &regions) {
@@ -340,7 +309,8 @@ pub(super) async fn restore(rds: &Arc<Rds>) {
                     tokio::spawn(remove(rds.clone(), scope.clone(), identifier));
                 }
                 _ => {
-                    if let Err(reason) = resume(rds, &scope, &cluster).await {
+                    let how = if cluster.paused { How::Paused } else { How::Again };
+                    if let Err(reason) = again(rds, &scope, &cluster, how).await {
                         note(rds, &scope, &identifier, Err(reason.to_string())).await;
                     }
                 }

@@ -1,5 +1,6 @@
 //! RDS: Aurora MySQL clusters on real engines. `cluster` runs one, `frontdoor` is where its clients connect, `rewrite` knows
-//! what Aurora adds to SQL; `state`, `ops` and `lifecycle` are the control plane.
+//! what Aurora adds to SQL; `pause` ends and starts the engine of one that nobody uses; `state`, `ops`, `lifecycle` and `watch`
+//! are the control plane.
 
 use std::sync::Arc;
 
@@ -16,18 +17,21 @@ use crate::store::StoreError;
 mod cfn;
 mod cluster;
 mod data;
+pub(crate) mod data_api;
 mod engine;
 mod faults;
 mod frontdoor;
 mod lifecycle;
 mod ops;
 mod parameters;
+mod pause;
 pub(crate) mod rewrite;
 mod state;
 #[cfg(test)]
 pub(crate) mod tests;
 mod versions;
 mod views;
+mod watch;
 
 pub(crate) use engine::door_socket;
 pub use state::Rds;
@@ -93,11 +97,18 @@ impl Service for Rds {
     }
 
     async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
-        service::run(self, OPERATIONS, call).await
+        match call.operation.as_str() {
+            data_api::ROUTE => data_api::route(&self, &call),
+            _ => service::run(self, OPERATIONS, call).await,
+        }
     }
 
     fn resource_types(&self) -> Vec<ResourceType> {
         cfn::types()
+    }
+
+    fn status(&self) -> serde_json::Value {
+        views::status(self)
     }
 
     async fn start(self: Arc<Self>) -> Result<(), Fault> {

@@ -97,12 +97,6 @@ fn try_rewrite(sql: &[u8], rules: &Rules<'_>) -> Result<Rewritten, SqlError> {
     Ok(changed.map_or(Rewritten::AsIs, Rewritten::Changed))
 }
 
-/// Whether `sql` holds more than one statement (a semicolon at the end does not make two).
-pub(crate) fn is_several(sql: &[u8]) -> bool {
-    let parts = tokens(sql);
-    parts.split(|token| token.is_mark(b';')).filter(|statement| !statement.is_empty()).count() > 1
-}
-
 /// `ER_NOT_SUPPORTED_YET`, naming what the local cloud does not have.
 fn unsupported(what: &str) -> SqlError {
     SqlError::new(1235, "42000", format!("The local cloud doesn't support '{what}'"))
@@ -290,12 +284,6 @@ mod tests {
             assert_eq!((error.code, error.message.contains("functional index")), (1235, true));
             assert_eq!(rewritten(sql, false), Rewritten::AsIs);
         }
-    }
-
-    #[test]
-    fn several_statements_are_told_from_one_with_a_semicolon() {
-        assert!(is_several(b"SELECT 1; SELECT 2"));
-        assert!(!is_several(b"SELECT ';' ; -- ; \n"));
     }
 
     proptest::proptest! {

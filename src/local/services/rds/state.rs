@@ -188,6 +188,9 @@ pub(super) struct DbCluster {
     pub(super) http_endpoint: bool,
     pub(super) iam: bool,
     pub(super) scaling: Option<Scaling>,
+    /// Its engine has ended because nobody used it.
+    #[serde(default)]
+    pub(super) paused: bool,
     pub(super) encrypted: bool,
     pub(super) kms_key: Option<String>,
     pub(super) storage_type: Option<String>,
@@ -212,6 +215,23 @@ pub(super) struct Scaling {
     pub(super) max_capacity: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) seconds_until_auto_pause: Option<u32>,
+}
+
+/// AWS's default of `SecondsUntilAutoPause`.
+const AUTO_PAUSE: u32 = 300;
+
+impl Scaling {
+    /// As AWS keeps it: a cluster that may pause says after how long.
+    pub(super) fn complete(mut self) -> Self {
+        self.seconds_until_auto_pause =
+            (self.min_capacity == Some(0.0)).then(|| self.seconds_until_auto_pause.unwrap_or(AUTO_PAUSE));
+        self
+    }
+
+    /// After how many idle seconds it pauses; `None`: never.
+    pub(super) fn pauses_after(&self) -> Option<u32> {
+        (self.min_capacity == Some(0.0)).then(|| self.seconds_until_auto_pause.unwrap_or(AUTO_PAUSE))
+    }
 }
 
 /// An associated role.
@@ -287,6 +307,13 @@ pub(super) struct Event {
     pub(super) at: Timestamp,
     pub(super) source: Source,
     pub(super) identifier: String,
+    /// One or several, with commas between.
     pub(super) category: String,
     pub(super) message: String,
+}
+
+impl Event {
+    pub(super) fn categories(&self) -> impl Iterator<Item = &str> {
+        self.category.split(", ")
+    }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::cluster::Health;
 use super::*;
+use crate::clock::Clock;
 use crate::cloud::Parts;
 use crate::process::engines::{EngineKind, Engines, Search};
 use crate::resource::ResourceContext;
@@ -113,7 +114,7 @@ impl World {
         World::open(directory).await
     }
 
-    async fn open(directory: tempfile::TempDir) -> Self {
+    pub(crate) async fn open(directory: tempfile::TempDir) -> Self {
         World::with(directory, lifecycle::PATIENCE, |secrets| secrets).await
     }
 
@@ -122,8 +123,22 @@ impl World {
         patience: Duration,
         secrets: fn(Arc<dyn Service>) -> Arc<dyn Service>,
     ) -> Self {
+        World::at(directory, Clock::System, (patience, secrets)).await
+    }
+
+    /// Where time stands still until a test moves it.
+    pub(crate) async fn timeless(directory: tempfile::TempDir) -> Self {
+        let clock = Clock::fixed(Clock::System.now());
+        World::at(directory, clock, (lifecycle::PATIENCE, |secrets| secrets)).await
+    }
+
+    async fn at(
+        directory: tempfile::TempDir,
+        clock: Clock,
+        (patience, secrets): (Duration, fn(Arc<dyn Service>) -> Arc<dyn Service>),
+    ) -> Self {
         let engines = Engines::find(&Search::here(directory.path())).await.unwrap();
-        let cloud = Cloud::new(Parts { engines, ..Parts::of_test(directory.path()) });
+        let cloud = Cloud::new(Parts { engines, clock, ..Parts::of_test(directory.path()) });
         let objects = cloud.home.state("s3").join("objects");
         std::fs::create_dir_all(&objects).unwrap();
         let mut rds = Rds::open(cloud.clone()).unwrap();
@@ -169,7 +184,7 @@ impl World {
         }
     }
 
-    async fn until_gone(&self) {
+    pub(crate) async fn until_gone(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.call("DescribeDBClusters", json!({"DBClusterIdentifier": "lab"})).await.is_ok() {
             assert!(Instant::now() < deadline);
@@ -183,7 +198,7 @@ impl World {
     }
 
     /// Kills the cluster's engine.
-    fn kill_engine(&self, cluster: &Value) {
+    pub(crate) fn kill_engine(&self, cluster: &Value) {
         let pid = std::fs::read_to_string(self.files(cluster).join("engine.pid")).unwrap();
         let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
@@ -196,7 +211,7 @@ impl World {
     }
 
     /// The processes whose command line names this world's directory.
-    fn processes(&self) -> Vec<String> {
+    pub(crate) fn processes(&self) -> Vec<String> {
         let all = std::fs::read_dir("/proc").unwrap().flatten();
         let lines = all.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
         let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
@@ -215,7 +230,7 @@ impl World {
     }
 
     /// The `mysql` command, over TLS that it verifies.
-    async fn mysql(&self, cluster: &Value, user: &str, password: &str, more: &[&str]) -> Output {
+    pub(crate) async fn mysql(&self, cluster: &Value, user: &str, password: &str, more: &[&str]) -> Output {
         tokio::process::Command::new("mysql")
             .arg("--no-defaults")
             .args(["-h", "127.0.0.1", "-u", user, "-N", "-P", &cluster["Port"].to_string()])

@@ -1,8 +1,10 @@
 //! What the control plane shows: state in the members of the service model.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
-use super::cluster::Health;
+use super::cluster::{Cluster, Health};
 use super::state::{DbCluster, DbInstance, Event, ParameterGroup, Rds, Region, Source, Status, SubnetGroup, Tags};
 use super::versions::Version;
 use crate::scope::Scope;
@@ -23,13 +25,26 @@ pub(super) fn tag_list(tags: &Tags) -> Value {
 }
 
 /// The cluster's status. One that was available and whose engine is away is starting, until its watch gives the wait up and
-/// records that it failed.
+/// records that it failed. One that is paused, or comes back from a pause, is available, as AWS shows it.
 pub(super) fn cluster_status(rds: &Rds, cluster: &DbCluster) -> &'static str {
-    let health = || rds.running(&cluster.resource_id).map(|running| running.health());
+    let serves = |running: Arc<Cluster>| running.health() == Health::Running || running.is_paused();
     match cluster.status {
-        Status::Available if health() != Some(Health::Running) => Status::Starting.name(),
+        Status::Available if !rds.running(&cluster.resource_id).is_some_and(serves) => Status::Starting.name(),
         status => status.name(),
     }
+}
+
+/// The clusters and how they are, for `labctl local status`.
+pub(super) fn status(rds: &Rds) -> Value {
+    let book = rds.shelf.get();
+    let clusters = book.regions.values().flat_map(|region| region.clusters.values());
+    let mut shown = Map::new();
+    for cluster in clusters {
+        let paused = rds.running(&cluster.resource_id).is_some_and(|running| running.is_paused());
+        let how = if paused { "paused" } else { cluster_status(rds, cluster) };
+        shown.insert(cluster.identifier.clone(), how.into());
+    }
+    if shown.is_empty() { Value::Null } else { Value::Object(shown) }
 }
 
 pub(super) fn cluster(rds: &Rds, scope: &Scope, region: &Region, cluster: &DbCluster) -> Value {
@@ -217,7 +232,7 @@ pub(super) fn event(scope: &Scope, event: &Event) -> Value {
         "SourceIdentifier": event.identifier,
         "SourceType": kind,
         "Message": event.message,
-        "EventCategories": [event.category],
+        "EventCategories": event.categories().collect::<Vec<_>>(),
         "Date": event.at,
         "SourceArn": arn,
     })

@@ -5,29 +5,60 @@ use crate::fault::Fault;
 const SERVER_SHUTDOWN: u16 = 1053;
 const CONNECTION_KILLED: u16 = 1927;
 
+/// Why there is no transaction of an id, in AWS's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// Too old, or never begun.
+    Expired,
+    /// Committed or rolled back.
+    Ended,
+    /// A statement of it was given up.
+    Aborted,
+}
+
+impl Gone {
+    const fn said(self) -> &'static str {
+        match self {
+            Gone::Expired => "Transaction may be expired.",
+            Gone::Ended => "One previous call resulted in a termination of your transaction.",
+            Gone::Aborted => "Transaction has been aborted due to an error from a previous call.",
+        }
+    }
+}
+
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DataFault {
     #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
     BadRequest(String),
-    #[error("The DB cluster {0} was not found.")]
-    DatabaseNotFound(String),
+    #[error("The DB cluster {0} doesn't have a DB instance.")]
+    NoInstance(String),
     #[error("HttpEndpoint is not enabled for resource {0}")]
     NotEnabled(String),
     #[error("{0}")]
     State(String),
     #[error("{0}")]
     Unavailable(String),
+    #[error("The Aurora DB instance {0} is resuming after being auto-paused. Please wait a few seconds and try again.")]
+    Resuming(String),
     #[error("{0}")]
     InvalidSecret(String),
     #[error("{0}")]
     Secrets(String),
+    #[error("{0}")]
+    Denied(String),
     #[error("Database error code: {code}. Message: {message}")]
     Database { code: u16, message: String },
-    #[error("Transaction {0} is not found")]
-    TransactionNotFound(String),
+    #[error("Transaction is still running a query")]
+    Busy,
+    #[error("Transaction {id} is not found. {}", .why.said())]
+    TransactionNotFound { id: String, why: Gone },
     #[error("Request timed out")]
     Timeout { connection: u32 },
+    #[error("Connection is not available, request timed out")]
+    NoConnection,
     #[error("{0}")]
     Unsupported(String),
     #[error("{0}")]
@@ -37,16 +68,20 @@ pub(super) enum DataFault {
 impl From<DataFault> for Fault {
     fn from(fault: DataFault) -> Self {
         let code = match &fault {
+            // Not in the service model; it is what AWS answers.
+            DataFault::Invalid(_) => "ValidationException",
             DataFault::BadRequest(_) => "BadRequestException",
-            DataFault::DatabaseNotFound(_) => "DatabaseNotFoundException",
+            DataFault::NoInstance(_) => "DatabaseNotFoundException",
             DataFault::NotEnabled(_) => "HttpEndpointNotEnabledException",
             DataFault::State(_) => "InvalidResourceStateException",
             DataFault::Unavailable(_) => "DatabaseUnavailableException",
+            DataFault::Resuming(_) => "DatabaseResumingException",
             DataFault::InvalidSecret(_) => "InvalidSecretException",
             DataFault::Secrets(_) => "SecretsErrorException",
-            DataFault::Database { .. } => "DatabaseErrorException",
-            DataFault::TransactionNotFound(_) => "TransactionNotFoundException",
-            DataFault::Timeout { .. } => "StatementTimeoutException",
+            DataFault::Denied(_) => "AccessDeniedException",
+            DataFault::Database { .. } | DataFault::Busy => "DatabaseErrorException",
+            DataFault::TransactionNotFound { .. } => "TransactionNotFoundException",
+            DataFault::Timeout { .. } | DataFault::NoConnection => "StatementTimeoutException",
             DataFault::Unsupported(_) => "UnsupportedResultException",
             DataFault::Other(_) => "InternalServerErrorException",
         };

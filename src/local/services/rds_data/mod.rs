@@ -16,12 +16,17 @@ use crate::store::StoreError;
 mod faults;
 mod ops;
 mod parameters;
+mod pool;
 mod results;
-mod sessions;
+mod run;
+mod statement;
+mod target;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
-use sessions::Sessions;
+use pool::Pool;
+use transactions::Transactions;
 
 /// How often idle connections and abandoned transactions are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -39,7 +44,8 @@ const OPERATIONS: &[Operation<RdsData>] = operations!(RdsData;
 /// The service: connections and transactions, all gone after a restart.
 pub struct RdsData {
     cloud: Arc<Cloud>,
-    sessions: Arc<Sessions>,
+    pool: Pool,
+    transactions: Transactions,
 }
 
 /// Opens the service.
@@ -47,7 +53,7 @@ pub struct RdsData {
 /// # Errors
 /// None: it keeps nothing on disk.
 pub fn open(cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
-    Ok(Arc::new(RdsData { cloud: cloud.clone(), sessions: Arc::default() }))
+    Ok(Arc::new(RdsData { cloud: cloud.clone(), pool: Pool::default(), transactions: Transactions::default() }))
 }
 
 #[async_trait]
@@ -65,18 +71,20 @@ impl Service for RdsData {
     }
 
     async fn start(self: Arc<Self>) -> Result<(), Fault> {
-        let sessions = Arc::downgrade(&self.sessions);
+        let data = Arc::downgrade(&self);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
-                let Some(sessions) = sessions.upgrade() else { return };
-                sessions.sweep();
+                let Some(data) = data.upgrade() else { return };
+                data.pool.sweep();
+                data.transactions.sweep(data.cloud.clock.now());
             }
         });
         Ok(())
     }
 
     async fn stop(self: Arc<Self>) {
-        self.sessions.close();
+        self.transactions.close();
+        self.pool.close();
     }
 }

@@ -1,4 +1,4 @@
-//! Named parameters become the engine's own placeholders; their values, the engine's values.
+//! The values of named parameters, as the engine takes them. Pure.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,6 @@ use time::macros::format_description;
 use time::{Date, PrimitiveDateTime, Time};
 
 use super::faults::DataFault;
-use crate::services::rds::rewrite::tokens::{Kind, tokens};
 
 /// `SqlParameter`.
 #[derive(Debug, Deserialize)]
@@ -33,28 +32,6 @@ struct Field {
     array_value: Option<Json>,
 }
 
-/// The statement with `?` for each parameter, and the parameters' names in that order.
-pub(super) fn positional(sql: &str) -> (String, Vec<String>) {
-    let bytes = sql.as_bytes();
-    let found = tokens(bytes);
-    let (mut out, mut names, mut at) = (String::with_capacity(sql.len()), Vec::new(), 0);
-    for (index, pair) in found.windows(2).enumerate() {
-        let [colon, word] = pair else { continue };
-        let double = index
-            .checked_sub(1)
-            .is_some_and(|before| found[before].is_mark(b':') && found[before].end() == colon.start);
-        if !colon.is_mark(b':') || word.kind != Kind::Word || colon.end() != word.start || double {
-            continue;
-        }
-        out.push_str(&sql[at..colon.start]);
-        out.push('?');
-        names.push(sql[word.start..word.end()].to_owned());
-        at = word.end();
-    }
-    out.push_str(&sql[at..]);
-    (out, names)
-}
-
 /// The values of `names`.
 ///
 /// # Errors
@@ -62,15 +39,26 @@ pub(super) fn positional(sql: &str) -> (String, Vec<String>) {
 pub(super) fn values(names: &[String], parameters: &[Parameter]) -> Result<Vec<mysql_async::Value>, DataFault> {
     let find = |name: &String| {
         let found = parameters.iter().find(|parameter| parameter.name.as_deref() == Some(name));
-        found.ok_or_else(|| DataFault::BadRequest(format!("Cannot find parameter: {name}"))).and_then(value)
+        found.ok_or_else(|| DataFault::Invalid(format!("Cannot find parameter: {name}"))).and_then(value)
     };
     names.iter().map(find).collect()
+}
+
+/// What of the values could be a key.
+pub(super) fn numbers(values: &[mysql_async::Value]) -> Vec<u64> {
+    let number = |value: &mysql_async::Value| match value {
+        mysql_async::Value::Int(number) => u64::try_from(*number).ok(),
+        mysql_async::Value::UInt(number) => Some(*number),
+        mysql_async::Value::Bytes(text) => std::str::from_utf8(text).ok()?.trim().parse().ok(),
+        _ => None,
+    };
+    values.iter().filter_map(number).collect()
 }
 
 fn value(parameter: &Parameter) -> Result<mysql_async::Value, DataFault> {
     use mysql_async::Value;
     let name = parameter.name.as_deref().unwrap_or_default();
-    let bad = |what: &str| DataFault::BadRequest(format!("The value of parameter {name} {what}"));
+    let bad = |what: &str| DataFault::Invalid(format!("The value of parameter {name} {what}"));
     let Some(field) = &parameter.value else { return Err(bad("is missing")) };
     let given = [
         field.is_null.is_some(),
@@ -139,23 +127,6 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn names_become_placeholders_outside_strings_and_comments_only() {
-        let cases = [
-            (
-                "SELECT :a, ':b', -- :c\n :a /* :d */ FROM t",
-                "SELECT ?, ':b', -- :c\n ? /* :d */ FROM t",
-                vec!["a", "a"],
-            ),
-            ("SET @x := 1", "SET @x := 1", vec![]),
-            ("SELECT '12:30' WHERE x=:x_1;", "SELECT '12:30' WHERE x=?;", vec!["x_1"]),
-            ("SELECT a::b", "SELECT a::b", vec![]),
-        ];
-        for (sql, expected, names) in cases {
-            assert_eq!(positional(sql), (expected.to_owned(), names.into_iter().map(str::to_owned).collect()));
-        }
-    }
-
     fn one(value: Json, hint: Option<&str>) -> Result<mysql_async::Value, DataFault> {
         let mut parameter = json!({"name": "p", "value": value});
         if let Some(hint) = hint {
@@ -195,6 +166,6 @@ mod tests {
         for (field, hint) in bad {
             assert!(one(field.clone(), hint).is_err(), "{field} {hint:?}");
         }
-        assert!(matches!(values(&["q".to_owned()], &[]), Err(DataFault::BadRequest(_))));
+        assert!(matches!(values(&["q".to_owned()], &[]), Err(DataFault::Invalid(_))));
     }
 }

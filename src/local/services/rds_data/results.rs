@@ -1,5 +1,7 @@
 //! The engine's rows as fields, as JSON, and as what describes them.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mysql_async::consts::{ColumnFlags, ColumnType};
@@ -31,6 +33,8 @@ enum Holds {
     Long,
     Double,
     Decimal,
+    /// A date, as AWS's driver sees it, and so a text.
+    Year,
     Text,
     Blob,
 }
@@ -45,6 +49,7 @@ fn holds(column: &Column) -> Holds {
         MYSQL_TYPE_TINY | MYSQL_TYPE_SHORT | MYSQL_TYPE_INT24 | MYSQL_TYPE_LONG | MYSQL_TYPE_LONGLONG => Holds::Long,
         MYSQL_TYPE_FLOAT | MYSQL_TYPE_DOUBLE => Holds::Double,
         MYSQL_TYPE_DECIMAL | MYSQL_TYPE_NEWDECIMAL => Holds::Decimal,
+        MYSQL_TYPE_YEAR => Holds::Year,
         MYSQL_TYPE_BIT | MYSQL_TYPE_GEOMETRY => Holds::Blob,
         MYSQL_TYPE_TINY_BLOB
         | MYSQL_TYPE_MEDIUM_BLOB
@@ -62,16 +67,18 @@ fn holds(column: &Column) -> Holds {
 }
 
 /// A value as one JSON value: what `formattedRecords` holds, and what a field wraps.
-fn plain(column: &Column, value: Value, form: Form) -> Result<(&'static str, Json), DataFault> {
+fn plain(column: &Column, value: Value, form: Form) -> (&'static str, Json) {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let holds = holds(column);
     let value = match value {
-        Value::NULL => return Ok(("isNull", Json::Null)),
+        Value::NULL => return ("isNull", Json::Null),
         // A number that the text protocol brings as text.
         Value::Bytes(bytes) if matches!(holds, Holds::Long | Holds::Double | Holds::Boolean) => numeric(holds, bytes),
         value => value,
     };
-    Ok(match (holds, value) {
+    match (holds, value) {
+        (Holds::Year, Value::Int(year)) => ("stringValue", format!("{year:04}").into()),
+        (Holds::Year, Value::UInt(year)) => ("stringValue", format!("{year:04}").into()),
         (Holds::Boolean, Value::Int(number)) => ("booleanValue", (number != 0).into()),
         (Holds::Boolean, Value::UInt(number)) => ("booleanValue", (number != 0).into()),
         (_, Value::Int(number)) if form.longs_as_text => ("stringValue", number.to_string().into()),
@@ -85,7 +92,7 @@ fn plain(column: &Column, value: Value, form: Form) -> Result<(&'static str, Jso
             ("doubleValue", number.to_string().parse::<f64>().unwrap_or(f64::from(number)).into())
         }
         (_, Value::Double(number)) => ("doubleValue", number.into()),
-        (Holds::Decimal, Value::Bytes(bytes)) => decimal(text(bytes), form),
+        (Holds::Decimal, Value::Bytes(bytes)) => decimal(column, text(bytes), form),
         (Holds::Blob, Value::Bytes(bytes)) => ("blobValue", STANDARD.encode(bytes).into()),
         (_, Value::Bytes(bytes)) => ("stringValue", text(bytes).into()),
         (_, Value::Date(year, month, day, hour, minute, second, micro)) => {
@@ -101,7 +108,7 @@ fn plain(column: &Column, value: Value, form: Form) -> Result<(&'static str, Jso
             ("stringValue", format!("{sign}{hours:02}:{minutes:02}:{seconds:02}{}", fraction(column, micro)).into())
         }
         (_, Value::NULL) => ("isNull", Json::Null),
-    })
+    }
 }
 
 fn numeric(holds: Holds, bytes: Vec<u8>) -> Value {
@@ -118,9 +125,11 @@ fn numeric(holds: Holds, bytes: Vec<u8>) -> Value {
     }
 }
 
-fn decimal(text: String, form: Form) -> (&'static str, Json) {
+/// A text, or as a number if the request wants that: a long if the column has no digits behind the point, else a double.
+fn decimal(column: &Column, text: String, form: Form) -> (&'static str, Json) {
     if form.decimals_as_numbers {
-        if let Ok(number) = text.parse::<i64>() {
+        let whole = if column.decimals() == 0 { text.parse::<i64>().ok() } else { None };
+        if let Some(number) = whole {
             return ("longValue", number.into());
         }
         if let Ok(number) = text.parse::<f64>() {
@@ -139,58 +148,90 @@ fn fraction(column: &Column, micro: u32) -> String {
 }
 
 /// The rows of a result, within AWS's limits.
-pub(super) struct Rows {
+pub(super) struct Rows<'a> {
     form: Form,
+    columns: &'a [Column],
     rows: Vec<Json>,
     size: usize,
 }
 
-impl Rows {
-    pub(super) fn new(form: Form) -> Self {
-        Rows { form, rows: Vec::new(), size: 0 }
+impl<'a> Rows<'a> {
+    /// # Errors
+    /// A column is of a type that the Data API has no value for, or has the name of another in JSON.
+    pub(super) fn new(columns: &'a [Column], form: Form) -> Result<Self, DataFault> {
+        let strange = columns.iter().find(|column| column.column_type() == ColumnType::MYSQL_TYPE_GEOMETRY);
+        if let Some(column) = strange {
+            let message = format!("The result contains the unsupported data type {}.", kind(column).1);
+            return Err(DataFault::Unsupported(message));
+        }
+        let mut names = HashSet::new();
+        let twice = |column: &&Column| !names.insert(column.name_ref().to_ascii_lowercase());
+        if form.json
+            && let Some(column) = columns.iter().find(twice)
+        {
+            let name = column.name_str();
+            return Err(DataFault::Unsupported(format!(
+                "The result contains the column name {name} more than once, which JSON does not allow."
+            )));
+        }
+        Ok(Rows { form, columns, rows: Vec::new(), size: 0 })
     }
 
     /// # Errors
     /// The row, or all together, are larger than the Data API answers.
     pub(super) fn add(&mut self, row: Row) -> Result<(), DataFault> {
-        let columns = row.columns();
-        let mut size = 0;
-        let mut fields = Vec::with_capacity(columns.len());
-        for (column, value) in columns.iter().zip(row.unwrap()) {
-            size += match &value {
-                Value::Bytes(bytes) => bytes.len(),
-                _ => 8,
-            };
-            let (member, value) = plain(column, value, self.form)?;
-            fields.push((column.name_str().into_owned(), member, value));
-        }
+        let values = row.unwrap();
+        let size: usize = values.iter().map(length).sum();
         self.size += size;
         let most = if self.form.json { FORMATTED } else { ALL_ROWS };
-        if size > ONE_ROW && !self.form.json || self.size > most {
-            return Err(DataFault::Unsupported(
-                "The result is too large: the database returned more than the allowed response size limit.".into(),
-            ));
+        if size > ONE_ROW {
+            return Err(DataFault::Unsupported("The result contains a row that exceeds the size limit 64 KB.".into()));
         }
+        if self.size > most {
+            return Err(too_large(most));
+        }
+        let cells = self.columns.iter().zip(values).map(|(column, value)| (column, plain(column, value, self.form)));
         self.rows.push(if self.form.json {
-            Json::Object(fields.into_iter().map(|(name, _, value)| (name, value)).collect())
+            Json::Object(cells.map(|(column, (_, value))| (column.name_str().into_owned(), value)).collect())
         } else {
-            let field = |(_, member, value): (String, &str, Json)| {
+            let field = |(_, (member, value)): (&Column, (&'static str, Json))| {
                 let value = if member == "isNull" { Json::Bool(true) } else { value };
-                json!({member: value})
+                Json::Object(Map::from_iter([(member.to_owned(), value)]))
             };
-            Json::Array(fields.into_iter().map(field).collect())
+            Json::Array(cells.map(field).collect())
         });
         Ok(())
     }
 
     /// Puts the rows into the answer.
-    pub(super) fn answer(self, answer: &mut Map<String, Json>) {
+    ///
+    /// # Errors
+    /// As JSON they are larger than the Data API answers.
+    pub(super) fn answer(self, answer: &mut Map<String, Json>) -> Result<(), DataFault> {
         if self.form.json {
-            answer.insert("formattedRecords".into(), Json::Array(self.rows).to_string().into());
+            let text = Json::Array(self.rows).to_string();
+            if text.len() > FORMATTED {
+                return Err(too_large(FORMATTED));
+            }
+            answer.insert("formattedRecords".into(), text.into());
         } else {
             answer.insert("records".into(), Json::Array(self.rows));
         }
+        Ok(())
     }
+}
+
+/// How many bytes a value has on its way from the engine.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::NULL => 1,
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 8,
+    }
+}
+
+fn too_large(limit: usize) -> DataFault {
+    DataFault::Unsupported(format!("The result exceeds the size limit {} MB.", limit >> 20))
 }
 
 /// `ColumnMetadata`; types are those of `java.sql.Types`.
@@ -241,11 +282,26 @@ fn kind(column: &Column) -> (i32, &'static str) {
         MYSQL_TYPE_JSON => (-1, "JSON"),
         MYSQL_TYPE_GEOMETRY => (-2, "GEOMETRY"),
         MYSQL_TYPE_NULL => (0, "NULL"),
+        MYSQL_TYPE_STRING if column.flags().contains(ColumnFlags::ENUM_FLAG) => (1, "ENUM"),
+        MYSQL_TYPE_STRING if column.flags().contains(ColumnFlags::SET_FLAG) => (1, "SET"),
         MYSQL_TYPE_STRING if blob => (-2, "BINARY"),
         MYSQL_TYPE_STRING => (1, "CHAR"),
         MYSQL_TYPE_VAR_STRING | MYSQL_TYPE_VARCHAR if blob => (-3, "VARBINARY"),
-        MYSQL_TYPE_TINY_BLOB | MYSQL_TYPE_MEDIUM_BLOB | MYSQL_TYPE_LONG_BLOB | MYSQL_TYPE_BLOB if blob => (-4, "BLOB"),
-        MYSQL_TYPE_TINY_BLOB | MYSQL_TYPE_MEDIUM_BLOB | MYSQL_TYPE_LONG_BLOB | MYSQL_TYPE_BLOB => (-1, "TEXT"),
+        MYSQL_TYPE_TINY_BLOB | MYSQL_TYPE_MEDIUM_BLOB | MYSQL_TYPE_LONG_BLOB | MYSQL_TYPE_BLOB => large(column, blob),
         _ => (12, "VARCHAR"),
+    }
+}
+
+/// The engines give every BLOB and TEXT one type, and the most bytes that it holds.
+fn large(column: &Column, blob: bool) -> (i32, &'static str) {
+    match (column.column_length(), blob) {
+        (0..=255, true) => (-3, "TINYBLOB"),
+        (0..=65_535, true) => (-4, "BLOB"),
+        (0..=16_777_215, true) => (-4, "MEDIUMBLOB"),
+        (_, true) => (-4, "LONGBLOB"),
+        (0..=1_020, false) => (12, "TINYTEXT"),
+        (0..=262_140, false) => (-1, "TEXT"),
+        (0..=67_108_860, false) => (-1, "MEDIUMTEXT"),
+        (_, false) => (-1, "LONGTEXT"),
     }
 }

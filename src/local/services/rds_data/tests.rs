@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::fault::Fault;
 use crate::services::rds::tests::World;
 
+mod limits;
+mod paused;
+
 /// A cluster with an instance, whose password RDS manages.
 struct Database {
     world: World,
@@ -14,7 +17,15 @@ struct Database {
 
 impl Database {
     async fn new() -> Self {
-        let world = World::new().await;
+        Database::of(World::new().await).await
+    }
+
+    /// Its clock stands still.
+    async fn timeless() -> Self {
+        Database::of(World::timeless(tempfile::tempdir().unwrap()).await).await
+    }
+
+    async fn of(world: World) -> Self {
         world
             .call(
                 "CreateDBCluster",
@@ -34,6 +45,11 @@ impl Database {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let (arn, secret) = (text(&cluster["DBClusterArn"]), text(&cluster["MasterUserSecret"]["SecretArn"]));
         Database { world, arn, secret }
+    }
+
+    async fn cluster(&self) -> Value {
+        let found = self.world.call("DescribeDBClusters", json!({"DBClusterIdentifier": "lab"})).await.unwrap();
+        found["DBClusters"][0].clone()
     }
 
     async fn call(&self, operation: &str, more: Value) -> Result<Value, Fault> {
@@ -133,12 +149,14 @@ async fn what_aws_refuses_is_refused_in_its_words() {
     let database = Database::new().await;
     let refused = async |more: Value| database.refused("ExecuteStatement", more).await;
     assert!(refused(json!({"sql": "SELECT * FROM lab.none"})).await.1.starts_with("Database error code: 1146."));
-    assert_eq!(refused(json!({"sql": "SELECT 1; SELECT 2"})).await.0, "BadRequestException");
+    let several = ("ValidationException".to_owned(), "Multistatements aren't supported.".to_owned());
+    assert_eq!(refused(json!({"sql": "SELECT 1; SELECT 2"})).await, several);
+    let schema = refused(json!({"sql": "SELECT 1", "schema": "lab"})).await;
+    assert_eq!(schema, ("ValidationException".into(), "The schema parameter isn't supported".into()));
     assert_eq!(refused(json!({"sql": "SELECT :a"})).await.1, "Cannot find parameter: a");
-    assert_eq!(refused(json!({"sql": "SELECT REPEAT('x', 70000)"})).await.0, "UnsupportedResultException");
     assert_eq!(refused(json!({"sql": "SELECT 1", "secretArn": "none"})).await.0, "SecretsErrorException");
     let other = database.arn.replace(":lab", ":other");
-    assert_eq!(refused(json!({"sql": "SELECT 1", "resourceArn": other})).await.0, "DatabaseNotFoundException");
+    assert_eq!(refused(json!({"sql": "SELECT 1", "resourceArn": other})).await.0, "HttpEndpointNotEnabledException");
     let world = &database.world;
     let secrets = [
         ("plain", "no JSON", "InvalidSecretException"),
@@ -161,7 +179,9 @@ async fn a_transaction_is_lost_with_the_statement_that_took_too_long() {
     let slow = json!({"sql": "SELECT SLEEP(60)", "transactionId": begun["transactionId"]});
     assert_eq!(database.refused("ExecuteStatement", slow).await.0, "StatementTimeoutException");
     let next = json!({"sql": "SELECT 1", "transactionId": begun["transactionId"]});
-    assert_eq!(database.refused("ExecuteStatement", next).await.0, "TransactionNotFoundException");
+    let refused = database.refused("ExecuteStatement", next).await;
+    assert_eq!(refused.0, "TransactionNotFoundException");
+    assert!(refused.1.ends_with("Transaction has been aborted due to an error from a previous call."), "{}", refused.1);
     assert_eq!(database.run("SELECT 2").await["records"][0][0]["longValue"], 2);
     database.world.close().await;
 }

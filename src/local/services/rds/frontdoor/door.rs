@@ -84,6 +84,8 @@ impl Door {
     fn admit(self: Arc<Self>, stream: Stream, via: Via) {
         tokio::spawn(async move {
             let cluster = self.cluster.clone();
+            // The Data API comes for its calls, of which it tells; its connections stay.
+            let client = (via == Via::Port).then(|| cluster.enter());
             tokio::select! {
                 served = session::serve(&self, stream, via) => {
                     if let Err(error) = served {
@@ -92,6 +94,7 @@ impl Door {
                 }
                 () = cluster.stopped() => {}
             }
+            drop(client);
         });
     }
 }

@@ -20,7 +20,7 @@ use crate::services::rds::engine::ADMIN;
 
 /// How long a client may take to log in (`connect_timeout`).
 const LOGIN: Duration = Duration::from_secs(10);
-/// How long a new connection waits for an engine that is coming back.
+/// How long a new connection waits for an engine that is coming back after it died.
 const RECOVERY: Duration = Duration::from_secs(30);
 
 /// The client's side of a login.
@@ -86,7 +86,9 @@ async fn greeted(cluster: &Cluster) -> io::Result<(Engine, Vec<u8>)> {
 /// Greets the client with the engine's greeting. `None`: there is none, and the client knows.
 async fn greet(door: &Door, client: &mut Client, via: Via) -> io::Result<Option<(Engine, Greeting)>> {
     let cluster = &door.cluster;
-    if cluster.running(RECOVERY).await.is_err() {
+    // An engine that was paused is waited for; so is what somebody added to its return on purpose.
+    let running = if cluster.is_paused() { cluster.be_awake().await } else { cluster.running(RECOVERY).await };
+    if running.is_err() {
         client.send(&SqlError::new(1053, "08S01", "Server shutdown in progress").encode()).await?;
         return Ok(None);
     }

@@ -129,7 +129,10 @@ pub(crate) async fn events(rds: Arc<Rds>, call: &Call, input: Events) -> Result<
         (start..=end).contains(&event.at)
             && input.source_type.as_deref().is_none_or(|wanted| wanted == kind)
             && input.source_identifier.as_deref().is_none_or(|wanted| key(wanted) == event.identifier)
-            && input.event_categories.as_ref().is_none_or(|wanted| wanted.contains(&event.category))
+            && input
+                .event_categories
+                .as_ref()
+                .is_none_or(|wanted| event.categories().any(|category| wanted.iter().any(|wanted| wanted == category)))
     };
     let found: Vec<(usize, &Event)> = region.events.iter().filter(wanted).enumerate().collect();
     let (kept, next) = page(found, |(at, _)| format!("{at:08}"), input.marker.as_deref(), input.max_records)?;

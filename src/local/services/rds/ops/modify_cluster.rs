@@ -74,7 +74,7 @@ pub(crate) async fn modify(rds: Arc<Rds>, call: &Call, input: Modify) -> Result<
         set(&mut cluster.security_groups, input.vpc_security_group_ids);
         set(&mut cluster.http_endpoint, input.enable_http_endpoint);
         set(&mut cluster.iam, input.iam);
-        set(&mut cluster.scaling, input.scaling.map(Some));
+        set(&mut cluster.scaling, input.scaling.map(|scaling| Some(scaling.complete())));
         set(&mut cluster.backup_days, input.backup_retention_period);
         set(&mut cluster.backup_window, input.preferred_backup_window);
         set(&mut cluster.maintenance_window, input.preferred_maintenance_window);

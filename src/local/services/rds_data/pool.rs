@@ -1,0 +1,188 @@
+//! Connections to clusters: so many for one user of one database and no more, kept for the next statement, and given to it as
+//! if they were new.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mysql_async::{Conn, OptsBuilder};
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::faults::DataFault;
+
+/// How many connections one user of one database has at most; who wants another waits.
+pub(super) const MOST: usize = if cfg!(test) { 4 } else { 64 };
+/// How long an idle connection is kept.
+const IDLE_FOR: Duration = Duration::from_secs(30);
+
+/// Who logs in to what.
+#[derive(Clone)]
+pub(super) struct Login {
+    pub(super) resource_id: String,
+    /// Connections of another era of the engine are dead.
+    pub(super) era: u64,
+    pub(super) socket: PathBuf,
+    pub(super) user: String,
+    pub(super) password: String,
+    pub(super) database: Option<String>,
+}
+
+/// A login without its password in clear.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    resource_id: String,
+    user: String,
+    password: [u8; 32],
+    database: Option<String>,
+}
+
+impl Login {
+    fn key(&self) -> Key {
+        Key {
+            resource_id: self.resource_id.clone(),
+            user: self.user.clone(),
+            password: Sha256::digest(self.password.as_bytes()).into(),
+            database: self.database.clone(),
+        }
+    }
+
+    /// # Errors
+    /// The engine is away or refuses the user.
+    async fn connect(&self) -> Result<Conn, DataFault> {
+        let options = OptsBuilder::default()
+            .socket(Some(self.socket.to_string_lossy()))
+            .user(Some(&self.user))
+            .pass(Some(&self.password))
+            .db_name(self.database.as_ref())
+            .max_allowed_packet(Some(64 << 20))
+            .wait_timeout(Some(28_800))
+            .stmt_cache_size(64);
+        Ok(Conn::new(options).await?)
+    }
+
+    /// Ends what a connection runs, over one more of the same user.
+    pub(super) async fn end_query(&self, connection: u32) {
+        use mysql_async::prelude::Queryable;
+        if let Ok(mut killer) = self.connect().await {
+            // It may have ended by itself.
+            let _ = killer.query_drop(format!("KILL QUERY {connection}")).await;
+        }
+    }
+}
+
+/// What a statement may have left in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Nothing that a statement of the same kind could see.
+    Nothing,
+    Something,
+}
+
+/// The connections of one login.
+struct Seats {
+    places: Arc<Semaphore>,
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    conn: Conn,
+    era: u64,
+    since: Instant,
+    /// No statement has run on it since it was new or was reset.
+    pristine: bool,
+}
+
+impl Seats {
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection used last, so that those that are too many grow old; a pristine one if that is what is wanted.
+    fn pop(&self, era: u64, pristine: bool) -> Option<Idle> {
+        let mut idle = self.idle();
+        idle.retain(|idle| idle.era == era);
+        let at = idle.iter().rposition(|idle| idle.pristine || !pristine).or(idle.len().checked_sub(1))?;
+        Some(idle.remove(at))
+    }
+}
+
+/// A connection on loan. Dropped, it is closed.
+pub(super) struct Lent {
+    pub(super) conn: Conn,
+    era: u64,
+    seats: Arc<Seats>,
+    /// Given back after the connection: whoever waits finds it.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Lent {
+    /// Gives the connection back for the next statement.
+    pub(super) fn give_back(mut self, left: Left) {
+        if left == Left::Nothing {
+            return self.keep(false);
+        }
+        // Whoever has the answer does not wait for this.
+        tokio::spawn(async move {
+            if self.conn.reset().await.is_ok_and(|reset| reset) {
+                self.keep(true);
+            }
+        });
+    }
+
+    fn keep(self, pristine: bool) {
+        let Lent { conn, era, seats, _place } = self;
+        seats.idle().push(Idle { conn, era, since: Instant::now(), pristine });
+    }
+}
+
+/// All connections of the Data API.
+#[derive(Default)]
+pub(super) struct Pool(Mutex<HashMap<Key, Arc<Seats>>>);
+
+impl Pool {
+    /// A connection for a statement: with `pristine` one on which nobody has left anything, else one on which only statements
+    /// have run that leave nothing.
+    ///
+    /// # Errors
+    /// The engine is away or refuses the user, or every connection of this login was in use `within` this time.
+    pub(super) async fn take(&self, login: &Login, pristine: bool, within: Duration) -> Result<Lent, DataFault> {
+        let seats = self.seats(login);
+        let place = tokio::time::timeout(within, seats.places.clone().acquire_owned()).await;
+        let place = place.map_err(|_| DataFault::NoConnection)?.map_err(|_| DataFault::NoConnection)?;
+        loop {
+            let Some(mut idle) = seats.pop(login.era, pristine) else {
+                let conn = login.connect().await?;
+                return Ok(Lent { conn, era: login.era, seats, _place: place });
+            };
+            if pristine && !idle.pristine && !idle.conn.reset().await.is_ok_and(|reset| reset) {
+                continue;
+            }
+            return Ok(Lent { conn: idle.conn, era: login.era, seats, _place: place });
+        }
+    }
+
+    fn seats(&self, login: &Login) -> Arc<Seats> {
+        let fresh = || Arc::new(Seats { places: Arc::new(Semaphore::new(MOST)), idle: Mutex::default() });
+        self.all().entry(login.key()).or_insert_with(fresh).clone()
+    }
+
+    /// Closes what nobody has used for long.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        self.all().retain(|_, seats| {
+            seats.idle().retain(|idle| now.duration_since(idle.since) < IDLE_FOR);
+            // Somebody who holds it may still give a connection back.
+            !seats.idle().is_empty() || Arc::strong_count(seats) > 1
+        });
+    }
+
+    pub(super) fn close(&self) {
+        self.all().clear();
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Key, Arc<Seats>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

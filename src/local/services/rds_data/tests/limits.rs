@@ -1,0 +1,184 @@
+//! What a call may be and take, and whom it meets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Database;
+use crate::services::rds_data::pool::MOST;
+
+/// The one field of the first row.
+fn field(answer: &Value) -> &Value {
+    &answer["records"][0][0]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_finds_what_another_has_left_in_a_session() {
+    let database = Database::new().await;
+    database.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, n INT)").await;
+    for _ in 0..20 {
+        database.run("SET @left = 7").await;
+        assert_eq!(field(&database.run("SELECT @left").await), &json!({"isNull": true}));
+        database.run("INSERT INTO t (n) VALUES (1)").await;
+        assert_eq!(field(&database.run("SELECT LAST_INSERT_ID()").await), &json!({"longValue": 0}));
+        database.run("SET SESSION time_zone = '+05:00'").await;
+        assert_ne!(field(&database.run("SELECT @@time_zone").await), &json!({"stringValue": "+05:00"}));
+        database.run("CREATE TEMPORARY TABLE own (a INT)").await;
+        let other = database.call("ExecuteStatement", json!({"sql": "SELECT * FROM own", "database": "lab"})).await;
+        assert!(other.unwrap_err().message.contains("1146"));
+    }
+    database.world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_has_so_many_connections_and_more_calls_wait_for_one() {
+    let database = Arc::new(Database::new().await);
+    let sleep = |seconds: f64| {
+        let database = database.clone();
+        tokio::spawn(async move {
+            let sql = format!("SELECT SLEEP({seconds})");
+            database.call("ExecuteStatement", json!({"sql": sql, "database": "lab"})).await
+        })
+    };
+    let all: Vec<_> = (0..3 * MOST).map(|_| sleep(0.2)).collect();
+    for one in all {
+        one.await.unwrap().unwrap();
+    }
+    let running = database.world.connect(&database.cluster().await, "admin").await;
+    let sql = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'admin' AND ID <> CONNECTION_ID()";
+    let seen = field(&database.run(sql).await)["longValue"].as_u64().unwrap();
+    // The connection of this test is one of them, and the call's own is not.
+    assert!(seen <= MOST as u64, "{seen} connections");
+    drop(running);
+    let begun: Vec<Value> = {
+        let mut begun = Vec::new();
+        for _ in 0..MOST {
+            begun.push(database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap());
+        }
+        begun
+    };
+    let refused = database.refused("ExecuteStatement", json!({"sql": "SELECT 1", "database": "lab"})).await;
+    assert_eq!(refused.0, "StatementTimeoutException");
+    assert_eq!(refused.1, "Connection is not available, request timed out");
+    for one in begun {
+        database.call("RollbackTransaction", json!({"transactionId": one["transactionId"]})).await.unwrap();
+    }
+    database.run("SELECT 1").await;
+    Arc::into_inner(database).unwrap().world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_ends_after_three_minutes_without_a_call() {
+    let database = Database::timeless().await;
+    database.run("CREATE TABLE t (n INT)").await;
+    let begun = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
+    let insert = json!({"sql": "INSERT INTO t VALUES (1)", "transactionId": begun["transactionId"]});
+    database.call("ExecuteStatement", insert.clone()).await.unwrap();
+    database.world.cloud.clock.advance_millis(179_000);
+    database.call("ExecuteStatement", insert.clone()).await.unwrap();
+    database.world.cloud.clock.advance_millis(180_000);
+    let refused = database.refused("ExecuteStatement", insert).await;
+    assert_eq!(refused.0, "TransactionNotFoundException");
+    assert!(refused.1.ends_with(" is not found. Transaction may be expired."), "{}", refused.1);
+    assert_eq!(field(&database.run("SELECT COUNT(*) FROM t").await), &json!({"longValue": 0}));
+    database.world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_call_in_a_transaction_does_not_wait_for_the_first() {
+    let database = Arc::new(Database::new().await);
+    let begun = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
+    let within = |sql: &str| json!({"sql": sql, "transactionId": begun["transactionId"]});
+    let (slow, first) = (within("SELECT SLEEP(1)"), database.clone());
+    let first = tokio::spawn(async move { first.call("ExecuteStatement", slow).await });
+    let refused = loop {
+        match database.call("ExecuteStatement", within("SELECT 1")).await {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+            Err(fault) => break fault,
+        }
+    };
+    assert_eq!((&*refused.code, &*refused.message), ("DatabaseErrorException", "Transaction is still running a query"));
+    first.await.unwrap().unwrap();
+    database.call("ExecuteStatement", within("SELECT 1")).await.unwrap();
+    let end = json!({"transactionId": begun["transactionId"]});
+    database.call("CommitTransaction", end.clone()).await.unwrap();
+    let refused = database.refused("CommitTransaction", end).await;
+    assert!(refused.1.ends_with("One previous call resulted in a termination of your transaction."), "{}", refused.1);
+    Arc::into_inner(database).unwrap().world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_as_large_as_aws_answers_and_no_larger() {
+    let database = Database::new().await;
+    let rows = |count: usize, length: usize| {
+        format!("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < {count}) SELECT REPEAT('x', {length}) AS x FROM r")
+    };
+    let call = async |sql: &str, form: &str| {
+        database.call("ExecuteStatement", json!({"sql": sql, "database": "lab", "formatRecordsAs": form})).await
+    };
+    let refused = async |sql: &str, form: &str| {
+        let fault = call(sql, form).await.unwrap_err();
+        assert_eq!(fault.code, "UnsupportedResultException");
+        fault.message
+    };
+    assert_eq!(call(&rows(16, 65_536), "NONE").await.unwrap()["records"].as_array().unwrap().len(), 16);
+    assert_eq!(refused(&rows(17, 65_536), "NONE").await, "The result exceeds the size limit 1 MB.");
+    assert_eq!(refused(&rows(1, 65_537), "NONE").await, "The result contains a row that exceeds the size limit 64 KB.");
+    assert!(call(&rows(17, 65_536), "JSON").await.unwrap()["formattedRecords"].as_str().unwrap().len() > 1 << 20);
+    assert_eq!(refused(&rows(161, 65_536), "JSON").await, "The result exceeds the size limit 10 MB.");
+    assert!(refused("SELECT 1 AS a, 2 AS A", "JSON").await.contains("column name A more than once"));
+    call("SELECT 1 AS a, 2 AS A", "NONE").await.unwrap();
+    let point = refused("SELECT ST_GeomFromText('POINT(1 2)') AS p", "NONE").await;
+    assert_eq!(point, "The result contains the unsupported data type GEOMETRY.");
+    // A transaction outlives an answer that was too large.
+    let begun = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
+    for (sql, good) in [(rows(17, 65_536), false), ("SELECT 1".to_owned(), true)] {
+        let more = json!({"sql": sql, "transactionId": begun["transactionId"]});
+        assert_eq!(database.call("ExecuteStatement", more).await.is_ok(), good);
+    }
+    database.world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_of_a_batch_are_all_stored_or_none_and_each_tells_its_key() {
+    let database = Database::new().await;
+    database.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, n INT UNIQUE, s VARCHAR(20))").await;
+    let set = |n: i64| json!([{"name": "n", "value": {"longValue": n}}, {"name": "s", "value": {"stringValue": "it's, (:n)"}}]);
+    let batch = async |sql: &str, sets: Vec<Value>| {
+        let more = json!({"sql": sql, "database": "lab", "parameterSets": sets});
+        database.call("BatchExecuteStatement", more).await
+    };
+    let insert = "INSERT INTO t (n, s) VALUES (:n, :s)";
+    let made = batch(insert, (100..1350).map(set).collect()).await.unwrap();
+    let keys: Vec<i64> = made["updateResults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["generatedFields"][0]["longValue"].as_i64().unwrap())
+        .collect();
+    let read = database.run("SELECT COUNT(*), MIN(id), MAX(n - id), MIN(n - id), COUNT(DISTINCT s) FROM t").await;
+    let row: Vec<i64> = read["records"][0].as_array().unwrap().iter().map(|f| f["longValue"].as_i64().unwrap()).collect();
+    assert_eq!((keys.len(), row[0], row[4]), (1250, 1250, 1));
+    for (at, key) in keys.iter().enumerate() {
+        let found = if at % 300 == 0 {
+            let sql = format!("SELECT n FROM t WHERE id = {key}");
+            field(&database.run(&sql).await)["longValue"].as_i64().unwrap()
+        } else {
+            continue;
+        };
+        assert_eq!(found, 100 + at as i64);
+    }
+    // The last one is there already.
+    let fault = batch(insert, vec![set(1), set(2), set(100)]).await.unwrap_err();
+    assert!(fault.message.starts_with("Database error code: 1062."), "{fault}");
+    assert_eq!(field(&database.run("SELECT COUNT(*) FROM t").await), &json!({"longValue": 1250}));
+    // Keys that the request gives are told as they are.
+    let given = |id: i64| json!([{"name": "id", "value": {"longValue": id}}, {"name": "n", "value": {"longValue": -id}}]);
+    let made = batch("INSERT INTO t (id, n) VALUES (:id, :n)", vec![given(9000), given(8000), given(8500)]).await.unwrap();
+    let rows = field(&database.run("SELECT COUNT(*) FROM t WHERE id = -n AND id >= 8000").await)["longValue"].clone();
+    assert_eq!((rows, made["updateResults"].as_array().unwrap().len()), (json!(3), 3));
+    let update = batch("UPDATE t SET s = :s WHERE n = :n", vec![set(100), set(101)]).await.unwrap();
+    assert_eq!(update, json!({"updateResults": [{"generatedFields": []}, {"generatedFields": []}]}));
+    database.world.close().await;
+}
