@@ -18,9 +18,9 @@ Generated from the operation tables and the service models; `UPDATE_DOCS=1 tests
 
 A parameter that AWS's model does not have is refused by name with the service's validation error; one that AWS has and the
 local cloud does not is refused by name with `NotImplemented`. Signatures are verified and trust policies decide who may
-assume a role. Permissions in policies are checked for form; enforced are `rds-db:connect` at a database login,
-`execute-api:Invoke` on a route of an HTTP API that asks for AWS_IAM, a function's policy when API Gateway calls it, and a
-bucket's policy for requests that nobody signed.
+assume a role. Permissions in policies are checked for form; enforced are `rds-db:connect` at a database login, `rds-data:*` and
+`secretsmanager:GetSecretValue` at the Data API, `execute-api:Invoke` on a route of an HTTP API that asks for AWS_IAM, a
+function's policy when API Gateway calls it, and a bucket's policy for requests that nobody signed.
 
 A connection is closed when the rest of a request's head, or its next request, does not come within 30 s, or when its client takes
 nothing of an answer for 120 s (of a query's rows, 60 s). A request fails when no
@@ -31,6 +31,19 @@ Mapping templates of API Gateway are Velocity 1.7. What they do not have is refu
 back-references, in JSON paths a second `..` and functions but `length()`. A method with arguments that are not known for its
 value's class ends the request with 500 and its name. A template is nested at most 64 levels deep and leads at most 150 deep into
 its own macros and blocks.
+
+A cluster with minimum capacity 0 and a serverless instance pauses when for `SecondsUntilAutoPause` nobody was connected and the Data
+API was not called: its engine ends (real), its status stays `available`, `DescribeEvents` tells of it, and a restart leaves it
+paused. A client of its port wakes it and waits; the Data API answers `DatabaseResumingException` until it is back, which takes as
+long as the engine takes and not AWS's 15 s: `labctl local fault add resume-delay SECONDS`. There are no metrics of it.
+
+The Data API runs statements on the engine (real) over at most 64 connections of one user of one database, new for every statement
+that could leave something in its session or find something there. What AWS does not say of it is modelled: a batch outside
+a transaction is stored whole or not at all; `YEAR` is a text; column metadata are those of AWS's JDBC driver, as far as the engine
+tells (MariaDB's JSON is a `LONGTEXT`). Refused, as by AWS: several statements, `schema`, array parameters, geometries, `ExecuteSql`.
+
+Faults on purpose, by `labctl local fault add`: a service that throttles, a resource type that CloudFormation cannot create or delete,
+clusters that pause soon or resume slowly. They end with the local cloud, a reset, or `labctl local fault clear`.
 ";
 
 /// The page for the services that `cloud` has.

@@ -12,6 +12,8 @@ mod lambda;
 mod logs;
 mod rds;
 mod rds_data;
+mod rds_data_types;
+mod rds_pause;
 mod s3;
 mod secretsmanager;
 mod stacks;

@@ -17,13 +17,14 @@ def given(**values):
 def run(sql, more={}, **values): return data.execute_statement(sql=sql, parameters=given(**values), **{**to, **more})
 "#;
 
-async fn with_data_api() -> LocalCloud {
+pub(super) async fn with_data_api() -> LocalCloud {
     let cloud = LocalCloud::start_with_engines().await;
     Database::create(&cloud, "{'EnableHttpEndpoint': True}").await;
+    println!("on {}", cloud.sql_engine());
     cloud
 }
 
-async fn program(cloud: &LocalCloud, program: &str) -> Value {
+pub(super) async fn program(cloud: &LocalCloud, program: &str) -> Value {
     cloud.boto3(&format!("{SHARED}{program}")).await
 }
 
@@ -137,14 +138,14 @@ say(seen)
     let codes = [
         "DatabaseErrorException",
         "DatabaseErrorException",
-        "BadRequestException",
-        "BadRequestException",
-        "DatabaseNotFoundException",
+        "ValidationException",
+        "ValidationException",
+        "HttpEndpointNotEnabledException",
         "DatabaseErrorException",
         "InvalidSecretException",
         "SecretsErrorException",
         "DatabaseErrorException",
-        "BadRequestException",
+        "ValidationException",
         "UnsupportedResultException",
         "TransactionNotFoundException",
         "HttpEndpointNotEnabledException",

@@ -80,6 +80,15 @@ impl LocalCloud {
         }
     }
 
+    /// The database engine that the test runs on: `MariaDB 10.11.14`, `MySQL 9.7.0`.
+    pub(crate) fn sql_engine(&self) -> String {
+        self.cloud()
+            .engines
+            .mysql
+            .as_ref()
+            .map_or_else(String::new, |engine| format!("{} {}", engine.kind.name(), engine.version))
+    }
+
     /// The cloud itself, to look inside.
     pub(crate) fn cloud(&self) -> Arc<Cloud> {
         self.running.as_ref().and_then(Running::cloud).unwrap()

@@ -168,7 +168,8 @@ pub(super) async fn fault(args: &FaultArgs, wish: &Wish, cx: &Context) -> Result
 async fn send(found: &Found, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
     admin::tell(found, method, path, body, WITHIN).await.map_err(|error| match error {
         admin::AdminError::Refused { message, .. } => {
-            Failure::usage(format!("the local cloud refuses this fault: {message}")).hint("labctl local fault add --help")
+            Failure::usage(format!("the local cloud refuses this fault: {message}"))
+                .hint("labctl local fault add --help")
         }
         other => Failure::failed("cannot reach the local cloud's faults").because(other).hint("labctl local status"),
     })

@@ -16,6 +16,7 @@ use crate::store::StoreError;
 mod faults;
 mod ops;
 mod parameters;
+mod permission;
 mod pool;
 mod results;
 mod run;
@@ -25,6 +26,7 @@ mod target;
 mod tests;
 mod transactions;
 
+use permission::Allowed;
 use pool::Pool;
 use transactions::Transactions;
 
@@ -46,6 +48,7 @@ pub struct RdsData {
     cloud: Arc<Cloud>,
     pool: Pool,
     transactions: Transactions,
+    allowed: Allowed,
 }
 
 /// Opens the service.
@@ -53,7 +56,12 @@ pub struct RdsData {
 /// # Errors
 /// None: it keeps nothing on disk.
 pub fn open(cloud: &Arc<Cloud>) -> Result<Arc<dyn Service>, StoreError> {
-    Ok(Arc::new(RdsData { cloud: cloud.clone(), pool: Pool::default(), transactions: Transactions::default() }))
+    Ok(Arc::new(RdsData {
+        cloud: cloud.clone(),
+        pool: Pool::default(),
+        transactions: Transactions::default(),
+        allowed: Allowed::default(),
+    }))
 }
 
 #[async_trait]

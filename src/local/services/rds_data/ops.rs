@@ -166,5 +166,7 @@ async fn end(data: &RdsData, call: &Call, input: End, statement: &str) -> Result
 
 /// ExecuteSql is of Aurora Serverless v1, which AWS has ended.
 pub(crate) async fn execute_sql(_data: Arc<RdsData>, _call: &Call, _input: Value) -> Result<Value, DataFault> {
-    Err(DataFault::BadRequest("The ExecuteSql operation isn't supported for this cluster; use ExecuteStatement.".into()))
+    Err(DataFault::BadRequest(
+        "The ExecuteSql operation isn't supported for this cluster; use ExecuteStatement.".into(),
+    ))
 }

@@ -147,11 +147,7 @@ fn generated(first: Option<u64>, count: u64) -> Value {
 
 /// The statement once for each set. Rows of a plain INSERT go to the engine together: the first by itself, which tells whether
 /// the table makes keys, then as many at a time as a statement holds.
-async fn batch(
-    conn: &mut Conn,
-    statement: &Statement,
-    sets: Vec<Vec<mysql_async::Value>>,
-) -> Result<Value, DataFault> {
+async fn batch(conn: &mut Conn, statement: &Statement, sets: Vec<Vec<mysql_async::Value>>) -> Result<Value, DataFault> {
     let mut results = Vec::with_capacity(sets.len());
     let mut sets = sets.into_iter();
     let Some(set) = sets.next() else { return Ok(json!({"updateResults": []})) };
@@ -160,7 +156,8 @@ async fn batch(
     let (first, keys) = exec(conn, &statement.sql, set, statement.keys).await?;
     results.push(keys);
     // A key that the request itself gives tells nothing of the next row's.
-    let together = statement.row.as_ref().filter(|_| placeholders > 0 && !first.is_some_and(|key| given.contains(&key)));
+    let together =
+        statement.row.as_ref().filter(|_| placeholders > 0 && !first.is_some_and(|key| given.contains(&key)));
     if let Some(row) = together {
         while sets.len() > 0 {
             let count = sets.len().min(PLACEHOLDERS / placeholders).min(1000);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::RdsData;
 use super::faults::DataFault;
+use super::permission::demand;
 use super::pool::Login;
 use crate::call::Call;
 use crate::fault::Fault;
@@ -31,12 +32,7 @@ pub(super) enum Purpose {
 }
 
 /// Who logs in to which cluster: RDS is asked for the cluster, Secrets Manager for the secret, as the caller.
-pub(super) async fn login(
-    data: &RdsData,
-    call: &Call,
-    target: &Target,
-    purpose: Purpose,
-) -> Result<Login, DataFault> {
+pub(super) async fn login(data: &RdsData, call: &Call, target: &Target, purpose: Purpose) -> Result<Login, DataFault> {
     if target.schema.is_some() {
         return Err(DataFault::Invalid("The schema parameter isn't supported".into()));
     }
@@ -44,6 +40,7 @@ pub(super) async fn login(
     if !arn.starts_with("arn:") || !arn.contains(":cluster:") {
         return Err(DataFault::Invalid(format!("Invalid cluster arn: {arn}")));
     }
+    demand(data, call, &format!("rds-data:{}", call.operation), arn).await?;
     let route = route(data, call, arn, false).await?;
     if !route.http_endpoint {
         return Err(DataFault::NotEnabled(arn.clone()));
@@ -78,6 +75,8 @@ async fn secret(data: &RdsData, call: &Call, arn: &str) -> Result<(String, Strin
         "AccessDeniedException" => fault.into(),
         _ => DataFault::Secrets(format!("Error fetching secret {arn} : {}", fault.message)),
     })?;
+    // A secret may be named; what a policy names is its ARN.
+    demand(data, call, "secretsmanager:GetSecretValue", asked["ARN"].as_str().unwrap_or(arn)).await?;
     let bad = || DataFault::InvalidSecret("The secret must be JSON with a username and a password.".into());
     let text = asked.get("SecretString").and_then(Value::as_str).ok_or_else(bad)?;
     let secret: Value = serde_json::from_str(text).map_err(|_| bad())?;

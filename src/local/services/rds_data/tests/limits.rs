@@ -112,7 +112,9 @@ async fn a_second_call_in_a_transaction_does_not_wait_for_the_first() {
 async fn an_answer_is_as_large_as_aws_answers_and_no_larger() {
     let database = Database::new().await;
     let rows = |count: usize, length: usize| {
-        format!("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < {count}) SELECT REPEAT('x', {length}) AS x FROM r")
+        format!(
+            "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < {count}) SELECT REPEAT('x', {length}) AS x FROM r"
+        )
     };
     let call = async |sql: &str, form: &str| {
         database.call("ExecuteStatement", json!({"sql": sql, "database": "lab", "formatRecordsAs": form})).await
@@ -158,7 +160,8 @@ async fn the_rows_of_a_batch_are_all_stored_or_none_and_each_tells_its_key() {
         .map(|one| one["generatedFields"][0]["longValue"].as_i64().unwrap())
         .collect();
     let read = database.run("SELECT COUNT(*), MIN(id), MAX(n - id), MIN(n - id), COUNT(DISTINCT s) FROM t").await;
-    let row: Vec<i64> = read["records"][0].as_array().unwrap().iter().map(|f| f["longValue"].as_i64().unwrap()).collect();
+    let row: Vec<i64> =
+        read["records"][0].as_array().unwrap().iter().map(|f| f["longValue"].as_i64().unwrap()).collect();
     assert_eq!((keys.len(), row[0], row[4]), (1250, 1250, 1));
     for (at, key) in keys.iter().enumerate() {
         let found = if at % 300 == 0 {
@@ -174,8 +177,10 @@ async fn the_rows_of_a_batch_are_all_stored_or_none_and_each_tells_its_key() {
     assert!(fault.message.starts_with("Database error code: 1062."), "{fault}");
     assert_eq!(field(&database.run("SELECT COUNT(*) FROM t").await), &json!({"longValue": 1250}));
     // Keys that the request gives are told as they are.
-    let given = |id: i64| json!([{"name": "id", "value": {"longValue": id}}, {"name": "n", "value": {"longValue": -id}}]);
-    let made = batch("INSERT INTO t (id, n) VALUES (:id, :n)", vec![given(9000), given(8000), given(8500)]).await.unwrap();
+    let given =
+        |id: i64| json!([{"name": "id", "value": {"longValue": id}}, {"name": "n", "value": {"longValue": -id}}]);
+    let made =
+        batch("INSERT INTO t (id, n) VALUES (:id, :n)", vec![given(9000), given(8000), given(8500)]).await.unwrap();
     let rows = field(&database.run("SELECT COUNT(*) FROM t WHERE id = -n AND id >= 8000").await)["longValue"].clone();
     assert_eq!((rows, made["updateResults"].as_array().unwrap().len()), (json!(3), 3));
     let update = batch("UPDATE t SET s = :s WHERE n = :n", vec![set(100), set(101)]).await.unwrap();

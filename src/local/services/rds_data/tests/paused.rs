@@ -39,7 +39,9 @@ impl Database {
         let input = json!({"SourceType": "db-instance", "EventCategories": ["serverless"], "Duration": 20_160});
         let events = self.world.call("DescribeEvents", input).await.unwrap();
         let messages = events["Events"].as_array().unwrap().iter();
-        messages.map(|event| event["Message"].as_str().unwrap().trim_end_matches(" the DB instance.").to_owned()).collect()
+        messages
+            .map(|event| event["Message"].as_str().unwrap().trim_end_matches(" the DB instance.").to_owned())
+            .collect()
     }
 
     /// Calls until the cluster has resumed; gives how often it had not, and the last refusal.
@@ -76,7 +78,9 @@ async fn its_engine_ends_and_the_data_api_starts_it_again_with_all_it_held() {
     assert!(refusals > 0);
     let instance = database.world.call("DescribeDBInstances", json!({})).await.unwrap();
     let instance = instance["DBInstances"][0]["DbiResourceId"].as_str().unwrap().to_owned();
-    let expected = format!("The Aurora DB instance {instance} is resuming after being auto-paused. Please wait a few seconds and try again.");
+    let expected = format!(
+        "The Aurora DB instance {instance} is resuming after being auto-paused. Please wait a few seconds and try again."
+    );
     assert_eq!(said, expected);
     let deadline = Instant::now() + Duration::from_secs(20);
     while database.told().await.len() < 4 {
@@ -144,7 +148,10 @@ async fn a_restart_of_the_local_cloud_leaves_it_paused_and_a_change_wakes_it() {
     let scaling = json!({"MinCapacity": 0.5, "MaxCapacity": 1});
     let input = json!({"DBClusterIdentifier": "lab", "ServerlessV2ScalingConfiguration": scaling});
     let changed = database.world.call("ModifyDBCluster", input).await.unwrap();
-    assert_eq!(changed["DBCluster"]["ServerlessV2ScalingConfiguration"], json!({"MinCapacity": 0.5, "MaxCapacity": 1.0}));
+    assert_eq!(
+        changed["DBCluster"]["ServerlessV2ScalingConfiguration"],
+        json!({"MinCapacity": 0.5, "MaxCapacity": 1.0})
+    );
     assert_eq!(database.patiently("SELECT COUNT(*) FROM t").await.0, json!({"longValue": 0}));
     database.world.cloud.clock.advance_millis(86_400_000);
     assert_eq!(database.state(), "available", "it is none that pauses any more");
