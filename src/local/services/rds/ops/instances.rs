@@ -13,7 +13,7 @@ use crate::services::rds::faults::RdsFault;
 use crate::services::rds::lifecycle;
 use crate::services::rds::state::{DbInstance, Rds, Region, Source, Status, key};
 use crate::services::rds::versions::Version;
-use crate::services::rds::views;
+use crate::services::rds::{views, watch};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -330,7 +330,7 @@ pub(crate) async fn reboot(rds: Arc<Rds>, call: &Call, input: Reboot) -> Result<
             running.stop().await;
         }
         if let Err(reason) = lifecycle::resume(&rds, &scope, &record).await {
-            lifecycle::note(&rds, &scope, &cluster, Err(reason.to_string())).await;
+            watch::note(&rds, &scope, &cluster, Err(reason.to_string())).await;
         }
     });
     view

@@ -1,7 +1,6 @@
 //! What a call may be and take, and whom it meets.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -90,14 +89,13 @@ async fn a_second_call_in_a_transaction_does_not_wait_for_the_first() {
     let database = Arc::new(Database::new().await);
     let begun = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
     let within = |sql: &str| json!({"sql": sql, "transactionId": begun["transactionId"]});
-    let (slow, first) = (within("SELECT SLEEP(1)"), database.clone());
+    let (slow, first) = (within("SELECT SLEEP(2)"), database.clone());
     let first = tokio::spawn(async move { first.call("ExecuteStatement", slow).await });
-    let refused = loop {
-        match database.call("ExecuteStatement", within("SELECT 1")).await {
-            Ok(_) => tokio::time::sleep(Duration::from_millis(1)).await,
-            Err(fault) => break fault,
-        }
-    };
+    let sleeps = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO = 'SELECT SLEEP(2)'";
+    while field(&database.run(sleeps).await) == &json!({"longValue": 0}) {
+        assert!(!first.is_finished());
+    }
+    let refused = database.call("ExecuteStatement", within("SELECT 1")).await.unwrap_err();
     assert_eq!((&*refused.code, &*refused.message), ("DatabaseErrorException", "Transaction is still running a query"));
     first.await.unwrap().unwrap();
     database.call("ExecuteStatement", within("SELECT 1")).await.unwrap();
