@@ -18,9 +18,13 @@ impl Cloud {
     }
 
     fn command(&self, args: &[&str]) -> Output {
+        self.command_of(args).output().unwrap()
+    }
+
+    pub(crate) fn command_of(&self, args: &[&str]) -> Command {
         let mut command = Command::new(LABCTL);
         command.args(args).env("LABCTL_HOME", self.home.path()).env("LABCTL_LOCAL_PORT", "0");
-        command.output().unwrap()
+        command
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {

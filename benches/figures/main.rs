@@ -1,6 +1,6 @@
 //! The figures of `docs/performance.md`, measured through the front: the built program, the SDK, HTTP.
 //!
-//! `cargo bench --bench figures` prints them all as a table; `-- lifecycle api lambda s3` only those. With
+//! `cargo bench --bench figures` prints them all as a table; `-- lifecycle api lambda swap s3` only those. With
 //! `LABCTL_BENCH_OTHER=http://127.0.0.1:PORT` (another emulator that is already running) what can be asked of both is asked
 //! of both, in the same run. Client and server share the machine, so beside each latency stands the processor time that one
 //! request costs on the server's side, by program: it says the same on a busy machine and on a quiet one.
@@ -15,6 +15,7 @@ mod aws;
 mod cloud;
 mod inventory;
 mod processes;
+mod swaps;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -52,6 +53,11 @@ fn main() {
     cloud.start();
     if asked("lambda") {
         table.push(runtime.block_on(lambda(&cloud, other.as_deref())));
+    }
+    if asked("swap") {
+        let what = "a changed function live after its compilation, `deploy-lambda --watch`, p50 of 3";
+        let measured = millis(p50(&mut swaps::live(&cloud, 3)));
+        table.push(Figure { what, measured, target: "500 ms", ..Figure::default() });
     }
     if asked("s3") {
         table.push(runtime.block_on(s3(&cloud, other.as_deref())));

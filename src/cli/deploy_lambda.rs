@@ -5,22 +5,25 @@ use super::deployed::Deployed;
 use super::prepare::{Prepared, Request};
 use super::screen::EventsArg;
 use super::select::{LabArg, SetArgs};
+use super::swaps::Swaps;
 use super::up::execute;
+use super::watching::Watching;
 use crate::aws::Need;
 use crate::engine::sources;
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 use crate::lab::Lab;
 use crate::package::Source;
 use crate::plan::{Plan, Wiring, Work};
 use crate::template::problem::nearest;
 use crate::ui::{Answer, EventLog, Format, Theme, words};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Build, package and update a lab's functions
 ///
-/// Does nothing when nothing changed. The lab's parameters stay as they were deployed.
+/// Does nothing when nothing changed. The lab's parameters stay as they were deployed. With --watch a change is live as soon as
+/// it is compiled, without a failed request, and what does not compile is told and waited for.
 #[derive(clap::Args, Debug)]
 pub(crate) struct DeployLambdaArgs {
     #[command(flatten)]
@@ -63,27 +66,70 @@ pub(crate) async fn run(args: DeployLambdaArgs, cx: &Context) -> Result<(), Fail
     let mut log = args.events.open()?;
     let lab = args.lab.load()?;
     let functions = functions(&lab, &args.functions)?;
+    if args.watch {
+        return watch(cx, &args.lab, &lab, &functions, &mut log).await;
+    }
+    deploy(cx, &args.lab, &functions, &mut log).await.map(drop)
+}
+
+impl DeployLambdaArgs {
+    /// It ends when it is interrupted, and not before.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.watch
+    }
+}
+
+/// Deploys what there is, and then each change as soon as it is there. What does not compile is told, and waited for.
+async fn watch(
+    cx: &Context,
+    arg: &LabArg,
+    lab: &Lab,
+    functions: &BTreeSet<String>,
+    log: &mut EventLog,
+) -> Result<(), Failure> {
+    let folders: Vec<_> = functions.iter().filter_map(|function| sources::folder_of(lab, function)).collect();
+    if folders.is_empty() {
+        let name = &lab.manifest.lab;
+        return Err(Failure::usage(format!(
+            "the sources of lab `{name}` are inside labctl, where nobody changes them"
+        ))
+        .hint(format!("labctl init {name} my-{name} && labctl deploy-lambda my-{name} --watch")));
+    }
     // What is edited while the first one is built is deployed after it.
-    let mut seen = sources_of(&lab, &functions);
-    deploy(cx, &args.lab, &functions, &mut log).await?;
-    if !args.watch {
-        return Ok(());
+    let mut watching = Watching::of(folders, sources::NOT_SOURCE)?;
+    let mut seen = sources_of(lab, functions);
+    let mut swaps = None;
+    match deploy(cx, arg, functions, log).await {
+        Ok(prepared) => swaps = Some(Swaps::of(prepared)),
+        Err(failure) if failure.kind == Kind::Usage => return Err(failure),
+        Err(failure) => cx.ui.failure(&failure),
     }
     cx.ui.note("watching the sources; Ctrl-C ends it");
     loop {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let now = sources_of(&lab, &functions);
-        if now == seen {
+        watching.changed().await;
+        let now = sources_of(lab, functions);
+        let changed: BTreeSet<String> = functions.iter().filter(|name| now[*name] != seen[*name]).cloned().collect();
+        if changed.is_empty() {
             continue;
         }
         seen = now;
-        if let Err(failure) = deploy(cx, &args.lab, &functions, &mut log).await {
+        let done = match &mut swaps {
+            Some(swaps) => swaps.deploy(cx, &changed, log).await,
+            // Nothing is there yet to be swapped.
+            None => deploy(cx, arg, functions, log).await.map(|prepared| swaps = Some(Swaps::of(prepared))),
+        };
+        if let Err(failure) = done {
             cx.ui.failure(&failure);
         }
     }
 }
 
-async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &mut EventLog) -> Result<(), Failure> {
+async fn deploy(
+    cx: &Context,
+    lab: &LabArg,
+    functions: &BTreeSet<String>,
+    log: &mut EventLog,
+) -> Result<Prepared, Failure> {
     let start = Instant::now();
     // The parameters stay as they were deployed.
     let deployed = Deployed::of(cx, lab).await?.wanted.values;
@@ -105,7 +151,7 @@ async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &
         changed: plan.has_changes(),
         took_seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
     });
-    Ok(())
+    Ok(prepared)
 }
 
 fn functions(lab: &Lab, named: &[String]) -> Result<BTreeSet<String>, Failure> {
@@ -129,7 +175,7 @@ fn functions(lab: &Lab, named: &[String]) -> Result<BTreeSet<String>, Failure> {
 }
 
 /// Only the functions and the stacks that take their packages are worked on.
-fn keep_to_functions(plan: &mut Plan, wiring: &Wiring, functions: &BTreeSet<String>) {
+pub(super) fn keep_to_functions(plan: &mut Plan, wiring: &Wiring, functions: &BTreeSet<String>) {
     plan.keep_to(|work| match work {
         Work::BuildFunction { function } | Work::UploadFunction { function } => functions.contains(function),
         Work::DeployStack { stack } => wiring.functions(stack).iter().any(|function| functions.contains(function)),
@@ -137,6 +183,7 @@ fn keep_to_functions(plan: &mut Plan, wiring: &Wiring, functions: &BTreeSet<Stri
     });
 }
 
-fn sources_of(lab: &Lab, functions: &BTreeSet<String>) -> Vec<Option<Source>> {
-    functions.iter().map(|function| sources::of_function(lab, function).ok().flatten()).collect()
+fn sources_of(lab: &Lab, functions: &BTreeSet<String>) -> BTreeMap<String, Option<Source>> {
+    let source = |function: &String| sources::of_function(lab, function).ok().flatten();
+    functions.iter().map(|function| (function.clone(), source(function))).collect()
 }

@@ -7,12 +7,15 @@ mod deploy_lambda;
 mod deployed;
 mod doctor;
 mod down;
+mod functions;
 mod globals;
 mod init;
 mod instances;
+mod invoke;
 mod labs;
 mod load;
 mod local;
+mod logs;
 mod ls;
 mod outputs;
 mod plan;
@@ -22,8 +25,10 @@ mod screen;
 mod select;
 mod sql;
 mod status;
+mod swaps;
 mod up;
 mod validate;
+mod watching;
 
 use crate::error::{Failure, Kind};
 use crate::ui::printer::Streams;
@@ -59,9 +64,22 @@ enum Command {
     Sql(sql::SqlArgs),
     Validate(validate::ValidateArgs),
     Load(load::LoadArgs),
+    Invoke(invoke::InvokeArgs),
+    Logs(logs::LogsArgs),
     Doctor(doctor::DoctorArgs),
     Local(local::LocalArgs),
     Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// It goes on until it is interrupted.
+    fn is_endless(&self) -> bool {
+        match self {
+            Command::Logs(args) => args.is_endless(),
+            Command::DeployLambda(args) => args.is_endless(),
+            _ => false,
+        }
+    }
 }
 
 /// Runs labctl with `args` (the program's name first) and gives the exit code.
@@ -73,10 +91,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let ui = Printer::new(cli.globals.output, Streams::of_process(), cli.globals.quiet);
     let cx = Context { globals: cli.globals, ui };
+    let endless = cli.command.is_endless();
     match start(cli.command, &cx).and_then(|()| cx.ui.written()) {
         Ok(()) => ExitCode::SUCCESS,
         // Not an error: the answer was printed, the code tells the rest.
         Err(failure) if failure.kind == Kind::Changes => ExitCode::from(failure.kind.exit_code()),
+        // Nor is the only way in which a command ends.
+        Err(failure) if failure.kind == Kind::Interrupted && endless => ExitCode::from(failure.kind.exit_code()),
         Err(failure) => {
             cx.ui.failure(&failure);
             ExitCode::from(failure.kind.exit_code())
@@ -155,6 +176,8 @@ async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {
         Command::Sql(args) => sql::run(args, cx).await,
         Command::Validate(args) => validate::run(args, cx).await,
         Command::Load(args) => load::run(args, cx).await,
+        Command::Invoke(args) => invoke::run(args, cx).await,
+        Command::Logs(args) => logs::run(args, cx).await,
         Command::Doctor(args) => doctor::run(args, cx).await,
         Command::Local(args) => local::run(args, cx).await,
         Command::Completions(args) => completions::run(&args, cx),

@@ -1,5 +1,6 @@
 //! Runs plans: observes what is there, walks the graph, emits typed events.
 
+pub mod call;
 pub mod compare;
 pub mod entry;
 pub mod event;
@@ -7,6 +8,7 @@ pub mod follow;
 pub mod http;
 pub mod leftovers;
 pub mod load;
+pub mod logs;
 pub mod observe;
 pub mod outputs;
 pub mod references;

@@ -7,25 +7,29 @@ use crate::package::Source;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Folders that are no source: what a build or an editor left there.
-const NOT_SOURCE: &[&str] = &["target", ".git"];
+pub const NOT_SOURCE: &[&str] = &["target", ".git"];
+
+/// The folder of a function's crate. `None`: its sources are in the program.
+pub fn folder_of(lab: &Lab, function: &str) -> Option<PathBuf> {
+    let crate_name = &lab.manifest.functions.get(function)?.crate_name;
+    let Origin::Folder(folder) = &lab.origin else { return None };
+    Some(folder.join("lambdas").join(crate_name)).filter(|folder| folder.is_dir())
+}
 
 /// The crate of a function. `None`: nobody has a crate of this name.
 pub fn of_function(lab: &Lab, function: &str) -> io::Result<Option<Source>> {
     let Some(crate_name) = lab.manifest.functions.get(function).map(|function| function.crate_name.clone()) else {
         return Ok(None);
     };
-    let inside = format!("lambdas/{crate_name}");
-    if let Origin::Folder(folder) = &lab.origin {
-        let directory = folder.join(&inside);
-        if directory.is_dir() {
-            let mut files = BTreeMap::new();
-            collect(&directory, &directory, &mut files)?;
-            return Ok(Some(Source { crate_name, files }));
-        }
+    if let Some(directory) = folder_of(lab, function) {
+        let mut files = BTreeMap::new();
+        collect(&directory, &directory, &mut files)?;
+        return Ok(Some(Source { crate_name, files }));
     }
+    let inside = format!("lambdas/{crate_name}");
     let prefix = format!("{inside}/");
     let embedded = builtin::folder(&inside).into_iter();
     let files: BTreeMap<String, Vec<u8>> = embedded

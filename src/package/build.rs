@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Instant;
 
 use rustix::fs::Access;
 use sha2::{Digest, Sha256};
@@ -37,6 +38,8 @@ pub struct Built {
     pub size: u64,
     /// Nothing was compiled: these sources were built before.
     pub cached: bool,
+    /// When the compiler was done.
+    pub compiled: Option<Instant>,
 }
 
 impl Built {
@@ -154,11 +157,12 @@ pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) 
     }
     source.write_to(&directory).map_err(io_error("write", &directory))?;
     let binary = compile(source, &toolchain, &directory, (&builder, target.as_deref()), progress).await?;
+    let compiled = Some(Instant::now());
     let binary = std::fs::read(&binary).map_err(io_error("read", &binary))?;
     check(source, &binary, options.ceiling)?;
     let bytes = super::zip::bootstrap(&binary).map_err(io_error("pack", &zip))?;
     write_whole(&zip, &bytes).map_err(io_error("write", &zip))?;
-    Ok(built(zip, &bytes, false))
+    Ok(Built { compiled, ..built(zip, &bytes, false) })
 }
 
 /// Waits until no other build, of any process, works in `directory`. It is ours until the file is dropped.
@@ -284,7 +288,7 @@ fn tail(said: &[String]) -> String {
 }
 
 fn built(zip: PathBuf, bytes: &[u8], cached: bool) -> Built {
-    Built { zip, sha256: hex::encode(Sha256::digest(bytes)), size: bytes.len() as u64, cached }
+    Built { zip, sha256: hex::encode(Sha256::digest(bytes)), size: bytes.len() as u64, cached, compiled: None }
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {

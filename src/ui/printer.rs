@@ -51,13 +51,16 @@ pub struct Printer {
     streams: Streams,
     quiet: bool,
     answered: AtomicBool,
+    /// Whoever read the results went away.
+    unread: AtomicBool,
     /// Why a result could not be written.
     unwritten: OnceLock<io::Error>,
 }
 
 impl Printer {
     pub fn new(format: Format, streams: Streams, quiet: bool) -> Self {
-        Printer { format, streams, quiet, answered: AtomicBool::new(false), unwritten: OnceLock::new() }
+        let (answered, unread) = (AtomicBool::new(false), AtomicBool::new(false));
+        Printer { format, streams, quiet, answered, unread, unwritten: OnceLock::new() }
     }
 
     pub fn format(&self) -> Format {
@@ -75,6 +78,16 @@ impl Printer {
 
     pub fn interactive(&self) -> bool {
         self.streams.interactive
+    }
+
+    /// Results are read by somebody at a terminal.
+    pub fn shows(&self) -> bool {
+        self.streams.out_terminal
+    }
+
+    /// Nobody reads the results any more: what would go on for ever can end.
+    pub fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
     }
 
     /// The theme of what goes to stderr.
@@ -104,18 +117,30 @@ impl Printer {
 
     /// Text of a result on stdout, as it is. What cannot be written is told by [`Printer::written`].
     pub fn raw(&self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// A result that need not be text, as it is.
+    pub fn bytes(&self, bytes: &[u8]) {
         self.answered.store(true, Ordering::Relaxed);
         let mut out = io::stdout().lock();
-        self.keep(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+        self.keep(out.write_all(bytes).and_then(|()| out.flush()));
+    }
+
+    /// Prints `value` as one line of JSON: of documents that never end, each line is one.
+    pub fn json_line(&self, value: &impl Serialize) {
+        // As for `document`.
+        let text = serde_json::to_string(value).unwrap_or_else(|error| format!("{{\"error\": \"{error}\"}}"));
+        self.raw(&(text + "\n"));
     }
 
     /// A reader that went away is not an error.
     fn keep(&self, written: io::Result<()>) {
-        if let Err(error) = written
-            && error.kind() != io::ErrorKind::BrokenPipe
-        {
+        match written {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.unread.store(true, Ordering::Relaxed),
             // The first error is the one to tell.
-            let _ = self.unwritten.set(error);
+            Err(error) => drop(self.unwritten.set(error)),
         }
     }
 
@@ -187,7 +212,7 @@ impl Notes {
 }
 
 /// What comes from elsewhere (a name that was typed, a message of AWS) may hold characters that steer the terminal.
-fn tame(text: &str) -> String {
+pub(super) fn tame(text: &str) -> String {
     let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

@@ -60,6 +60,15 @@ impl Theme {
         };
         Cow::Owned(format!("\x1b[{code}m{text}\x1b[0m"))
     }
+
+    /// Tells several things of one kind apart: the same number, the same colour.
+    pub fn tell_apart(self, number: usize, text: &str) -> Cow<'_, str> {
+        const COLOURS: [&str; 6] = ["36", "32", "35", "33", "34", "96"];
+        match self.colour {
+            true => Cow::Owned(format!("\x1b[{}m{text}\x1b[0m", COLOURS[number % COLOURS.len()])),
+            false => Cow::Borrowed(text),
+        }
+    }
 }
 
 #[cfg(test)]

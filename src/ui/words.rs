@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 
 /// `1 stack`, `3 stacks`. Irregular plurals are given with a slash: `entry/entries`.
 pub fn count(number: usize, noun: &str) -> String {
@@ -82,6 +85,25 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A moment as people type it: a time ago (`10m`), or a date (`2026-11-22T12:00:00Z`). In milliseconds since the epoch.
+pub fn parse_moment(text: &str) -> Result<i64, String> {
+    let wrong = || format!("`{text}` is not a moment: write a time ago like 10m, or a date like 2026-11-22T12:00:00Z");
+    let millis = |at: OffsetDateTime| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).map_err(|_| wrong());
+    if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
+        return millis(at);
+    }
+    let ago = parse_duration(text).map_err(|_| wrong())?;
+    let at = ago.try_into().ok().and_then(|ago| OffsetDateTime::now_utc().checked_sub(ago));
+    millis(at.ok_or_else(wrong)?)
+}
+
+/// Milliseconds since the epoch as a date: `2026-11-22T12:00:00.000Z`.
+pub fn moment(millis: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000);
+    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    at.ok().and_then(|at| at.format(form).ok()).unwrap_or_else(|| millis.to_string())
+}
+
 /// A word as a POSIX shell has to be given it: quoted, if it holds anything that means something to a shell.
 pub fn shell_word(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/@%+".contains(c);
@@ -140,6 +162,16 @@ mod tests {
         assert_eq!(parse_duration("2d"), Ok(Duration::from_secs(172_800)));
         for bad in ["", "4", "h", "4x", "0h", "99999999999999999999h"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn moments_are_read_and_written() {
+        assert_eq!(parse_moment("2026-11-22T12:00:00.5+01:00").map(moment).as_deref(), Ok("2026-11-22T11:00:00.500Z"));
+        let now = i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap();
+        assert!((now - 600_000 - parse_moment("10m").unwrap()).abs() < 10_000);
+        for bad in ["", "yesterday", "10", "2026-11-22", "99999999999999d"] {
+            assert!(parse_moment(bad).unwrap_err().contains("write a time ago"), "{bad}");
         }
     }
 

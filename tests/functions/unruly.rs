@@ -107,6 +107,7 @@ fn main() -> std::io::Result<()> {
                 let _ = api.post(&id, "error", "{\"errorMessage\":\"no\",\"errorType\":\"Unruly.Refused\"}");
                 continue;
             }
+            "chatty" => (0..300).for_each(|line| println!("line {line} of a call that has much to say")),
             "wait" => std::thread::sleep(Duration::from_millis(20)),
             _ => {}
         }

@@ -189,6 +189,11 @@ impl Started {
         send(self.pid(), signal);
     }
 
+    /// Everything it has said so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.said.path()).unwrap()
+    }
+
     /// It has ended.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.process.try_wait().unwrap().is_some()

@@ -12,6 +12,7 @@ pub(crate) mod labctl;
 pub(crate) mod machine;
 pub(crate) mod processes;
 pub(crate) mod signature;
+pub(crate) mod small;
 
 use std::ffi::OsString;
 

@@ -7,3 +7,4 @@ pub mod load;
 pub mod readiness;
 pub mod sql;
 pub mod stack;
+pub mod swap;

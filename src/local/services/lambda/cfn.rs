@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::fault::Fault;
 use crate::resource::{
-    Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
+    Look, Made, Properties, Provider, Provisioned, ResourceContext, ResourceFault, ResourceType, TagForm, Unfinished,
+    until,
 };
 
 pub(super) fn types() -> Vec<ResourceType> {
@@ -73,6 +74,18 @@ impl Function {
         input
     }
 
+    /// Waits for the end of an update: until then the service refuses the next one.
+    async fn settled(cx: &ResourceContext, name: &str) -> Result<Value, ResourceFault> {
+        until(name, || async {
+            let now = cx.ask("GetFunctionConfiguration", json!({"FunctionName": name})).await?;
+            Ok(match now.text("LastUpdateStatus") {
+                "InProgress" => Look::Still("being updated".to_owned()),
+                _ => Look::Settled(now),
+            })
+        })
+        .await
+    }
+
     async fn reserve(cx: &ResourceContext, name: &str, properties: &Value) -> Result<(), Fault> {
         let mut input = properties.pick(&["ReservedConcurrentExecutions"]);
         input["FunctionName"] = json!(name);
@@ -81,7 +94,7 @@ impl Function {
         cx.ask(operation, input).await.map(drop)
     }
 
-    async fn configure(cx: &ResourceContext, name: &str, old: &Value, new: &Value) -> Result<(), Fault> {
+    async fn configure(cx: &ResourceContext, name: &str, old: &Value, new: &Value) -> Result<(), ResourceFault> {
         if new.changed(old, CONFIGURATION).is_empty() {
             return Ok(());
         }
@@ -99,7 +112,8 @@ impl Function {
             }
         }
         input["FunctionName"] = json!(name);
-        cx.ask("UpdateFunctionConfiguration", input).await.map(drop)
+        cx.ask("UpdateFunctionConfiguration", input).await?;
+        Function::settled(cx, name).await.map(drop)
     }
 }
 
@@ -120,6 +134,8 @@ impl Provider for Function {
     }
 
     async fn update(&self, cx: &ResourceContext, name: &str, old: &Value, new: &Value) -> Made {
+        // A try before this one may have begun an update.
+        Function::settled(cx, name).await?;
         Function::configure(cx, name, old, new).await?;
         if !new.changed(old, &["Code", "Architectures"]).is_empty() {
             let mut code = Function::code(new)?;
@@ -132,8 +148,7 @@ impl Provider for Function {
         }
         let place = json!({"Resource": cx.scope.arn("lambda", format!("function:{name}"))});
         cx.retag(("UntagResource", "TagResource"), place, TagForm::Map, (old, new)).await?;
-        let now = cx.ask("GetFunctionConfiguration", json!({"FunctionName": name})).await?;
-        Ok(Function::provisioned(&now))
+        Ok(Function::provisioned(&Function::settled(cx, name).await?))
     }
 
     async fn delete(&self, cx: &ResourceContext, name: &str, _: &Value) -> Result<(), ResourceFault> {

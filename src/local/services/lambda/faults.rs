@@ -37,6 +37,12 @@ impl LambdaFault {
         LambdaFault::Invalid(message.into())
     }
 
+    pub(super) fn in_progress(arn: &str) -> Self {
+        LambdaFault::Busy(format!(
+            "The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+        ))
+    }
+
     pub(super) fn unsupported(what: impl Into<String>) -> Self {
         LambdaFault::Unsupported(what.into())
     }

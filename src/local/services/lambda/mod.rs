@@ -23,6 +23,7 @@ mod ops;
 mod queue;
 mod runtime;
 mod state;
+mod swap;
 #[cfg(test)]
 mod tests;
 
@@ -108,6 +109,7 @@ impl Service for Lambda {
     async fn start(self: Arc<Self>) -> Result<(), Fault> {
         // What a killed cloud left behind: nobody else writes here.
         let _ = std::fs::remove_dir_all(self.cloud.home.run().join("lambda"));
+        swap::finish_all(&self).await?;
         self.remove_unused_code().await.map_err(Fault::internal)?;
         self.fleet.tidy_in_background();
         self.resume_events();

@@ -120,7 +120,11 @@ pub(super) struct EventConfig {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Function {
+    /// Where calls of `$LATEST` go.
     pub latest: Shared<Version>,
+    /// What `latest` becomes as soon as environments of it are warm: an update in progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Shared<Version>>,
     pub versions: BTreeMap<u64, Shared<Version>>,
     pub next_version: u64,
     pub aliases: BTreeMap<String, Alias>,
@@ -153,14 +157,36 @@ impl Function {
         }
     }
 
+    /// Refuses what has to wait for an update in progress.
+    pub(super) fn is_settled(&self, arn: impl FnOnce() -> String) -> Result<(), LambdaFault> {
+        match &self.next {
+            None => Ok(()),
+            Some(_) => Err(LambdaFault::in_progress(&arn())),
+        }
+    }
+
     /// Is `qualifier` a version or an alias of this function?
     pub(super) fn knows(&self, qualifier: &str) -> bool {
         self.resolve(Some(qualifier), || 1.0).is_some()
     }
 
+    /// `$LATEST` as it was last changed. While that is in progress, calls still go to what it was before.
+    pub(super) fn newest(&self) -> &Shared<Version> {
+        self.next.as_ref().unwrap_or(&self.latest)
+    }
+
+    /// The version that a qualifier stands for as it is shown, and whether a change of it is in progress.
+    pub(super) fn shown(&self, qualifier: Option<&str>) -> Option<(&Shared<Version>, bool)> {
+        let version = self.resolve(qualifier, || 1.0)?;
+        Some(match version.version == LATEST {
+            true => (self.newest(), self.next.is_some()),
+            false => (version, false),
+        })
+    }
+
     /// `$LATEST` and every published version.
     pub(super) fn all_versions(&self) -> impl Iterator<Item = &Shared<Version>> {
-        std::iter::once(&self.latest).chain(self.versions.values())
+        std::iter::once(self.newest()).chain(self.versions.values())
     }
 }
 

@@ -20,6 +20,8 @@ use crate::scope::Scope;
 use crate::service::{Service, Support};
 use crate::services::logs;
 
+mod swaps;
+
 /// A function that does what its event says, speaking the Runtime API by itself.
 const BOOTSTRAP: &str = r#"#!/usr/bin/python3
 import http.client, json, os, sys, time
@@ -85,7 +87,7 @@ impl Service for FakeSts {
 
 struct World {
     cloud: Arc<Cloud>,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 fn zip_of(bootstrap: &str, mode: u32) -> String {
@@ -97,11 +99,19 @@ fn zip_of(bootstrap: &str, mode: u32) -> String {
 
 impl World {
     async fn open() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        World::on(tempfile::tempdir().unwrap()).await
+    }
+
+    /// The same home in a new cloud.
+    async fn reopened(self) -> Self {
+        World::on(self.home).await
+    }
+
+    async fn on(dir: tempfile::TempDir) -> Self {
         let cloud = Cloud::new(Parts::of_test(dir.path()));
         cloud.register(vec![Arc::new(FakeSts), logs::open(&cloud).unwrap(), super::open(&cloud).unwrap()]);
         cloud.service("lambda").unwrap().start().await.unwrap();
-        World { cloud, _home: dir }
+        World { cloud, home: dir }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
@@ -124,6 +134,14 @@ impl World {
         let reply = self.cloud.call_with_body(&Scope::root("us-east-1"), ("lambda", "Invoke"), input, body).await?;
         let payload = serde_json::from_slice(&reply.body).unwrap_or(Value::Null);
         Ok((reply.output, payload))
+    }
+
+    /// Waits for the end of an update.
+    async fn settled(&self) {
+        let name = json!({"FunctionName": "f"});
+        while self.call("GetFunctionConfiguration", name.clone()).await.unwrap()["LastUpdateStatus"] != "Successful" {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     async fn run(&self, payload: Value) -> Value {
@@ -252,7 +270,16 @@ async fn new_code_serves_new_calls_while_a_running_call_ends_on_the_old() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     world.call("PublishVersion", json!({"FunctionName": "f"})).await.unwrap();
     let change = json!({"FunctionName": "f", "Environment": {"Variables": {"START": "new"}}});
-    world.call("UpdateFunctionConfiguration", change).await.unwrap();
+    let begun = world.call("UpdateFunctionConfiguration", change.clone()).await.unwrap();
+    assert_eq!(begun["LastUpdateStatus"], "InProgress");
+    assert_eq!(begun["Environment"]["Variables"]["START"], "new");
+    for (operation, input) in
+        [("UpdateFunctionConfiguration", change), ("PublishVersion", json!({"FunctionName": "f"}))]
+    {
+        let busy = world.call(operation, input).await.unwrap_err();
+        assert_eq!((busy.code.as_str(), busy.status), ("ResourceConflictException", Some(409)), "{operation}");
+    }
+    world.settled().await;
     assert_eq!(world.run(json!({"do": "env"})).await["START"], "new");
     let (output, variables) = world.invoke(json!({"Qualifier": "1"}), json!({"do": "env"})).await.unwrap();
     assert_eq!((output["ExecutedVersion"].as_str(), variables["START"].as_str()), (Some("1"), Some("old")));

@@ -3,10 +3,10 @@
 //! The first line names the stream; each further one is an event. A line torn by a kill -9 is cut off when the file is opened.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +72,12 @@ pub(super) struct Stream {
     pub made_by: String,
     path: PathBuf,
     summary: Mutex<Summary>,
+    /// Places in the file, each with the time that no event before it exceeds: who wants what is new need not read what is old.
+    marks: Mutex<Vec<(u64, i64)>>,
 }
+
+/// How much of a file lies between two marks.
+const MARK_EVERY: u64 = 256 * 1024;
 
 impl Stream {
     pub(super) fn create(path: PathBuf, name: &str, created: i64, made_by: &str) -> io::Result<Self> {
@@ -80,8 +85,8 @@ impl Stream {
             std::fs::create_dir_all(parent)?;
         }
         let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
-        let stream =
-            Stream { name: name.to_owned(), created, made_by: made_by.to_owned(), path, summary: Mutex::default() };
+        let (name, made_by) = (name.to_owned(), made_by.to_owned());
+        let stream = Stream { name, created, made_by, path, summary: Mutex::default(), marks: Mutex::default() };
         file.write_all(&stream.header(0)?)?;
         Ok(stream)
     }
@@ -94,6 +99,7 @@ impl Stream {
         let Ok(header) = serde_json::from_slice::<Header>(&line) else { return Ok(None) };
         let mut summary = Summary { next: header.next, ..Summary::default() };
         let mut whole = line.len() as u64;
+        let mut marks = Vec::new();
         loop {
             line.clear();
             reader.read_until(b'\n', &mut line)?;
@@ -104,12 +110,14 @@ impl Stream {
             if let Ok(event) = serde_json::from_slice::<Event>(&line) {
                 summary.add(&event);
             }
+            mark(&mut marks, whole, summary.last);
         }
         if !line.is_empty() {
             OpenOptions::new().write(true).open(&path)?.set_len(whole)?;
         }
         let Header { stream: name, created, made_by, .. } = header;
-        Ok(Some(Stream { name, created, made_by, path, summary: Mutex::new(summary) }))
+        let (summary, marks) = (Mutex::new(summary), Mutex::new(marks));
+        Ok(Some(Stream { name, created, made_by, path, summary, marks }))
     }
 
     pub(super) fn summary(&self) -> Summary {
@@ -135,15 +143,29 @@ impl Stream {
             summary.torn = file.set_len(whole).is_err();
             return Err(error);
         }
+        mark(&mut self.marks(), whole + bytes.len() as u64, next.last);
         *summary = next;
         Ok(())
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Vec<(u64, i64)>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The place in the file before which every event is older.
+    fn place_of(&self, since: i64) -> u64 {
+        let marks = self.marks();
+        let older = marks.partition_point(|(_, last)| *last < since);
+        older.checked_sub(1).map_or(0, |at| marks[at].0)
     }
 
     /// Every event not older than `since`, oldest first; events of one moment in the order they came.
     pub(super) fn read(&self, since: Option<i64>) -> io::Result<Vec<Event>> {
         let mut events: Vec<Event> = Vec::new();
-        for line in BufReader::new(File::open(&self.path)?).split(b'\n').skip(1) {
-            // A line that is being written at this moment is not an event yet.
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(since.map_or(0, |since| self.place_of(since))))?;
+        for line in BufReader::new(file).split(b'\n') {
+            // Neither the first line, nor one that is being written at this moment, is an event.
             let Ok(event) = serde_json::from_slice::<Event>(&line?) else { continue };
             if since.is_none_or(|since| event.time() >= since) {
                 events.push(event);
@@ -169,7 +191,10 @@ impl Stream {
             next.add(event);
         }
         next.next = summary.next;
+        // A reader opens the file first and looks up its place then: the lock is held over both.
+        let mut marks = self.marks();
         crate::store::replace(&self.path, &bytes)?;
+        marks.clear();
         *summary = next;
         Ok(())
     }
@@ -187,6 +212,13 @@ impl Stream {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+fn mark(marks: &mut Vec<(u64, i64)>, place: u64, last: Option<i64>) {
+    let before = marks.last().map_or(0, |(place, _)| *place);
+    if place >= before + MARK_EVERY {
+        marks.extend(last.map(|last| (place, last)));
     }
 }
 
@@ -240,6 +272,29 @@ mod tests {
         stream.append(&[(30, "second")], 50).unwrap();
         let texts: Vec<String> = stream.read(None).unwrap().into_iter().map(|event| event.3).collect();
         assert_eq!(texts, ["first", "second"]);
+    }
+
+    #[test]
+    fn what_is_new_is_found_without_reading_what_is_old() {
+        let dir = tempfile::tempdir().unwrap();
+        let stream = Stream::create(dir.path().join("a.log"), "one", 5, "").unwrap();
+        let text = "x".repeat(1000);
+        for round in 0..1000 {
+            stream.append(&[(round, &text), (round, &text)], 30).unwrap();
+        }
+        // One that comes late is found all the same.
+        stream.append(&[(3, "late")], 40).unwrap();
+        let reopened = Stream::open(dir.path().join("a.log")).unwrap().unwrap();
+        for stream in [&stream, &reopened] {
+            let place = stream.place_of(900);
+            assert!(place > 1_500_000 && place < stream.path.metadata().unwrap().len(), "{place}");
+            let times: Vec<i64> = stream.read(Some(900)).unwrap().iter().map(Event::time).collect();
+            assert_eq!(times, (900..1000).flat_map(|round| [round, round]).collect::<Vec<_>>());
+            assert_eq!(stream.read(Some(3)).unwrap().len(), 1995);
+            assert_eq!(stream.read(None).unwrap().len(), 2001);
+        }
+        stream.drop_before(999).unwrap();
+        assert_eq!((stream.place_of(2000), stream.read(Some(0)).unwrap().len()), (0, 2));
     }
 
     #[test]

@@ -160,7 +160,7 @@ pub(crate) async fn create(
     let exists = || LambdaFault::Exists(format!("Function already exist: {}", target.name));
     if let Ok(there) = lambda.function(&call.scope, &target) {
         return match there.made_by == call.request_id {
-            true => Ok(FunctionConfiguration::own(&there.latest)),
+            true => Ok(FunctionConfiguration::newest(&there)),
             false => Err(exists()),
         };
     }
@@ -179,6 +179,7 @@ pub(crate) async fn create(
     version.code = input.code.unpack(&lambda, call).await?;
     let mut function = Function {
         latest: Shared::new(version),
+        next: None,
         versions: BTreeMap::new(),
         next_version: 1,
         aliases: BTreeMap::new(),

@@ -52,9 +52,12 @@ fn configured(
     input: &Qualified,
 ) -> Result<(Arc<Version>, FunctionConfiguration), LambdaFault> {
     let target = input.target()?;
-    let version = lambda.version(&call.scope, &target)?;
-    let shape = FunctionConfiguration::of(&version, target.arn(&call.scope));
-    Ok((version, shape))
+    let function = lambda.function(&call.scope, &target)?;
+    let arn = target.arn(&call.scope);
+    let shown = function.shown(target.qualifier.as_deref());
+    let (version, in_progress) = shown.ok_or_else(|| LambdaFault::NoFunction(arn.clone()))?;
+    let shape = FunctionConfiguration::of(version, arn).in_progress(in_progress);
+    Ok((version.0.clone(), shape))
 }
 
 /// GetFunction.
@@ -176,8 +179,10 @@ impl Lambda {
         let remove = move || {
             let functions = lambda.functions.get();
             let all = functions.values().flat_map(BTreeMap::values);
-            let used: Vec<_> =
-                all.flat_map(|function| function.all_versions().map(|version| version.code.clone())).collect();
+            let known = all.flat_map(|function| function.all_versions().chain([&function.latest]));
+            let mut used: Vec<_> = known.map(|version| version.code.clone()).collect();
+            // Calls that still run on what their function was before an update.
+            used.extend(lambda.fleet.codes());
             lambda.code.keep_only(used.iter())
         };
         tokio::task::spawn_blocking(remove).await.map_err(std::io::Error::other).flatten()

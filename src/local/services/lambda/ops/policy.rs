@@ -92,7 +92,7 @@ pub(crate) async fn add(lambda: Arc<Lambda>, call: &Call, input: AddPermission) 
     let text = serde_json::to_string(&statement).map_err(|error| LambdaFault::Internal(error.to_string()))?;
     lambda
         .change(&call.scope, &target, |function| {
-            if input.revision_id.as_ref().is_some_and(|revision| *revision != function.latest.revision) {
+            if input.revision_id.as_ref().is_some_and(|revision| *revision != function.newest().revision) {
                 return Err(LambdaFault::StaleRevision);
             }
             let statements = function.policies.entry(target.qualifier.clone().unwrap_or_default()).or_default();
@@ -132,7 +132,7 @@ pub(crate) async fn remove(lambda: Arc<Lambda>, call: &Call, input: RemovePermis
     let target = Target::parse(&input.function_name, input.qualifier.as_deref())?;
     lambda
         .change(&call.scope, &target, |function| {
-            if input.revision_id.as_ref().is_some_and(|revision| *revision != function.latest.revision) {
+            if input.revision_id.as_ref().is_some_and(|revision| *revision != function.newest().revision) {
                 return Err(LambdaFault::StaleRevision);
             }
             let key = target.qualifier.clone().unwrap_or_default();
@@ -165,5 +165,5 @@ pub(crate) async fn get(lambda: Arc<Lambda>, call: &Call, input: Qualified) -> R
     let statements =
         function.policies.get(target.qualifier.as_deref().unwrap_or_default()).ok_or(LambdaFault::NoPolicy)?;
     let policy = json!({"Version": "2012-10-17", "Id": "default", "Statement": statements}).to_string();
-    Ok(Policy { policy, revision_id: function.latest.revision.clone() })
+    Ok(Policy { policy, revision_id: function.newest().revision.clone() })
 }

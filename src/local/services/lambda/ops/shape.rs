@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::services::lambda::state::{Logging, Version};
+use crate::services::lambda::state::{Function, Logging, Version};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -32,6 +32,10 @@ pub(crate) struct FunctionConfiguration {
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_update_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_update_status_reason_code: Option<&'static str>,
     package_type: &'static str,
     architectures: [String; 1],
     ephemeral_storage: Size,
@@ -130,6 +134,8 @@ impl FunctionConfiguration {
             // Its code lies unpacked and its role was assumed before it was recorded: it can be invoked.
             state: Some("Active"),
             last_update_status: Some("Successful"),
+            last_update_status_reason: None,
+            last_update_status_reason_code: None,
             package_type: "Zip",
             architectures: [version.architecture.clone()],
             ephemeral_storage: Size { size: version.ephemeral },
@@ -141,6 +147,21 @@ impl FunctionConfiguration {
     /// The shape under the version's own ARN.
     pub(crate) fn own(version: &Version) -> Self {
         FunctionConfiguration::of(version, version.arn())
+    }
+
+    /// `$LATEST` as it was last changed.
+    pub(crate) fn newest(function: &Function) -> Self {
+        FunctionConfiguration::own(function.newest()).in_progress(function.next.is_some())
+    }
+
+    /// With an update in progress calls still go to what the function was before. The reason is AWS's own, for updates too.
+    pub(crate) fn in_progress(mut self, in_progress: bool) -> Self {
+        if in_progress {
+            self.last_update_status = Some("InProgress");
+            self.last_update_status_reason = Some("The function is being created.");
+            self.last_update_status_reason_code = Some("Creating");
+        }
+        self
     }
 
     /// Lists leave the states out.

@@ -1,4 +1,4 @@
-//! UpdateFunctionCode and UpdateFunctionConfiguration. Running calls finish on what they started with.
+//! UpdateFunctionCode and UpdateFunctionConfiguration. How calls go over from the old to the new: `swap.rs`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use crate::call::Call;
 use crate::services::lambda::faults::LambdaFault;
 use crate::services::lambda::names::Target;
 use crate::services::lambda::runtime::assume;
-use crate::services::lambda::state::{Function, Lambda, Shared, Version};
+use crate::services::lambda::state::{Function, Lambda, Version};
+use crate::services::lambda::swap::Swap;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -29,7 +30,7 @@ pub(crate) struct UpdateFunctionCode {
 
 fn check_revision(function: &Function, asked: Option<&str>) -> Result<(), LambdaFault> {
     match asked {
-        Some(revision) if revision != function.latest.revision => Err(LambdaFault::StaleRevision),
+        Some(revision) if revision != function.newest().revision => Err(LambdaFault::StaleRevision),
         _ => Ok(()),
     }
 }
@@ -55,7 +56,7 @@ pub(crate) async fn code(
     check_revision(&function, input.revision_id.as_deref())?;
     let architecture = match &input.architectures {
         Some(asked) => settings::architecture(Some(asked))?,
-        None => function.latest.architecture.clone(),
+        None => function.newest().architecture.clone(),
     };
     let source = CodeSource {
         zip_file: input.zip_file,
@@ -68,23 +69,31 @@ pub(crate) async fn code(
     let next = |function: &Function| Version {
         code,
         architecture,
-        modified: lambda.now(),
+        modified: later(&lambda, &function.latest),
         revision: lambda.cloud.ids.uuid(),
         ..Version::clone(&function.latest)
     };
     if input.dry_run == Some(true) {
         return Ok(FunctionConfiguration::own(&next(&function)));
     }
-    lambda
-        .change(&call.scope, &target, |function| {
-            check_revision(function, input.revision_id.as_deref())?;
-            function.latest = Shared::new(next(function));
-            if input.publish == Some(true) {
-                return Ok(FunctionConfiguration::own(&super::versions::publish_in(function, &lambda, None)));
-            }
-            Ok(FunctionConfiguration::own(&function.latest))
-        })
-        .await
+    let swapped = lambda.change(&call.scope, &target, |function| {
+        function.is_settled(|| target.arn(&call.scope))?;
+        check_revision(function, input.revision_id.as_deref())?;
+        let swap = Swap::begin(&lambda, function, next(function));
+        if input.publish == Some(true) {
+            let published = super::versions::publish_in(function, &lambda, None);
+            return Ok((FunctionConfiguration::own(&published), swap));
+        }
+        Ok((FunctionConfiguration::newest(function), swap))
+    });
+    let (shape, swap) = swapped.await?;
+    swap.go_on(&lambda, &call.scope, target);
+    Ok(shape)
+}
+
+/// The time of a change: always after that of the change before, so that of two revisions the newer is known.
+fn later(lambda: &Lambda, before: &Version) -> i64 {
+    lambda.now().max(before.modified + 1)
 }
 
 #[derive(Deserialize)]
@@ -137,6 +146,7 @@ pub(crate) async fn configuration(
         kms_key_arn: input.kms_key_arn,
     };
     check_revision(&function, input.revision_id.as_deref())?;
+    function.is_settled(|| target.arn(&call.scope))?;
     let read = function.latest.revision.clone();
     let mut next = Version::clone(&function.latest);
     settings.apply(&mut next)?;
@@ -146,18 +156,17 @@ pub(crate) async fn configuration(
     if role_changes {
         assume(&lambda.cloud, &next).await.map_err(LambdaFault::Other)?;
     }
-    (next.modified, next.revision) = (lambda.now(), lambda.cloud.ids.uuid());
-    lambda
-        .change(&call.scope, &target, |function| {
-            if function.latest.revision != read {
-                let message = format!(
-                    "The operation cannot be performed at this time. An update is in progress for resource: {}",
-                    target.arn(&call.scope)
-                );
-                return Err(LambdaFault::Busy(message));
-            }
-            function.latest = Shared::new(next);
-            Ok(FunctionConfiguration::own(&function.latest))
-        })
-        .await
+    (next.modified, next.revision) = (later(&lambda, &function.latest), lambda.cloud.ids.uuid());
+    let swapped = lambda.change(&call.scope, &target, |function| {
+        function.is_settled(|| target.arn(&call.scope))?;
+        // Another update was begun and ended while this one was looked at.
+        if function.latest.revision != read {
+            return Err(LambdaFault::in_progress(&target.arn(&call.scope)));
+        }
+        let swap = Swap::begin(&lambda, function, next);
+        Ok((FunctionConfiguration::newest(function), swap))
+    });
+    let (shape, swap) = swapped.await?;
+    swap.go_on(&lambda, &call.scope, target);
+    Ok(shape)
 }

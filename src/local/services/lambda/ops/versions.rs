@@ -36,11 +36,11 @@ fn same(latest: &Version, newest: &Version) -> bool {
 /// Makes a version of `$LATEST`, or gives back the newest one if nothing has changed since.
 pub(super) fn publish_in(function: &mut Function, lambda: &Lambda, description: Option<String>) -> Shared<Version> {
     if let Some(newest) = function.versions.values().next_back()
-        && same(&function.latest, newest)
+        && same(function.newest(), newest)
     {
         return newest.clone();
     }
-    let mut version = Version::clone(&function.latest);
+    let mut version = Version::clone(function.newest());
     version.version = function.next_version.to_string();
     version.revision = lambda.cloud.ids.uuid();
     if let Some(description) = description {
@@ -61,6 +61,7 @@ pub(crate) async fn publish(
     let target = Target::unqualified(&input.function_name)?;
     lambda
         .change(&call.scope, &target, |function| {
+            function.is_settled(|| target.arn(&call.scope))?;
             if input.code_sha256.as_ref().is_some_and(|digest| *digest != function.latest.code.sha256) {
                 return Err(LambdaFault::invalid(format!(
                     "CodeSHA256 ({}) is different from current CodeSHA256 in $LATEST ({}). Please try again with the CodeSHA256 in $LATEST.",

@@ -2,17 +2,19 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use super::pool::Pool;
+use super::worker::INIT_WITHIN;
 use super::{Invocation, Outcome};
 use crate::cloud::Cloud;
 use crate::services::lambda::code::CodeStore;
 use crate::services::lambda::faults::LambdaFault;
-use crate::services::lambda::state::Version;
+use crate::services::lambda::state::{Code, Version};
 
 const TIDY_EVERY: Duration = Duration::from_secs(30);
+const LET_GO: Duration = Duration::from_millis(10);
 
 /// How many calls of a function may run at once.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +28,16 @@ pub(in crate::services::lambda) struct Limits {
 pub(in crate::services::lambda) struct Fleet {
     cloud: Arc<Cloud>,
     pools: RwLock<HashMap<String, Arc<Pool>>>,
+    /// Every pool that may still have calls, those too that take no more.
+    made: Mutex<Vec<Weak<Pool>>>,
     /// Running calls by function; those without a reservation count in `shared` too.
     running: RwLock<HashMap<String, Arc<AtomicUsize>>>,
     shared: Arc<AtomicUsize>,
+}
+
+/// Beside the pool of a version: the one of what it is about to become. No qualifier has this form.
+fn next_key(next: &Version) -> String {
+    format!("{}:(next)", next.arn())
 }
 
 /// The right to one running call; given back when dropped.
@@ -59,7 +68,7 @@ impl Drop for Permit {
 impl Fleet {
     pub(in crate::services::lambda) fn new(cloud: Arc<Cloud>) -> Arc<Self> {
         let (pools, running) = (RwLock::default(), RwLock::default());
-        Arc::new(Fleet { cloud, pools, running, shared: Arc::default() })
+        Arc::new(Fleet { cloud, pools, made: Mutex::default(), running, shared: Arc::default() })
     }
 
     /// Ends unused environments from time to time.
@@ -94,9 +103,50 @@ impl Fleet {
             }
             pool.retire();
         }
-        let pool = Pool::new(self.cloud.clone(), version.clone(), code.directory(&version.code));
+        let pool = self.make(version, code);
         pools.insert(key, pool.clone());
         pool
+    }
+
+    fn make(&self, version: &Arc<Version>, code: &CodeStore) -> Arc<Pool> {
+        let pool = Pool::new(self.cloud.clone(), version.clone(), code.directory(&version.code));
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|pool| pool.strong_count() > 0);
+        made.push(Arc::downgrade(&pool));
+        pool
+    }
+
+    /// The code that processes may run.
+    pub(in crate::services::lambda) fn codes(&self) -> Vec<Code> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.iter().filter_map(Weak::upgrade).map(|pool| pool.version.code.clone()).collect()
+    }
+
+    /// How many environments of exactly this revision there are.
+    pub(in crate::services::lambda) fn warmth(&self, version: &Version) -> usize {
+        let pools = self.pools.read().unwrap_or_else(PoisonError::into_inner);
+        let pool = pools.get(&version.arn()).filter(|pool| pool.version.revision == version.revision);
+        pool.map_or(0, |pool| pool.size())
+    }
+
+    /// Starts environments of what a version is about to become, as many as it has (within reason), and waits for them, but
+    /// no longer than an initialisation may take: what does not start tells its caller, as it would without.
+    pub(in crate::services::lambda) async fn warm(&self, next: &Arc<Version>, code: &CodeStore, count: usize) {
+        let pool = self.make(next, code);
+        self.pools.write().unwrap_or_else(PoisonError::into_inner).insert(next_key(next), pool.clone());
+        let _ = tokio::time::timeout(INIT_WITHIN, pool.warm(count)).await;
+    }
+
+    /// From now on calls go to what was warmed. Gives the pool that now ends.
+    pub(in crate::services::lambda) fn switch(&self, next: &Version) -> Option<Retired> {
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        let key = next_key(next);
+        // Gone with its function, which may have been made again and be in the middle of an update of its own.
+        pools.get(&key).filter(|pool| pool.version.revision == next.revision)?;
+        let warmed = pools.remove(&key)?;
+        let old = pools.insert(next.arn(), warmed)?;
+        old.retire();
+        Some(Retired(old))
     }
 
     fn counter(&self, function: &str) -> Arc<AtomicUsize> {
@@ -160,5 +210,16 @@ impl Retired {
     /// Waits until its last environment has ended.
     pub(in crate::services::lambda) async fn ended(&self) {
         self.0.ended().await;
+    }
+
+    /// Waits until nothing uses it any more, its code neither.
+    pub(in crate::services::lambda) async fn gone(self) {
+        self.ended().await;
+        let pool = Arc::downgrade(&self.0);
+        drop(self);
+        // Whoever told of the end, or has just been answered, holds it for another moment.
+        while pool.strong_count() > 0 {
+            tokio::time::sleep(LET_GO).await;
+        }
     }
 }

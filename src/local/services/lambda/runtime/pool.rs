@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use super::failure::Failure;
@@ -34,6 +34,8 @@ pub(super) struct Pool {
     state: Mutex<State>,
     /// How many environments there are; whoever waits for the end watches it.
     alive: watch::Sender<usize>,
+    /// A start has ended, well or badly.
+    started: Notify,
 }
 
 #[derive(Default)]
@@ -51,7 +53,8 @@ struct State {
 
 impl Pool {
     pub(super) fn new(cloud: Arc<Cloud>, version: Arc<Version>, task_root: PathBuf) -> Arc<Self> {
-        Arc::new(Pool { cloud, version, task_root, state: Mutex::default(), alive: watch::Sender::new(0) })
+        let (state, alive, started) = (Mutex::default(), watch::Sender::new(0), Notify::new());
+        Arc::new(Pool { cloud, version, task_root, state, alive, started })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -172,6 +175,26 @@ impl Pool {
         });
     }
 
+    /// How many environments there are, those that start or end included.
+    pub(super) fn size(&self) -> usize {
+        *self.alive.borrow()
+    }
+
+    /// Starts environments that no call waits for yet, and waits until they have started or failed.
+    pub(super) async fn warm(self: &Arc<Self>, count: usize) {
+        {
+            let mut state = self.state();
+            (0..count.min(STARTING_AT_ONCE)).for_each(|_| self.start(&mut state));
+        }
+        loop {
+            let started = self.started.notified();
+            if self.state().starting == 0 {
+                return;
+            }
+            started.await;
+        }
+    }
+
     /// Keeps a process that has just been spawned, so that a stop ends it whatever it is doing.
     pub(super) async fn spawned(&self, child: &Arc<Child>) {
         let stopped = {
@@ -186,24 +209,28 @@ impl Pool {
     }
 
     fn started(self: &Arc<Self>, started: Result<Worker, NotStarted>) {
-        let mut state = self.state();
-        state.starting -= 1;
         match started {
             Ok(worker) => {
-                drop(state);
+                self.state().starting -= 1;
                 self.give(worker);
             }
-            Err(mut not_started) => {
-                self.alive.send_modify(|alive| *alive -= 1);
-                while let Some(waiting) = state.waiting.pop_front() {
-                    match waiting.send(Err(not_started)) {
-                        Ok(()) => return,
-                        Err(Err(back)) => not_started = back,
-                        Err(Ok(_)) => return,
-                    }
-                }
+            Err(not_started) => self.failed(not_started),
+        }
+        self.started.notify_waiters();
+    }
+
+    /// Tells whoever waits longest, if anybody does.
+    fn failed(&self, mut not_started: NotStarted) {
+        let mut state = self.state();
+        state.starting -= 1;
+        self.alive.send_modify(|alive| *alive -= 1);
+        while let Some(waiting) = state.waiting.pop_front() {
+            match waiting.send(Err(not_started)) {
+                Err(Err(back)) => not_started = back,
+                _ => return,
             }
         }
+        tokio::spawn(async move { not_started.log.close().await });
     }
 
     /// Takes an environment back: to whoever waits longest, or to the idle ones.

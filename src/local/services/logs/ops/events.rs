@@ -230,7 +230,9 @@ pub(crate) async fn get(logs: Arc<Logs>, call: &Call, input: GetLogEvents) -> Re
     };
     let (_, group) = named_group(&logs, call, input.log_group_name, input.log_group_identifier)?;
     let stream = logs.stream(&group, &input.log_stream_name)?;
-    let since = input.start_time.max(group.horizon(logs.now()));
+    // Forward of a place nothing older is wanted.
+    let forward = from.filter(|(direction, _)| *direction == 'f').map(|(_, (time, _))| time);
+    let since = input.start_time.max(group.horizon(logs.now())).max(forward);
     let mut events = read(stream, since).await?;
     if let Some(end) = input.end_time {
         events.retain(|event| event.time() < end);

@@ -106,7 +106,8 @@ pub(crate) async fn filter(logs: Arc<Logs>, call: &Call, input: FilterLogEvents)
         Some(names) => names.iter().map(|name| logs.stream(&group, name)).collect::<Result<_, _>>()?,
         None => logs.streams(&group),
     };
-    let since = input.start_time.max(group.horizon(logs.now()));
+    // What an earlier page has told need not be read again.
+    let since = input.start_time.max(group.horizon(logs.now())).max(after.as_ref().map(|after| after.0));
     let mut found: Vec<(Place, Event)> = Vec::new();
     for stream in streams {
         let wanted = input.log_stream_name_prefix.as_deref().is_none_or(|prefix| stream.name.starts_with(prefix));

@@ -1,0 +1,90 @@
+//! `deploy-lambda --watch`: a change is live as soon as it is compiled, under load, without one failed request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use aws_sdk_lambda::primitives::Blob;
+use rustix::process::Signal;
+
+use crate::support::machine::Started;
+use crate::support::{Machine, small, until};
+
+/// Calls a function until it is told to stop.
+struct Load {
+    stop: Arc<AtomicBool>,
+    calls: Arc<AtomicU64>,
+    newest: Arc<AtomicU64>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Load {
+    fn start(machine: &Machine) -> Self {
+        let (stop, calls, newest) =
+            (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+        let lambda = aws_sdk_lambda::Client::new(&machine.clients().unwrap().sdk());
+        let ours = (stop.clone(), calls.clone(), newest.clone());
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let caller = async || {
+                while !ours.0.load(Ordering::Relaxed) {
+                    let sent =
+                        lambda.invoke().function_name("small-dev-one").payload(Blob::new("{\"do\":\"wait\"}")).send();
+                    let answer = sent.await.unwrap();
+                    let text = String::from_utf8(answer.payload().unwrap().as_ref().to_vec()).unwrap();
+                    assert_eq!(answer.function_error(), None, "{text}");
+                    let (_, rest) = text.split_once("generation ").unwrap();
+                    ours.2.fetch_max(rest.split(' ').next().unwrap().parse().unwrap(), Ordering::Relaxed);
+                    ours.1.fetch_add(1, Ordering::Relaxed);
+                }
+            };
+            runtime.block_on(async { tokio::join!(caller(), caller(), caller()) });
+        });
+        Load { stop, calls, newest, thread }
+    }
+
+    /// Ends it; none of its calls failed.
+    fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap();
+        assert!(self.calls.load(Ordering::Relaxed) > 20);
+    }
+}
+
+fn save(machine: &Machine, text: &str) {
+    machine.write("small/lambdas/one/src/main.rs", text);
+}
+
+fn says(watch: &Started, what: &str, times: usize) {
+    until(what, || watch.said().matches(what).count() == times);
+}
+
+#[test]
+fn what_is_saved_is_live_once_compiled_and_what_does_not_compile_is_told_and_waited_for() {
+    let machine = Machine::new();
+    small::write(&machine);
+    machine.well(&["up", "small", "--local", "--yes"]);
+    let inside = machine.run(&["deploy-lambda", "superheroes", "--local", "--watch"]).ended(2);
+    assert!(inside.contains("hint: labctl init superheroes"), "{inside}");
+    let load = Load::start(&machine);
+    let watch = machine.start(&["deploy-lambda", "small", "--local", "--watch"]);
+    says(&watch, "watching the sources", 1);
+    save(&machine, &small::source(2));
+    says(&watch, " ms after it was compiled: small-dev-one, small-dev-two", 1);
+    until("the new code answers", || load.newest.load(Ordering::Relaxed) == 2);
+    save(&machine, &small::source(3).replace("fn main()", "fn mian()"));
+    says(&watch, "error: cannot build function `one`", 1);
+    assert!(watch.said().contains("`main` function not found"), "{}", watch.said());
+    save(&machine, &small::source(3));
+    says(&watch, " ms after it was compiled: small-dev-one, small-dev-two", 2);
+    until("the newest code answers", || load.newest.load(Ordering::Relaxed) == 3);
+    says(&watch, "stack functions: updated", 2);
+    watch.signal(Signal::INT);
+    let (code, said) = watch.wait();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(!said.contains("interrupted"), "to interrupt it is the way to end it: {said}");
+    load.end();
+    // The stack knows what it has.
+    let again = machine.json(&["deploy-lambda", "small", "--local"]);
+    assert_eq!(again["changed"], false, "{again}");
+    machine.well(&["down", "small", "--local", "--yes"]);
+}
