@@ -10,7 +10,7 @@ use std::fmt;
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// For the request that carries it; never to be printed.
+    /// For the request that carries it, and for whoever asks for it by its name; never to be printed among other things.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -20,7 +20,7 @@ pub(crate) struct Deployed {
 
 impl Deployed {
     pub(crate) async fn of(cx: &Context, lab: &LabArg) -> Result<Deployed, Failure> {
-        let lab = lab.load()?;
+        let mut lab = lab.load()?;
         let wiring = Wiring::of(&lab).map_err(|problems| {
             Failure::usage(format!("cannot wire lab `{}`", lab.manifest.lab)).with_problems(problems)
         })?;
@@ -28,6 +28,7 @@ impl Deployed {
         let instance = Instance::new(&lab.manifest.lab, cx.globals.env());
         let stacks = instances::there(&aws, &instance).await?;
         let values = deployed_values(&lab, &wiring, &stacks);
+        lab.choose(&values);
         let architecture = aws.target().architecture.lambda_name().to_owned();
         let outputs = stacks.iter().map(|(name, stack)| (name.clone(), stack.outputs.clone())).collect();
         let known = Known { outputs, ..Known::default() };
@@ -37,7 +38,7 @@ impl Deployed {
 }
 
 /// What the lab's parameters were when it was deployed: the stacks know. A new parameter has its default.
-fn deployed_values(lab: &Lab, wiring: &Wiring, stacks: &BTreeMap<String, ObservedStack>) -> IndexMap<String, String> {
+pub(super) fn deployed_values(lab: &Lab, wiring: &Wiring, stacks: &BTreeMap<String, ObservedStack>) -> IndexMap<String, String> {
     let deployed = |name: &String| {
         let takers = wiring.stacks.iter().filter(|(_, sources)| sources.get(name) == Some(&Source::Lab));
         takers.filter_map(|(stack, _)| stacks.get(stack)?.parameters.get(name)).next().cloned()

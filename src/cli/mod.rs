@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod access;
 mod completions;
 mod confirm;
 mod context;
@@ -60,6 +61,7 @@ enum Command {
     Ls(ls::LsArgs),
     Status(status::StatusArgs),
     Outputs(outputs::OutputsArgs),
+    Access(access::AccessArgs),
     DeployLambda(deploy_lambda::DeployLambdaArgs),
     Sql(sql::SqlArgs),
     Validate(validate::ValidateArgs),
@@ -172,6 +174,7 @@ async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {
         Command::Ls(args) => ls::run(args, cx).await,
         Command::Status(args) => status::run(args, cx).await,
         Command::Outputs(args) => outputs::run(args, cx).await,
+        Command::Access(args) => access::run(args, cx).await,
         Command::DeployLambda(args) => deploy_lambda::run(args, cx).await,
         Command::Sql(args) => sql::run(args, cx).await,
         Command::Validate(args) => validate::run(args, cx).await,

@@ -1,18 +1,24 @@
 //! `labctl outputs`.
 
 use super::context::Context;
+use super::deployed::deployed_values;
 use super::instances;
+use super::prepare::flags;
 use super::select::LabArg;
-use crate::aws::Need;
-use crate::engine::{entry, outputs};
+use crate::aws::{Aws, Need};
+use crate::engine::entry;
+use crate::engine::outputs::{self, API_KEY, Suggested};
 use crate::error::Failure;
-use crate::plan::Instance;
+use crate::plan::{Instance, ObservedStack, Wiring};
 use crate::template::problem::nearest;
 use crate::ui::{Answer, Label, Table, Theme};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Print a lab's endpoints and names
+///
+/// And, where its manifest has some, commands to type. The value of the API key is printed only when it is asked for by its
+/// name: labctl outputs LAB ApiKey.
 #[derive(clap::Args, Debug)]
 pub(crate) struct OutputsArgs {
     #[command(flatten)]
@@ -28,6 +34,8 @@ struct OutputsAnswer {
     env: String,
     target: String,
     outputs: BTreeMap<String, String>,
+    #[serde(rename = "try", skip_serializing_if = "Vec::is_empty")]
+    suggested: Vec<Suggested>,
     /// People get the value alone.
     #[serde(skip)]
     one: bool,
@@ -42,7 +50,10 @@ impl Answer for OutputsAnswer {
         for (name, value) in &self.outputs {
             table.labelled([(Some(Label::Name), name.clone()), (None, value.clone())]);
         }
-        table.render(theme)
+        let suggested = self.suggested.iter().map(|Suggested { about, command }| {
+            format!("\n{}\n{command}\n", theme.paint(Label::Dim, &format!("# {about}")))
+        });
+        format!("{}{}", table.render(theme), suggested.collect::<String>())
     }
 }
 
@@ -51,20 +62,25 @@ pub(crate) async fn run(args: OutputsArgs, cx: &Context) -> Result<(), Failure> 
     let aws = cx.aws(Need::Visit).await?;
     let stacks = instances::there(&aws, &instance).await?;
     let mut outputs = outputs::observed(aws.target(), &stacks);
-    let signed = entry::is_signed(&outputs);
-    match (&args.name, outputs.get("ApiUrl")) {
-        (Some(name), _) => {
-            known(name, &instance, &outputs)?;
-            outputs.retain(|output, _| output == name);
+    let mut suggested = Vec::new();
+    if let Some(name) = &args.name {
+        if name == API_KEY {
+            outputs.extend(api_key(&aws, &outputs).await?);
         }
-        (None, Some(url)) if signed => cx.ui.note(&how_to_sign(&aws.target().region, url)),
-        (None, _) => {}
+        known(name, &instance, &outputs)?;
+        outputs.retain(|output, _| output == name);
+    } else {
+        suggested = suggestions(&args.lab, &instance, &stacks, &outputs, &flags(cx, &aws));
+        if let Some(url) = outputs.get("ApiUrl").filter(|_| entry::is_signed(&outputs)) {
+            cx.ui.note(&how_to_sign(&aws.target().region, url));
+        }
     }
     cx.ui.answer(&OutputsAnswer {
         lab: instance.lab,
         env: instance.env,
         target: aws.target().name.clone(),
         outputs,
+        suggested,
         one: args.name.is_some(),
     });
     Ok(())
@@ -76,6 +92,30 @@ fn how_to_sign(region: &str, url: &str) -> String {
         "the API takes signed requests only: curl --aws-sigv4 aws:amz:{region}:execute-api --user \
          \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" -H \"x-amz-security-token: $AWS_SESSION_TOKEN\" {url}/"
     )
+}
+
+/// The value of the key, which is no output of a stack.
+async fn api_key(aws: &Aws, outputs: &BTreeMap<String, String>) -> Result<Option<(String, String)>, Failure> {
+    let Some(id) = outputs.get("ApiKeyId") else { return Ok(None) };
+    let key = aws.api_key(id).await.map_err(|error| Failure::failed("cannot read the API key").because(error))?;
+    Ok(Some((API_KEY.to_owned(), key.reveal().to_owned())))
+}
+
+/// What the lab's manifest suggests to type. A lab that is known by its tags alone suggests nothing.
+fn suggestions(
+    lab: &LabArg,
+    instance: &Instance,
+    stacks: &BTreeMap<String, ObservedStack>,
+    outputs: &BTreeMap<String, String>,
+    flags: &str,
+) -> Vec<Suggested> {
+    let Ok(loaded) = lab.load() else { return Vec::new() };
+    let Ok(wiring) = Wiring::of(&loaded) else { return Vec::new() };
+    let values = deployed_values(&loaded, &wiring, stacks);
+    // A command that fetches the key shows it to nobody who only reads.
+    let named = if lab.lab.is_some() { lab.typed() } else { format!(" {}", instance.lab) };
+    let key = format!("$(labctl outputs{named}{flags} {API_KEY})");
+    outputs::suggested(&loaded, &values, instance, outputs, &key)
 }
 
 fn known(name: &str, instance: &Instance, outputs: &BTreeMap<String, String>) -> Result<(), Failure> {

@@ -107,11 +107,16 @@ fn stand_in_the_way(aws: &Aws, types: &[String]) -> Result<(), Failure> {
 
 /// The lab as it is asked for: manifest, templates, wiring, names and values, with everything that is wrong with them.
 fn wanted(cx: &Context, request: &Request<'_>) -> Result<Wanted, Failure> {
-    let (lab, values) = request.lab.load_with(request.set)?;
+    let (mut lab, values) = request.lab.load_with(request.set)?;
+    // Wired with all its stacks: what is wrong with one that is left out today is wrong all the same.
+    let wiring = Wiring::of(&lab);
+    if let Ok(values) = &values {
+        lab.choose(values);
+    }
     let known = values.as_ref().ok().into_iter().flatten();
     let references = references::refused(&lab, known);
     let name = lab.manifest.lab.clone();
-    match (values, Wiring::of(&lab)) {
+    match (values, wiring) {
         (Ok(values), Ok(wiring)) if references.is_empty() => {
             let instance = Instance::new(&name, cx.globals.env());
             let architecture = Architecture::HOST.lambda_name().to_owned();

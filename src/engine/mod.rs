@@ -1,5 +1,6 @@
 //! Runs plans: observes what is there, walks the graph, emits typed events.
 
+pub mod access;
 pub mod call;
 pub mod compare;
 pub mod entry;

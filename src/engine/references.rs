@@ -1,5 +1,6 @@
 //! What the manifest and the SQL name of outputs and parameters, held to what there will be, before anything is made.
 
+use super::outputs::API_KEY;
 use super::steps::sql::files;
 use crate::lab::Lab;
 use crate::lab::model::{Action, HttpCheck, RequestBody};
@@ -36,6 +37,12 @@ pub fn refused<'v>(lab: &Lab, values: impl Iterator<Item = (&'v String, &'v Stri
         for text in texts(request) {
             unknown(text, at, path, &names).into_iter().for_each(&mut told);
         }
+    }
+    // Of these every name is known only when the lab is up; two of them are made of others.
+    let mut shown = names.clone();
+    shown.extend(["ApiUrl", API_KEY].map(|name| (name.to_owned(), name.to_owned())));
+    for suggestion in &lab.manifest.suggestions {
+        unknown(&suggestion.command, suggestion.at, "try", &shown).into_iter().for_each(&mut told);
     }
     if let Some(wanted) = &lab.manifest.sql {
         let stack = lab.stacks.iter().find(|stack| stack.name == wanted.cluster.name);

@@ -2,6 +2,7 @@
 
 pub mod builtin;
 mod checks;
+pub mod conditions;
 pub mod load;
 pub mod model;
 pub mod parameters;

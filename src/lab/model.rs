@@ -8,6 +8,8 @@ use serde_json::Value as Json;
 use crate::template::reader::Named;
 use crate::template::{Position, Template};
 
+use super::conditions::Condition;
+
 /// The manifest's file name.
 pub const MANIFEST: &str = "lab.yaml";
 
@@ -20,6 +22,8 @@ pub struct Manifest {
     pub parameters: IndexMap<String, Parameter>,
     /// Names of templates, `templates/<name>.yaml`.
     pub stacks: Vec<Named>,
+    /// Stacks that are not always there.
+    pub optional: IndexMap<String, Condition>,
     pub functions: IndexMap<String, Function>,
     pub data: Vec<Data>,
     pub sql: Option<Sql>,
@@ -27,6 +31,18 @@ pub struct Manifest {
     /// Statements that take away what the checks store: run before the first check and after the last.
     pub cleanup: Vec<String>,
     pub load: Option<Load>,
+    /// What `labctl outputs` shows to be typed: `try`.
+    pub suggestions: Vec<Suggestion>,
+}
+
+/// A command for the lab's users; `${Name}` in it is an output, a parameter, `ApiUrl` or `ApiKey`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    pub at: Position,
+    /// What it does.
+    pub about: String,
+    pub command: String,
+    pub condition: Condition,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -9,11 +9,12 @@ use crate::template::yaml::{self, Entry, Node};
 use crate::template::{Position, Problem};
 
 use super::checks;
-use super::model::{Counter, Data, Function, Load, Manifest, Parameter, ParameterKind, Sql};
+use super::conditions::{Condition, condition};
+use super::model::{Counter, Data, Function, Load, Manifest, Parameter, ParameterKind, Sql, Suggestion};
 use super::parameters::canonical;
 
 const KEYS: &[&str] =
-    &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks", "cleanup", "load"];
+    &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks", "cleanup", "load", "try"];
 const TYPES: &[&str] = &["string", "integer", "number", "boolean", "choice"];
 /// A lab's name is part of every name that labctl gives, and some of those are short.
 const MAX_NAME: usize = 30;
@@ -45,18 +46,21 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
         reader.problem(at(document, "lab"), "lab", format!("`{lab}` is no lab name: {}", name_rule()));
     }
     let description = required(reader, document, "", "description").unwrap_or_default();
-    let stacks = stacks(reader, document);
+    let parameters = entries(reader, document, "parameters", parameter);
+    let (stacks, optional) = stacks(reader, document, &parameters);
     Manifest {
         lab,
         description,
-        parameters: entries(reader, document, "parameters", parameter),
         functions: entries(reader, document, "functions", function),
         data: items(reader, document, "data", data),
         sql: document.get("sql").and_then(|node| sql(reader, node, &stacks)),
         checks: items(reader, document, "checks", checks::check),
         cleanup: checks::cleanup(reader, document),
         load: document.get("load").and_then(|node| load(reader, node)),
+        suggestions: items(reader, document, "try", |reader, path, node| suggestion(reader, path, node, &parameters)),
+        parameters,
         stacks,
+        optional,
     }
 }
 
@@ -119,8 +123,30 @@ fn items<T>(
     found
 }
 
-fn stacks(reader: &mut Reader, document: &Node) -> Vec<Named> {
-    let names = reader.names(document, "", "stacks");
+/// A stack is a name, or a mapping with its name and its condition.
+fn stacks(
+    reader: &mut Reader,
+    document: &Node,
+    parameters: &IndexMap<String, Parameter>,
+) -> (Vec<Named>, IndexMap<String, Condition>) {
+    let (mut names, mut optional) = (Vec::new(), IndexMap::new());
+    let found = document.get("stacks");
+    let items = found.map(|found| found.as_list().unwrap_or(std::slice::from_ref(found))).unwrap_or_default();
+    for (index, item) in items.iter().enumerate() {
+        let path = join("stacks", &index.to_string());
+        if item.as_map().is_some() {
+            reader.known_keys(item, &path, "key of a stack", &["name", "when", "unless"]);
+            let condition = condition(reader, &path, item, parameters);
+            if let Some(name) = required(reader, item, &path, "name") {
+                names.push(Named { name: name.clone(), at: at(item, "name") });
+                optional.extend((!condition.is_empty()).then_some((name, condition)));
+            }
+        } else if let Some(name) = item.as_str() {
+            names.push(Named { name: name.to_owned(), at: item.at });
+        } else {
+            reader.problem(item.at, "stacks", format!("must be a name, not {}", item.kind()));
+        }
+    }
     if names.is_empty() {
         reader.problem(at(document, "stacks"), "stacks", "a lab needs at least one stack");
     }
@@ -133,7 +159,21 @@ fn stacks(reader: &mut Reader, document: &Node) -> Vec<Named> {
         }
     }
     // Only a name makes a file name that stays in its folder.
-    names.into_iter().filter(|stack| is_name(&stack.name)).collect()
+    names.retain(|stack| is_name(&stack.name));
+    (names, optional)
+}
+
+fn suggestion(
+    reader: &mut Reader,
+    path: &str,
+    node: &Node,
+    parameters: &IndexMap<String, Parameter>,
+) -> Option<Suggestion> {
+    reader.known_keys(node, path, "key of a suggestion", &["about", "command", "when", "unless"]);
+    let condition = condition(reader, path, node, parameters);
+    let about = required(reader, node, path, "about");
+    let command = required(reader, node, path, "command");
+    Some(Suggestion { at: node.at, about: about?, command: command?, condition })
 }
 
 fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Option<Parameter> {

@@ -11,6 +11,9 @@ pub const TAG_OWNER: &str = "labctl:owner";
 pub const TAG_VERSION: &str = "labctl:version";
 pub const TAG_EXPIRES: &str = "labctl:expires";
 
+/// Tag on a security group's rule that `labctl access` made: for whom.
+pub const TAG_ACCESS: &str = "labctl:access";
+
 /// The output that names the function through which SQL is loaded where the Data API does not run it.
 pub const LOADER_OUTPUT: &str = "LoaderFunctionName";
 

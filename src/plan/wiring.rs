@@ -60,6 +60,7 @@ impl Wiring {
                     Err(problem) => problems.push(format!("{}:{problem}", stack.file)),
                 }
             }
+            problems.extend(unsure(lab, stack, &sources));
             stacks.insert(stack.name.clone(), sources);
         }
         let mut wiring = Wiring { stacks, order: Vec::new() };
@@ -95,6 +96,19 @@ impl Wiring {
     fn sorted(&self) -> Result<Vec<String>, Cycle> {
         graph::order(&self.stacks.keys().map(|stack| (stack.clone(), self.needs(stack))).collect())
     }
+}
+
+/// What a stack takes of one that is not there whenever it is.
+fn unsure(lab: &Lab, stack: &Stack, sources: &BTreeMap<String, Source>) -> Vec<String> {
+    let optional = &lab.manifest.optional;
+    let condition = |stack: &str| optional.get(stack);
+    let unsure = sources.iter().filter_map(|(name, source)| match source {
+        Source::Output { stack: giver } if condition(giver).is_some() && condition(giver) != condition(&stack.name) => {
+            Some(format!("{}: Parameters.{name}: stack `{giver}`, whose output it is, is not always there", stack.file))
+        }
+        Source::Output { .. } | Source::Lab | Source::BuiltIn(_) | Source::Default => None,
+    });
+    unsure.collect()
 }
 
 /// Everything that a template parameter could be wired to, by name.
