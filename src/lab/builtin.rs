@@ -85,6 +85,12 @@ mod tests {
             "ae5441532fda5a43",
         ),
         ("superheroes-api", &["Api", "Post"], "Deployment1", "83d5499c0449139c"),
+        (
+            "timeseries-api",
+            &["Api", "Webhook", "Address", "GetWebhook", "PutWebhook", "GetAddress", "NotInTime"],
+            "Deployment1",
+            "df46aac4ba45c529",
+        ),
     ];
 
     #[test]

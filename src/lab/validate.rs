@@ -393,7 +393,7 @@ load:
         let guide = include_str!("../../docs/guide/manifest.md");
         let lists = Regex::new(r#"&\[("[a-z_]+"(?:, "[a-z_]+")*)\]"#).unwrap();
         let mut missing = Vec::new();
-        for source in [include_str!("validate.rs"), include_str!("checks.rs")] {
+        for source in [include_str!("validate.rs"), include_str!("checks.rs"), include_str!("conditions.rs")] {
             let code = source.split("#[cfg(test)]").next().unwrap_or_default();
             let keys = lists.captures_iter(code).flat_map(|list| list.extract::<1>().1[0].split(", "));
             let keys = keys.map(|key| key.trim_matches('"'));

@@ -96,7 +96,9 @@ fn price(kind: &str, properties: &Json) -> Price {
     match kind {
         "AWS::RDS::DBCluster" => cluster(properties),
         "AWS::RDS::DBInstance" => match properties["DBInstanceClass"].as_str() {
-            Some("db.serverless") => Price::Free, // billed by the cluster's capacity units
+            // Its capacity units are billed with the cluster.
+            Some("db.serverless") if is_true(&properties["PubliclyAccessible"]) => Price::flat(PUBLIC_ADDRESS),
+            Some("db.serverless") => Price::Free,
             _ => Price::Unknown,
         },
         "AWS::ElastiCache::ReplicationGroup" => {
@@ -128,6 +130,10 @@ fn cluster(properties: &Json) -> Price {
     Price::Hourly { idle: least * AURORA_CAPACITY_UNIT + secret, busy: most * AURORA_CAPACITY_UNIT + secret }
 }
 
+fn is_true(value: &Json) -> bool {
+    value.as_bool() == Some(true) || value.as_str() == Some("true")
+}
+
 /// Parameters are text: a number may come as `"0.5"`.
 fn number(value: &Json) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
@@ -146,6 +152,13 @@ mod tests {
         });
         let Price::Hourly { idle, busy } = price("AWS::RDS::DBCluster", &properties) else { panic!("no price") };
         assert!((idle - 0.40 / 730.0).abs() < 1e-9 && (busy - (0.48 + 0.40 / 730.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_serverless_instance_costs_its_public_address_and_nothing_else() {
+        let instance = |public: bool| json!({ "DBInstanceClass": "db.serverless", "PubliclyAccessible": public });
+        assert_eq!(price("AWS::RDS::DBInstance", &instance(true)), Price::flat(PUBLIC_ADDRESS));
+        assert_eq!(price("AWS::RDS::DBInstance", &instance(false)), Price::Free);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod elasticache;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod quicksight;
 pub mod rds;
 pub mod rds_data;
 pub mod s3;
@@ -34,6 +35,7 @@ pub fn all(cloud: &Arc<Cloud>) -> Result<Vec<Arc<dyn Service>>, StoreError> {
         iam::open(cloud)?,
         lambda::open(cloud)?,
         logs::open(cloud)?,
+        quicksight::open(cloud)?,
         rds::open(cloud)?,
         rds_data::open(cloud)?,
         s3::open(cloud)?,
