@@ -16,6 +16,7 @@ mod cloud;
 mod inventory;
 mod processes;
 mod swaps;
+mod timeseries;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -69,6 +70,9 @@ fn main() {
     }
     if asked("inventory") {
         runtime.block_on(inventory::measure(&cloud, &mut table));
+    }
+    if asked("timeseries") {
+        runtime.block_on(timeseries::measure(&cloud, &mut table));
     }
     table.push(Figure {
         what: "resident memory of the local cloud, idle after all this",

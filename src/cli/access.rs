@@ -148,9 +148,10 @@ impl Guarded {
             ))
             .hint(format!("labctl sql {name} works from everywhere, over the Data API")));
         }
-        let group = names.get(GROUP).cloned().ok_or_else(|| {
-            Failure::usage(format!("no stack of lab `{name}` has the output `{GROUP}`"))
-        })?;
+        let group = names
+            .get(GROUP)
+            .cloned()
+            .ok_or_else(|| Failure::usage(format!("no stack of lab `{name}` has the output `{GROUP}`")))?;
         Ok(Guarded { deployed, names, group })
     }
 
@@ -186,8 +187,10 @@ async fn grant(args: GrantArgs, cx: &Context) -> Result<(), Failure> {
     let (lab, env, target) = guarded.told();
     if !guarded.is_public() {
         let flags = flags(cx, &guarded.deployed.aws);
-        return Err(Failure::usage(format!("the database of lab `{lab}` is private: its parameter `{PARAMETER}` is not `{PUBLIC}`"))
-            .hint(format!("labctl up{}{flags} --set {PARAMETER}={PUBLIC}", args.lab.typed())));
+        return Err(Failure::usage(format!(
+            "the database of lab `{lab}` is private: its parameter `{PARAMETER}` is not `{PUBLIC}`"
+        ))
+        .hint(format!("labctl up{}{flags} --set {PARAMETER}={PUBLIC}", args.lab.typed())));
     }
     let range = match args.cidr {
         Some(range) => range,
@@ -195,7 +198,8 @@ async fn grant(args: GrantArgs, cx: &Context) -> Result<(), Failure> {
     };
     let asker = guarded.asker().await?;
     let opened = guarded.door().open(&asker, range).await;
-    let opened = opened.map_err(|error| Failure::failed(format!("cannot open the database to {range}")).because(error))?;
+    let opened =
+        opened.map_err(|error| Failure::failed(format!("cannot open the database to {range}")).because(error))?;
     let name = |name: &str| guarded.names.get(name).cloned();
     let (host, database_port) = (name("ClusterEndpoint"), name("ClusterPort"));
     cx.ui.answer(&GrantAnswer { lab, env, target, port: PORT, opened, host, database_port });
@@ -230,7 +234,8 @@ async fn revoke(args: RevokeArgs, cx: &Context) -> Result<(), Failure> {
 async fn ls(args: LsArgs, cx: &Context) -> Result<(), Failure> {
     let guarded = Guarded::of(cx, &args.lab).await?;
     let ways = guarded.door().ways().await;
-    let access = ways.map_err(|error| Failure::failed("cannot look at the database's security group").because(error))?;
+    let access =
+        ways.map_err(|error| Failure::failed("cannot look at the database's security group").because(error))?;
     let (lab, env, target) = guarded.told();
     cx.ui.answer(&LsAnswer { lab, env, target, public: guarded.is_public(), access });
     Ok(())

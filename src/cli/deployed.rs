@@ -38,7 +38,11 @@ impl Deployed {
 }
 
 /// What the lab's parameters were when it was deployed: the stacks know. A new parameter has its default.
-pub(super) fn deployed_values(lab: &Lab, wiring: &Wiring, stacks: &BTreeMap<String, ObservedStack>) -> IndexMap<String, String> {
+pub(super) fn deployed_values(
+    lab: &Lab,
+    wiring: &Wiring,
+    stacks: &BTreeMap<String, ObservedStack>,
+) -> IndexMap<String, String> {
     let deployed = |name: &String| {
         let takers = wiring.stacks.iter().filter(|(_, sources)| sources.get(name) == Some(&Source::Lab));
         takers.filter_map(|(stack, _)| stacks.get(stack)?.parameters.get(name)).next().cloned()

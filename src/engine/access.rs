@@ -57,8 +57,9 @@ impl FromStr for Range {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr =
-            address.parse().map_err(|_| "write an address or a range, such as 203.0.113.7 or 203.0.113.0/28".to_owned())?;
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| "write an address or a range, such as 203.0.113.7 or 203.0.113.0/28".to_owned())?;
         let Some(bits) = bits else { return Ok(Range::only(address)) };
         let (widest, most) = if address.is_ipv4() { (WIDEST_IPV4, 32) } else { (WIDEST_IPV6, 128) };
         let written = !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit());
@@ -130,8 +131,7 @@ impl Door<'_> {
             let description = format!("labctl access: {of}");
             let Instance { lab, env } = self.instance;
             let tags = [(TAG_ACCESS, of), (TAG_LAB, lab), (TAG_ENV, env)];
-            let new =
-                NewEntry { group: self.group, port: PORT, cidr: &cidr, description: &description, tags: &tags };
+            let new = NewEntry { group: self.group, port: PORT, cidr: &cidr, description: &description, tags: &tags };
             was_open = self.aws.add_entry(&new).await?.is_none();
         }
         self.close(&old).await?;

@@ -105,7 +105,9 @@ try:
 
     #[test]
     fn a_condition_on_what_is_not_there_or_cannot_be_is_refused() {
-        let text = TEXT.replace("Access: open }, unless", "Acces: open }, unles").replace("Access: closed }", "Access: shut }");
+        let text = TEXT
+            .replace("Access: open }, unless", "Acces: open }, unles")
+            .replace("Access: closed }", "Access: shut }");
         let problems: Vec<String> = manifest(&text).unwrap_err().iter().map(ToString::to_string).collect();
         assert_eq!(
             problems,

@@ -10,6 +10,7 @@ mod hostile;
 mod iam;
 mod lambda;
 mod logs;
+mod quicksight;
 mod rds;
 mod rds_data;
 mod rds_data_types;

@@ -3,3 +3,4 @@
 mod inventory;
 mod readme;
 mod superheroes;
+mod timeseries;

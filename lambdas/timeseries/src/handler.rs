@@ -78,7 +78,8 @@ mod tests {
     use super::*;
 
     fn event(body: Value, is_base64_encoded: bool) -> Event {
-        serde_json::from_value(json!({"httpMethod": "PUT", "body": body, "isBase64Encoded": is_base64_encoded})).unwrap()
+        serde_json::from_value(json!({"httpMethod": "PUT", "body": body, "isBase64Encoded": is_base64_encoded}))
+            .unwrap()
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl Provider for Asset {
             input[self.0.id()] = json!(id);
             let answer = cx.ask(&self.operation("Update"), input).await?;
             if self.0 == Kind::Dashboard {
-                let version = answer.text("VersionArn").rsplit('/').next().and_then(|number| number.parse::<i64>().ok());
+                let version =
+                    answer.text("VersionArn").rsplit('/').next().and_then(|number| number.parse::<i64>().ok());
                 let mut input = self.place(cx, id);
                 input["VersionNumber"] = json!(version);
                 cx.ask("UpdateDashboardPublishedVersion", input).await?;

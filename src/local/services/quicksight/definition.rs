@@ -190,7 +190,8 @@ fn columns_named(definition: &Value) -> Vec<(&str, &str)> {
     while let Some(value) = left.pop() {
         match value {
             Value::Object(members) => {
-                if let (Some(identifier), Some(column)) = (text(members, "DataSetIdentifier"), text(members, "ColumnName"))
+                if let (Some(identifier), Some(column)) =
+                    (text(members, "DataSetIdentifier"), text(members, "ColumnName"))
                 {
                     found.push((identifier, column));
                 }

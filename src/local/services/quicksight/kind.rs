@@ -67,9 +67,7 @@ impl Kind {
     pub(super) const fn settings(self) -> &'static [&'static str] {
         match self {
             Kind::VpcConnection => &["SubnetIds", "SecurityGroupIds", "DnsResolvers", "RoleArn"],
-            Kind::DataSource => {
-                &["DataSourceParameters", "Credentials", "VpcConnectionProperties", "SslProperties"]
-            }
+            Kind::DataSource => &["DataSourceParameters", "Credentials", "VpcConnectionProperties", "SslProperties"],
             Kind::DataSet => &["PhysicalTableMap", "LogicalTableMap", "ImportMode", "DataSetUsageConfiguration"],
             Kind::Dashboard => &["Definition", "VersionDescription", "DashboardPublishOptions", "ThemeArn"],
         }

@@ -162,14 +162,19 @@ async fn permissions_and_tags_come_and_go() {
     let left = world.ok("UpdateDataSetPermissions", json!({"DataSetId": "set", "RevokePermissions": [less]})).await;
     assert_eq!(left["Permissions"][0]["Actions"], json!(["quicksight:DescribeDataSet"]));
     let stranger = json!({"Principal": "ada", "Actions": ["quicksight:PassDataSet"]});
-    let refused = world.refused("UpdateDataSetPermissions", json!({"DataSetId": "set", "GrantPermissions": [stranger]})).await;
+    let refused =
+        world.refused("UpdateDataSetPermissions", json!({"DataSetId": "set", "GrantPermissions": [stranger]})).await;
     assert_eq!(refused.0, "InvalidParameterValueException");
 
     let resource = json!(arn("dataset/set"));
     let call = async |operation: &str, input: Value| {
         world.cloud.call(&world.scope, "quicksight", operation, input).await.unwrap()
     };
-    call("TagResource", json!({"ResourceArn": resource, "Tags": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]})).await;
+    call(
+        "TagResource",
+        json!({"ResourceArn": resource, "Tags": [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]}),
+    )
+    .await;
     call("UntagResource", json!({"ResourceArn": resource, "TagKeys": ["a"]})).await;
     let tags = call("ListTagsForResource", json!({"ResourceArn": resource})).await;
     assert_eq!(tags["Tags"], json!([{"Key": "b", "Value": "2"}]));

@@ -8,8 +8,8 @@ use crate::call::Call;
 
 /// The call's members, none of which may be another than those `known`; its account is the caller's.
 pub(super) fn members<'c>(call: &'c Call, known: &[&[&str]]) -> Result<&'c Map<String, Value>, AssetFault> {
-    static NONE: Map<String, Value> = Map::new();
-    let members = call.input.as_object().unwrap_or(&NONE);
+    let missing = || AssetFault::Invalid("The request has no members.".to_owned());
+    let members = call.input.as_object().ok_or_else(missing)?;
     for name in members.keys() {
         if name != "AwsAccountId" && !known.iter().any(|names| names.contains(&name.as_str())) {
             return Err(AssetFault::Unsupported(format!("the parameter {name} of {}", call.operation)));
@@ -34,15 +34,21 @@ pub(super) fn number(members: &Map<String, Value>, name: &str) -> Option<i64> {
 pub(super) fn id(members: &Map<String, Value>, name: &str) -> Result<String, AssetFault> {
     let id = text(members, name)?;
     if id.len() > 512 || !id.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
-        return Err(AssetFault::Invalid(format!("{name} {id} is not valid: letters, digits, underscores and hyphens.")));
+        return Err(AssetFault::Invalid(format!(
+            "{name} {id} is not valid: letters, digits, underscores and hyphens."
+        )));
     }
     Ok(id.to_owned())
 }
 
-pub(super) fn permissions(members: &Map<String, Value>, name: &str, account: &str) -> Result<Vec<Permission>, AssetFault> {
+pub(super) fn permissions(
+    members: &Map<String, Value>,
+    name: &str,
+    account: &str,
+) -> Result<Vec<Permission>, AssetFault> {
     let Some(given) = members.get(name) else { return Ok(Vec::new()) };
-    let permissions: Vec<Permission> = serde_json::from_value(given.clone())
-        .map_err(|error| AssetFault::Invalid(format!("{name}: {error}")))?;
+    let permissions: Vec<Permission> =
+        serde_json::from_value(given.clone()).map_err(|error| AssetFault::Invalid(format!("{name}: {error}")))?;
     for Permission { principal, actions } in &permissions {
         if !is_principal(principal, account) {
             return Err(AssetFault::Invalid(format!(
@@ -60,7 +66,8 @@ pub(super) fn permissions(members: &Map<String, Value>, name: &str, account: &st
 fn is_principal(text: &str, account: &str) -> bool {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let [arn, _, "quicksight", _, owner, what] = parts.as_slice() else { return false };
-    let named = |what: &str| what.split_once('/').is_some_and(|(namespace, name)| !namespace.is_empty() && !name.is_empty());
+    let named =
+        |what: &str| what.split_once('/').is_some_and(|(namespace, name)| !namespace.is_empty() && !name.is_empty());
     *arn == "arn"
         && *owner == account
         && match what.split_once('/') {

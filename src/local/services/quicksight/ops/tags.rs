@@ -16,7 +16,8 @@ const MOST: usize = 200;
 
 pub(super) fn given(members: &Map<String, Value>) -> Result<BTreeMap<String, String>, AssetFault> {
     let given = members.get("Tags").and_then(Value::as_array).into_iter().flatten();
-    let pair = |tag: &Value| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str().unwrap_or_default().to_owned()));
+    let pair =
+        |tag: &Value| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str().unwrap_or_default().to_owned()));
     let tags: BTreeMap<String, String> = given.filter_map(pair).collect();
     if tags.len() > MOST {
         return Err(AssetFault::Invalid(format!("An asset has at most {MOST} tags.")));

@@ -87,7 +87,9 @@ fn version_view(scope: &Scope, asset: &Asset, version: &Version) -> Value {
     let sheets = version.settings.get("Definition").and_then(|definition| definition["Sheets"].as_array());
     let sheets = sheets.into_iter().flatten().map(|sheet| {
         let members = ["SheetId", "Name"].into_iter();
-        Value::Object(members.filter_map(|name| Some((name.to_owned(), sheet.get(name)?.clone()))).collect::<Map<_, _>>())
+        Value::Object(
+            members.filter_map(|name| Some((name.to_owned(), sheet.get(name)?.clone()))).collect::<Map<_, _>>(),
+        )
     });
     view["Sheets"] = sheets.collect();
     view

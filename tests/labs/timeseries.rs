@@ -1,0 +1,297 @@
+//! The timeseries lab, whole: up, used as the device platform uses it, opened and closed, down, nothing left.
+
+use std::process::Command;
+
+use proptest::prelude::{Strategy, any};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value, json};
+
+use crate::support::Machine;
+
+const LAB: [&str; 2] = ["timeseries", "--local"];
+/// A value as the platform sends it.
+const ONE: &str = "MQ==";
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Value,
+}
+
+/// The lab, up, and its address.
+struct Webhook {
+    machine: Machine,
+    url: String,
+    key: Option<String>,
+}
+
+impl Webhook {
+    fn up(settings: &[&str]) -> Self {
+        let machine = Machine::new();
+        let set: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+        machine.well(&[&["up"], &LAB[..], &set].concat());
+        let webhook = Webhook { machine, url: String::new(), key: None };
+        let key = (!settings.contains(&"ApiAccess=public")).then(|| webhook.output("ApiKey"));
+        Webhook { url: webhook.output("ApiUrl"), key, ..webhook }
+    }
+
+    fn labctl(&self, words: &[&str]) -> Value {
+        self.machine.json(&[&words[..words.len().min(2)], &LAB[..], &words[words.len().min(2)..]].concat())
+    }
+
+    fn output(&self, name: &str) -> String {
+        self.machine.well(&[&["outputs"], &LAB[..], &[name]].concat()).trim().to_owned()
+    }
+
+    fn sql(&self, statement: &str) -> Vec<Value> {
+        let answer = self.machine.json(&[&["sql"], &LAB[..], &["-e", statement]].concat());
+        answer["rows"].as_array().cloned().unwrap_or_default()
+    }
+
+    fn stored(&self) -> i64 {
+        self.sql("SELECT COUNT(*) AS n FROM events")[0]["n"].as_i64().unwrap()
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str) -> Answer {
+        let file = self.machine.work().join("body");
+        std::fs::write(&file, body).unwrap();
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "-i", "-X", method, "-H", "Content-Type: application/json", "-H", "Expect:"]);
+        curl.arg("--data-binary").arg(format!("@{}", file.display()));
+        if let Some(key) = &self.key {
+            curl.args(["-H", &format!("x-api-key: {key}")]);
+        }
+        let output = curl.arg(format!("{}{path}", self.url)).output().expect("curl: run tests/install");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+        Answer {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_ascii_lowercase(),
+            body: serde_json::from_str(body).unwrap_or(Value::Null),
+        }
+    }
+
+    fn put(&self, body: &Value) -> Answer {
+        self.send("PUT", "/webhook", &body.to_string())
+    }
+
+    fn refused(&self, body: &str, named: &str) {
+        let answer = self.send("PUT", "/webhook", body);
+        let message = answer.body["message"].as_str().unwrap_or_default().to_owned();
+        assert!(answer.status == 400 && message.contains(named), "{named}: {} {message}", answer.status);
+    }
+
+    fn gone(self) {
+        self.machine.well(&[&["down"], &LAB[..], &["--yes"]].concat());
+        let left = self.machine.json(&["ls", "--local"]);
+        assert!(left["instances"].as_array().is_some_and(Vec::is_empty), "{left}");
+        self.machine.well(&["local", "stop"]);
+        self.machine.is_quiet();
+    }
+}
+
+fn notification(board: &str, payload: &str) -> Value {
+    json!({"ep": board, "path": "/3200/0/5501", "ct": "text/plain", "payload": payload, "max-age": "0"})
+}
+
+#[test]
+fn the_webhook_stores_a_whole_message_or_nothing() {
+    let webhook = Webhook::up(&["ApiAccess=public"]);
+    assert_eq!(webhook.stored(), 0, "checks leave nothing");
+    assert_eq!(webhook.send("GET", "/webhook", "").status, 200);
+    for probe in ["", "{}"] {
+        let answer = webhook.send("PUT", "/webhook", probe);
+        assert_eq!((answer.status, answer.body), (200, json!({"stored": 0})), "{probe:?}");
+    }
+
+    // The guide's own message, and one of the whole channel.
+    let guide = r#"{"notifications":[{"ep":"board-1","path":"/3200/0/5501","ct":"text/plain","payload":"MjUuMw==","max-age":"0"}]}"#;
+    let before = webhook.sql("SELECT UTC_TIMESTAMP() AS now")[0]["now"].as_str().unwrap().to_owned();
+    let answer = webhook.send("PUT", "/webhook", guide);
+    assert_eq!((answer.status, answer.body), (200, json!({"stored": 1})));
+    let rows = webhook.sql("SELECT ts, value, board, sensor FROM events");
+    assert_eq!(
+        (&rows[0]["value"], &rows[0]["board"], &rows[0]["sensor"]),
+        (&json!(25.3), &json!("board-1"), &json!("/3200/0/5501"))
+    );
+    assert!(rows[0]["ts"].as_str().unwrap() >= before.as_str(), "{rows:?} before {before}");
+    let whole = include_str!("../../lambdas/timeseries/events/channel.json");
+    assert_eq!(webhook.send("PUT", "/webhook", whole).body, json!({"stored": 2}));
+
+    let sql = "'); DROP TABLE events; --";
+    assert_eq!(webhook.put(&json!({"notifications": [notification(sql, ONE)]})).status, 200);
+    assert_eq!(webhook.sql("SELECT board FROM events ORDER BY id DESC LIMIT 1")[0]["board"], sql);
+
+    // One bad field, and nothing of the message is stored, however much of it was good.
+    let stored = webhook.stored();
+    let mut batch = vec![notification("batch", ONE); 3_000];
+    batch.push(notification("batch", "%"));
+    webhook.refused(&json!({"notifications": batch}).to_string(), "notifications[3000].payload");
+    for (body, named) in [
+        ("{", "the body is not JSON"),
+        ("[]", "the body must be"),
+        (r#"{"notification":[]}"#, "notification "),
+        (r#"{"notifications":[{"ep":"b","path":"/1"}]}"#, "notifications[0].payload"),
+        (r#"{"notifications":[{"ep":7,"path":"/1","payload":"MQ=="}]}"#, "notifications[0].ep"),
+        (r#"{"notifications":[{"ep":"b","path":"/1","payload":"TmFO"}]}"#, "notifications[0].payload"),
+        (r#"{"registrations":[1]}"#, "registrations[0]"),
+    ] {
+        webhook.refused(body, named);
+    }
+    assert_eq!(webhook.stored(), stored);
+
+    // More than one statement's worth, in one transaction.
+    batch.pop();
+    assert_eq!(webhook.put(&json!({"notifications": batch})).body, json!({"stored": 3_000}));
+    assert_eq!(webhook.stored(), stored + 3_000);
+    let times = webhook.sql("SELECT COUNT(DISTINCT ts) AS n FROM events WHERE board = 'batch'");
+    assert_eq!(times[0]["n"], 1, "a message arrives at one time");
+
+    // A few hundred generated messages through the gateway: a documented status, and what was acknowledged is there.
+    let stored = webhook.stored();
+    let acknowledged = generated(&webhook, 200);
+    assert_eq!(webhook.stored(), stored + acknowledged);
+
+    webhook.machine.well(&["validate", "timeseries", "--local"]);
+    let again = webhook.machine.well(&["up", "timeseries", "--local", "--set", "ApiAccess=public"]);
+    assert!(again.contains("nothing to do"), "{again}");
+    webhook.gone();
+}
+
+/// Sends generated messages; gives how many notifications were acknowledged as stored.
+fn generated(webhook: &Webhook, count: usize) -> i64 {
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let fields = proptest::sample::select(vec!["ep", "path", "payload", "ct", "max-age", "more"]);
+    let value = proptest::prop_oneof![
+        any::<i64>().prop_map(Value::from),
+        ".{0,60}".prop_map(Value::from),
+        proptest::strategy::Just(Value::Null),
+    ];
+    let changes = proptest::collection::vec((fields, value), 0..2);
+    let mut stored = 0;
+    for _ in 0..count {
+        let mut bad = notification("generated", ONE);
+        for (field, value) in changes.new_tree(&mut runner).unwrap().current() {
+            bad[field] = value;
+        }
+        let answer = webhook.put(&json!({"notifications": [notification("generated", ONE), bad]}));
+        match answer.status {
+            200 => stored += answer.body["stored"].as_i64().unwrap(),
+            400 => {
+                assert!(answer.body["message"].as_str().unwrap().starts_with("notifications[1]."), "{}", answer.body)
+            }
+            other => panic!("{other} {} of {bad}", answer.body),
+        }
+    }
+    stored
+}
+
+#[test]
+fn the_key_is_asked_for_and_shown_to_whoever_asks_and_the_dashboard_is_made_for_whoever_is_named() {
+    let webhook = Webhook::up(&["QuickSightUser=ada"]);
+    let open = Webhook { machine: Machine::new(), url: webhook.url.clone(), key: None };
+    for (method, path) in [("GET", "/webhook"), ("PUT", "/webhook"), ("GET", "/address")] {
+        assert_eq!(open.send(method, path, "{}").status, 403, "{method} {path} without a key");
+        assert_eq!(webhook.send(method, path, "{}").status, 200, "{method} {path}");
+    }
+
+    // The guide's two commands, as they are shown, with a shell function in the place of curl.
+    let shown = webhook.machine.well(&["outputs", "timeseries", "--local"]);
+    let key = webhook.key.clone().unwrap();
+    assert!(!shown.contains(&key), "the key is not shown among other things");
+    let commands = shown.split("\n\n").skip(1).map(|shown| shown.split_once('\n').unwrap().1);
+    let commands: String = commands.map(|command| format!("{command}\n")).collect();
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_labctl")).parent().unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let script = format!("curl() {{ printf '<%s>' \"$@\"; echo; }}\n{commands}");
+    let mut shell = webhook.machine.command_of("bash".as_ref(), &["-eu", "-c", &script]);
+    let said = shell.env("PATH", path).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let callback = json!({"url": format!("{}/webhook", webhook.url), "headers": {"x-api-key": key}});
+    let data =
+        said.split("<--data><").nth(1).and_then(|rest| rest.split('>').next()).unwrap_or_else(|| panic!("{said}"));
+    assert_eq!(serde_json::from_str::<Value>(data).unwrap(), callback);
+    for part in [
+        "<Authorization: Bearer yourmbedaccesskey>",
+        "<-X><PUT><https://api.connector.mbed.com/v2/notification/callback>",
+        "<-X><PUT><https://api.connector.mbed.com/v2/subscriptions/yourendpointid/3200/0/5501/>",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+
+    // A private database is opened to nobody.
+    let refused = webhook.machine.run(&["access", "grant", "timeseries", "--local"]).ended(2);
+    assert!(refused.contains("DatabaseAccess") && refused.contains("--set DatabaseAccess=public"), "{refused}");
+
+    let clients = webhook.machine.clients().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let account = ["--aws-account-id", "000000000000", "--dashboard-id", "timeseries-dev"];
+    let describe = [&["quicksight", "describe-dashboard"], &account[..]].concat();
+    let dashboard = runtime.block_on(clients.aws(&describe));
+    assert_eq!(dashboard["Dashboard"]["Version"]["Status"], "CREATION_SUCCESSFUL", "{dashboard}");
+    // Named no more, it goes, and the rest stays.
+    webhook.machine.well(&["up", "timeseries", "--local", "--yes"]);
+    let gone = runtime.block_on(clients.aws_fails(&describe));
+    assert!(gone.contains("ResourceNotFoundException"), "{gone}");
+    assert_eq!(webhook.put(&json!({"notifications": [notification("b", ONE)]})).status, 200);
+    webhook.gone();
+}
+
+#[test]
+fn access_is_granted_to_one_address_listed_replaced_and_revoked() {
+    let webhook = Webhook::up(&["ApiAccess=public", "DatabaseAccess=public"]);
+    let access = |words: &[&str]| webhook.labctl(&[&["access"], words].concat());
+    assert_eq!(access(&["ls"])["access"], json!([]));
+    let granted = access(&["grant"]);
+    assert_eq!((&granted["cidr"], &granted["was_open"]), (&json!("127.0.0.1/32"), &json!(false)));
+    assert_eq!(access(&["grant"])["was_open"], true, "a second time changes nothing");
+
+    // Who may come in now does: mysql, over TLS that it verifies.
+    let clients = webhook.machine.clients().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let secret = ["secretsmanager", "get-secret-value", "--secret-id", &webhook.output("MasterSecretArn")];
+    let secret = runtime.block_on(clients.aws(&secret));
+    let secret: Value = serde_json::from_str(secret["SecretString"].as_str().unwrap()).unwrap();
+    webhook.put(&json!({"notifications": [notification("b", "MjUuMw==")]}));
+    let mut mysql = webhook
+        .machine
+        .command_of("mysql".as_ref(), &["--protocol=tcp", "-N", "-e", "SELECT board, value FROM events"]);
+    mysql.args(["-h", &webhook.output("ClusterEndpoint"), "-P", &webhook.output("ClusterPort")]);
+    mysql.arg(format!("--ssl-ca={}", webhook.machine.home().join("keys/ca.pem").display()));
+    mysql
+        .args(["-u", secret["username"].as_str().unwrap(), "tsdb"])
+        .env("MYSQL_PWD", secret["password"].as_str().unwrap());
+    let said = mysql.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "b\t25.3\n", "{}", String::from_utf8_lossy(&said.stderr));
+
+    // From another address the old one is closed; rules of others stay.
+    let group = webhook.output("DatabaseSecurityGroupId");
+    let other =
+        ["ec2", "authorize-security-group-ingress", "--group-id", &group, "--protocol", "tcp", "--port", "3306"];
+    runtime.block_on(clients.aws(&[&other[..], &["--cidr", "192.0.2.1/32"]].concat()));
+    let moved = access(&["grant", "--cidr", "203.0.113.7"]);
+    assert_eq!((&moved["cidr"], &moved["closed"][0]["cidr"]), (&json!("203.0.113.7/32"), &json!("127.0.0.1/32")));
+    let listed = access(&["ls"]);
+    assert_eq!(listed["access"].as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!((&listed["access"][0]["cidr"], &listed["public"]), (&json!("203.0.113.7/32"), &json!(true)));
+    let wide = webhook.machine.run(&["access", "grant", "timeseries", "--local", "--cidr", "0.0.0.0/0"]).ended(2);
+    assert!(wide.contains("strangers"), "{wide}");
+    assert_eq!(access(&["revoke"])["closed"][0]["cidr"], "203.0.113.7/32");
+    assert_eq!(access(&["revoke"])["closed"], json!([]));
+    let filter = format!("Name=group-id,Values={group}");
+    let rules = runtime.block_on(clients.aws(&["ec2", "describe-security-group-rules", "--filters", &filter]));
+    let left = rules["SecurityGroupRules"].as_array().unwrap().iter().filter(|rule| rule["CidrIpv4"] == "192.0.2.1/32");
+    assert_eq!(left.count(), 1, "{rules}");
+
+    // Private again, and public once more, the cluster and what is in it stay. `down` does not stumble over a rule.
+    access(&["grant"]);
+    for settings in
+        [["--set", "ApiAccess=public"].as_slice(), &["--set", "ApiAccess=public", "--set", "DatabaseAccess=public"]]
+    {
+        webhook.machine.well(&[&["up", "timeseries", "--local", "--yes"], settings].concat());
+        assert_eq!(webhook.stored(), 1);
+    }
+    webhook.gone();
+}
