@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use crate::support::Machine;
+use crate::support::{Machine, until};
 
 const LAB: [&str; 2] = ["timeseries", "--local"];
 /// A value as the platform sends it.
@@ -153,10 +153,40 @@ fn the_webhook_stores_a_whole_message_or_nothing() {
     let acknowledged = generated(&webhook, 200);
     assert_eq!(webhook.stored(), stored + acknowledged);
 
+    without_its_database(&webhook);
     webhook.machine.well(&["validate", "timeseries", "--local"]);
     let again = webhook.machine.well(&["up", "timeseries", "--local", "--set", "ApiAccess=public"]);
     assert!(again.contains("nothing to do"), "{again}");
     webhook.gone();
+}
+
+/// 503 and when to come again while the database is away, and nothing of it stored; as before when it is back.
+fn without_its_database(webhook: &Webhook) {
+    let stored = webhook.stored();
+    let clients = webhook.machine.clients().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let arn = webhook.output("ClusterArn");
+    let cluster = ["--db-cluster-identifier", arn.rsplit(':').next().unwrap()];
+    let ask = |operation: &str| runtime.block_on(clients.aws(&[&["rds", operation], &cluster[..]].concat()));
+    let settled = |status: &str| {
+        until(status, || ask("describe-db-clusters")["DBClusters"][0]["Status"] == status);
+    };
+    ask("stop-db-cluster");
+    settled("stopped");
+    let lost = json!({"notifications": [notification("lost", ONE)]});
+    let answer = webhook.put(&lost);
+    assert_eq!(
+        (answer.status, answer.head.contains("retry-after: 15")),
+        (503, true),
+        "{} {}",
+        answer.head,
+        answer.body
+    );
+    ask("start-db-cluster");
+    settled("available");
+    assert_eq!(webhook.stored(), stored);
+    assert_eq!(webhook.put(&lost).status, 200);
+    assert_eq!(webhook.stored(), stored + 1);
 }
 
 /// Sends generated messages; gives how many notifications were acknowledged as stored.
