@@ -7,6 +7,7 @@ use crate::aws::{Aws, AwsError};
 use crate::lab::model::{HttpCheck, HttpExpectation, RequestBody};
 use crate::plan::Instance;
 use crate::plan::names::{TAG_ACCESS, TAG_ENV, TAG_LAB};
+use http_body_util::Full;
 use indexmap::IndexMap;
 use serde::Serialize;
 use std::fmt;
@@ -173,8 +174,9 @@ pub async fn own_address(endpoint: &Endpoint<'_>, path: &str) -> Result<IpAddr, 
         repeat: 1,
         expect: HttpExpectation::default(),
     };
-    let request = endpoint.request(&request).map_err(AddressError::NoRequest)?;
-    let answer = HttpClient::new()?.send(request).await?;
+    let mut request = endpoint.request(&request).map_err(AddressError::NoRequest)?;
+    endpoint.entry().sign(&mut request).map_err(AddressError::NoRequest)?;
+    let answer = HttpClient::new()?.send(request.map(Full::new)).await?;
     let told = serde_json::from_slice(answer.body()).ok().and_then(|body: serde_json::Value| {
         body.get("address").and_then(|address| address.as_str()).and_then(|address| address.parse().ok())
     });
