@@ -40,6 +40,7 @@ const SIGNS: &[Sign] = &[
     sign("iam", None, Some("2010-05-08")),
     sign("lambda", None, None),
     sign("logs", Some("Logs_20140328"), None),
+    sign("quicksight", None, None),
     sign("rds", None, Some("2014-10-31")),
     sign("rds-data", None, None),
     sign("secretsmanager", Some("secretsmanager"), None),
