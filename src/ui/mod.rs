@@ -1,6 +1,7 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
 pub mod chart;
+pub mod dashboard;
 pub mod human;
 pub mod json;
 pub mod log;

@@ -76,6 +76,11 @@ impl Printer {
         self.streams.err_terminal && !self.quiet
     }
 
+    /// The whole terminal is ours to draw on: somebody sits at it, and stdout leads there.
+    pub fn owns_terminal(&self) -> bool {
+        self.streams.out_terminal && self.streams.interactive
+    }
+
     pub fn interactive(&self) -> bool {
         self.streams.interactive
     }
@@ -212,7 +217,7 @@ impl Notes {
 }
 
 /// What comes from elsewhere (a name that was typed, a message of AWS) may hold characters that steer the terminal.
-pub(super) fn tame(text: &str) -> String {
+pub fn tame(text: &str) -> String {
     let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
