@@ -64,8 +64,8 @@ impl Journal {
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(&directory)? {
             let name = entry?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(".jsonl")).and_then(|name| name.parse().ok());
-            numbers.extend(number);
+            let number = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
+            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
         }
         numbers.sort_unstable();
         let mut journal = Journal { directory, files: Vec::new(), current: None };

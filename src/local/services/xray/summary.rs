@@ -139,8 +139,8 @@ fn root_causes(trace: &Assembled, wrong: fn(Flags) -> bool) -> Value {
         service["EntityPath"] = json!(path);
         service["Inferred"] = json!(segment.inferred);
         services.push(service);
-        let id = text(node, "id");
-        next = trace.called_by(&id).find(|called| services.len() < trace.segments.len() && called.id != segment.id);
+        let id = node["id"].as_str().unwrap_or_default();
+        next = trace.called_by(id).find(|called| services.len() < trace.segments.len() && called.id != segment.id);
     }
     let any = trace.segments.iter().any(|segment| wrong(segment.flags));
     if services.is_empty() || !any {

@@ -53,7 +53,7 @@ pub(in crate::services::apigateway) async fn serve(
         api: found.api,
         stage: found.stage,
         method: head.method.as_str(),
-        path: &address.path,
+        path: &path,
     });
     let journey = Journey::of(&gateway.cloud, &head.headers, place);
     let mut response = match (found, read(body).await) {
