@@ -105,14 +105,16 @@ impl Aws {
             let mut pages = self.xray().batch_get_traces().set_trace_ids(Some(ids.to_vec())).into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(AwsError::of("xray:BatchGetTraces"))?;
-                found.extend(page.traces().iter().map(|trace| TraceDocuments {
-                    id: trace.id().unwrap_or_default().to_owned(),
-                    cut: trace.limit_exceeded().unwrap_or_default(),
-                    segments: trace
-                        .segments()
-                        .iter()
-                        .filter_map(|segment| serde_json::from_str(segment.document()?).ok())
-                        .collect(),
+                found.extend(page.traces().iter().map(|trace| {
+                    TraceDocuments {
+                        id: trace.id().unwrap_or_default().to_owned(),
+                        cut: trace.limit_exceeded().unwrap_or_default(),
+                        segments: trace
+                            .segments()
+                            .iter()
+                            .filter_map(|segment| serde_json::from_str(segment.document()?).ok())
+                            .collect(),
+                    }
                 }));
             }
         }

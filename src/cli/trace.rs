@@ -226,9 +226,8 @@ impl Wanted {
         let trace = Trace::of(documents);
         if let Some(path) = &self.args.svg {
             let picture = waterfall::svg(&trace, &format!("{}  {}", heading(&trace), trace.id));
-            std::fs::write(path, picture).map_err(|error| {
-                Failure::usage(format!("cannot write `{}`", path.display())).because(error)
-            })?;
+            std::fs::write(path, picture)
+                .map_err(|error| Failure::usage(format!("cannot write `{}`", path.display())).because(error))?;
             cx.ui.note(&format!("wrote {}", path.display()));
         }
         let Instance { lab, env } = self.instance.clone();

@@ -170,9 +170,9 @@ pub fn svg(trace: &Trace, title: &str) -> String {
         let share = f64::from(tick) / 4.0;
         let x = LEFT + share * (WIDTH - LEFT - RIGHT);
         let line = Line::new().set("x1", x).set("x2", x).set("y1", TOP - 14.0).set("y2", height - 12.0);
-        document = document.add(line.set("stroke", "#d0d7de")).add(
-            words(millis(share * trace.duration_ms), (x, TOP - 20.0), FAINT).set("text-anchor", "middle"),
-        );
+        document = document
+            .add(line.set("stroke", "#d0d7de"))
+            .add(words(millis(share * trace.duration_ms), (x, TOP - 20.0), FAINT).set("text-anchor", "middle"));
     }
     for (row, span) in trace.spans.iter().enumerate() {
         #[expect(clippy::cast_precision_loss, reason = "the rows of one picture")]
@@ -205,7 +205,11 @@ fn span_svg(span: &Span, y: f64, (scale, whole): (f64, f64)) -> Group {
         .add(Title::new(told.join("\n")))
         .add(words(fitted(&titled(span), columns).trim_end(), (indent, y + 11.0), INK))
         .add(bar)
-        .add(words(tail.trim(), (x + length + 5.0, y + 11.0), if span.mark == Mark::Ok { FAINT } else { colour(span.mark) }))
+        .add(words(
+            tail.trim(),
+            (x + length + 5.0, y + 11.0),
+            if span.mark == Mark::Ok { FAINT } else { colour(span.mark) },
+        ))
 }
 
 #[cfg(test)]
@@ -234,7 +238,13 @@ mod tests {
             span("d", "Overhead", 2, 94.9, Some(0.04), Mark::Ok),
             span("e", "still at it", 1, 50.0, None, Mark::Open),
         ];
-        Trace { id: "1-6b49d200-000000000000000000000001".to_owned(), start: 0.0, duration_ms: 100.0, cut: false, spans }
+        Trace {
+            id: "1-6b49d200-000000000000000000000001".to_owned(),
+            start: 0.0,
+            duration_ms: 100.0,
+            cut: false,
+            spans,
+        }
     }
 
     #[test]

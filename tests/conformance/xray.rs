@@ -8,7 +8,7 @@ use crate::support::LocalCloud;
 const SHARED: &str = include_str!("function.py");
 
 /// What every program of this file begins with: an address of the daemon, and a way to wait for traces.
-const TRACES: &str = r##"
+const TRACES: &str = r###"
 import sys
 xray = boto3.client("xray")
 def daemon():
@@ -20,10 +20,10 @@ def documents(id):
     traces = xray.batch_get_traces(TraceIds=[id])["Traces"]
     return [json.loads(s["Document"]) for t in traces for s in t["Segments"]]
 def named(name, origin, all): return [d for d in all if d["name"] == name and d.get("origin") == origin][0]
-"##;
+"###;
 
 /// A function that does a piece of work with the SDK: `_X_AMZN_TRACE_ID` is what the runtime of a language sets.
-const TRACED: &str = r##"
+const TRACED: &str = r###"
 PIECE = '''
     os.environ["_X_AMZN_TRACE_ID"] = answer.getheader("Lambda-Runtime-Trace-Id")
     from aws_xray_sdk.core import xray_recorder
@@ -35,12 +35,12 @@ PIECE = '''
 bootstrap = BOOTSTRAP.replace("#!/usr/bin/python3", "#!" + sys.executable).replace("    do = event.get", PIECE + "    do = event.get", 1)
 made = function("traced", Code={"ZipFile": zipped(bootstrap)}, TracingConfig={"Mode": "Active"}, Timeout=20)
 fn = boto3.client("lambda")
-"##;
+"###;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_traced_from_the_gateway_to_the_work_within_the_function() {
     let cloud = LocalCloud::start().await;
-    let program = r##"
+    let program = r###"
 gw = boto3.client("apigateway")
 api = gw.create_rest_api(name="heroes", endpointConfiguration={"types": ["REGIONAL"]})
 place = dict(restApiId=api["id"], resourceId=api["rootResourceId"], httpMethod="ANY")
@@ -104,7 +104,7 @@ parts = [s["name"] for s in named("traced", "AWS::Lambda", documents(event["Id"]
 assert parts == ["Dwell Time", "Attempt #1"], parts
 assert documents(quiet) == []
 say("done")
-"##;
+"###;
     assert_eq!(cloud.boto3(&format!("{SHARED}{TRACES}{TRACED}{program}")).await, "done");
     cloud.stop().await;
 }
@@ -112,7 +112,7 @@ say("done")
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sdk_for_python_samples_by_the_rules_and_sends_what_it_keeps() {
     let cloud = LocalCloud::start().await;
-    let program = r##"
+    let program = r###"
 rule = dict(RuleName="all", ResourceARN="*", Priority=1, FixedRate=1.0, ReservoirSize=0, ServiceName="shop", ServiceType="*", Host="*",
     HTTPMethod="*", URLPath="*", Version=1)
 xray.create_sampling_rule(SamplingRule=rule)
@@ -158,7 +158,7 @@ assert len(documents(segment.trace_id)) == 1
 
 assert http("http://%s/TraceSummaries" % daemon(), "POST", "{}")[0] == 403, "the daemon hands on two operations"
 say("done")
-"##;
+"###;
     assert_eq!(cloud.boto3(&format!("{SHARED}{TRACES}{program}")).await, "done");
     cloud.stop().await;
 }
@@ -168,7 +168,8 @@ async fn the_command_line_and_the_sdk_for_rust_speak_to_it_and_it_remembers() {
     let cloud = LocalCloud::start().await;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let id = format!("1-{now:08x}-{:024x}", 5);
-    let segment = json!({"name": "cli", "id": "00000000000000aa", "trace_id": id, "start_time": now, "end_time": now + 1});
+    let segment =
+        json!({"name": "cli", "id": "00000000000000aa", "trace_id": id, "start_time": now, "end_time": now + 1});
     let put = cloud.aws(&["xray", "put-trace-segments", "--trace-segment-documents", &segment.to_string(), "{}"]).await;
     assert_eq!(put["UnprocessedTraceSegments"][0]["ErrorCode"], "MissingId", "{put}");
     let group = ["xray", "create-group", "--group-name", "mine", "--filter-expression", "service(\"cli\")"];
@@ -199,7 +200,7 @@ async fn the_command_line_and_the_sdk_for_rust_speak_to_it_and_it_remembers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cloudformation_makes_changes_and_removes_groups_and_sampling_rules() {
     let cloud = LocalCloud::start().await;
-    let program = r##"
+    let program = r###"
 cfn = boto3.client("cloudformation")
 def template(filter, rate):
     return json.dumps({"Resources": {
@@ -227,7 +228,7 @@ wait(lambda: refused(cfn.describe_stacks, StackName="s"), 30)
 assert refused(xray.get_group, GroupName="lab") == "InvalidRequestException"
 assert len(xray.get_sampling_rules()["SamplingRuleRecords"]) == 1
 say("done")
-"##;
+"###;
     assert_eq!(cloud.boto3(&format!("{TRACES}{program}")).await, "done");
     cloud.stop().await;
 }

@@ -94,8 +94,7 @@ struct Nodes<'d> {
 impl Trace {
     pub fn of(documents: &TraceDocuments) -> Trace {
         // What X-Ray infers of a service that sends nothing repeats the call to it.
-        let segments: Vec<&Value> =
-            documents.segments.iter().filter(|segment| segment["inferred"] != true).collect();
+        let segments: Vec<&Value> = documents.segments.iter().filter(|segment| segment["inferred"] != true).collect();
         let start = segments.iter().map(|segment| began(segment)).fold(f64::INFINITY, f64::min);
         let start = if start.is_finite() { start } else { 0.0 };
         let known: HashSet<&str> = segments.iter().flat_map(|segment| ids(segment)).collect();
@@ -177,7 +176,8 @@ fn span(node: &Value, depth: usize, start: f64) -> Span {
 fn detail(node: &Value) -> Option<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let request = &node["http"]["request"];
-    let statement = || text(&node["sql"]["sanitized_query"]).or_else(|| text(&node["metadata"]["default"]["statement"]));
+    let statement =
+        || text(&node["sql"]["sanitized_query"]).or_else(|| text(&node["metadata"]["default"]["statement"]));
     let address = || match (text(&request["method"]), text(&request["url"])) {
         (Some(method), Some(url)) => Some(format!("{method} {url}")),
         (method, url) => url.or(method),
@@ -214,11 +214,17 @@ mod tests {
                     "start_time": 10.005, "end_time": 10.105}]}),
         ]));
         let shown: Vec<_> = trace.spans.iter().map(|span| (span.depth, span.id.as_str(), span.start_ms)).collect();
-        assert_eq!(shown, [(0, "g", 0.0), (1, "l", 5.0), (2, "s", 10.0), (3, "f", 20.0), (4, "i", 10.0), (4, "q", 30.0)]);
+        assert_eq!(
+            shown,
+            [(0, "g", 0.0), (1, "l", 5.0), (2, "s", 10.0), (3, "f", 20.0), (4, "i", 10.0), (4, "q", 30.0)]
+        );
         assert_eq!((trace.duration_ms, trace.worst()), (110.0, Mark::Fault));
         assert_eq!(trace.spans[0].detail.as_deref(), Some("POST https://x/dev/"));
         assert_eq!((trace.spans[0].status, trace.spans[0].mark), (Some(502), Mark::Fault));
-        assert_eq!((trace.spans[3].messages.as_slice(), trace.spans[3].mark), (["Oops: no hero".to_owned()].as_slice(), Mark::Fault));
+        assert_eq!(
+            (trace.spans[3].messages.as_slice(), trace.spans[3].mark),
+            (["Oops: no hero".to_owned()].as_slice(), Mark::Fault)
+        );
         assert_eq!((trace.spans[5].detail.as_deref(), trace.spans[5].duration_ms), (Some("SELECT 1"), Some(20.0)));
     }
 

@@ -65,7 +65,8 @@ pub(super) struct Assembled {
 impl Assembled {
     pub(super) fn of<'d>(id: &str, documents: impl Iterator<Item = &'d str>) -> Self {
         let parsed = documents.filter_map(|text| serde_json::from_str::<Value>(text).ok());
-        let (apart, mut whole): (Vec<Value>, Vec<Value>) = parsed.partition(|document| document["type"] == "subsegment");
+        let (apart, mut whole): (Vec<Value>, Vec<Value>) =
+            parsed.partition(|document| document["type"] == "subsegment");
         let mut waiting: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for subsegment in apart {
             waiting.entry(text(&subsegment, "parent_id")).or_default().push(subsegment);

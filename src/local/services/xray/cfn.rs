@@ -75,7 +75,10 @@ impl SamplingRule {
 impl Provider for SamplingRule {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
         if properties.get("SamplingRule").is_none() {
-            return Err(ResourceFault::new("InvalidRequest", "AWS::XRay::SamplingRule needs the property SamplingRule"));
+            return Err(ResourceFault::new(
+                "InvalidRequest",
+                "AWS::XRay::SamplingRule needs the property SamplingRule",
+            ));
         }
         let input = json!({"SamplingRule": SamplingRule::rule(cx, properties), "Tags": cx.tags(properties)});
         let made = cx.ask("CreateSamplingRule", input).await?;

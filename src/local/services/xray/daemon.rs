@@ -172,11 +172,16 @@ async fn answer(xray: Arc<XRay>, region: &str, request: Request<Incoming>) -> Re
         return refused(refusal.status(), &refusal.to_string());
     }
     if request.method() != Method::POST || !PATHS.contains(&request.uri().path()) {
-        return refused(StatusCode::FORBIDDEN, "The daemon hands on GetSamplingRules and SamplingTargets, nothing else.");
+        return refused(
+            StatusCode::FORBIDDEN,
+            "The daemon hands on GetSamplingRules and SamplingTargets, nothing else.",
+        );
     }
     let (head, body) = request.into_parts();
     let body = tokio::time::timeout(BODY_WITHIN, Limited::new(body, LONGEST_REQUEST).collect()).await;
-    let Ok(Ok(body)) = body else { return refused(StatusCode::BAD_REQUEST, "The request's body did not arrive whole.") };
+    let Ok(Ok(body)) = body else {
+        return refused(StatusCode::BAD_REQUEST, "The request's body did not arrive whole.");
+    };
     let request_id = xray.cloud.ids.uuid();
     let answered = operate(xray, region, (&head, &body.to_bytes()), &request_id).await;
     answered.unwrap_or_else(|refused| fault::answer(model::model("xray"), &refused, &request_id))

@@ -61,7 +61,8 @@ impl Statistics {
 
     fn histogram(&self) -> Value {
         #[expect(clippy::cast_precision_loss, reason = "thousandths of a second of one request")]
-        let entries = self.histogram.iter().map(|(value, count)| json!({"Value": *value as f64 / PRECISION, "Count": count}));
+        let entries =
+            self.histogram.iter().map(|(value, count)| json!({"Value": *value as f64 / PRECISION, "Count": count}));
         entries.collect()
     }
 }

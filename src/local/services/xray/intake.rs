@@ -53,7 +53,10 @@ impl Intake {
         let taken = self.queue.get().is_some_and(|queue| queue.try_send(offered).is_ok());
         // Told at the first loss and then at every power of two: a flood must not fill the log.
         if !taken && (self.counts.full.fetch_add(1, Ordering::Relaxed) + 1).is_power_of_two() {
-            tracing::warn!(lost = self.counts.full.load(Ordering::Relaxed), "segment documents are lost: too many wait");
+            tracing::warn!(
+                lost = self.counts.full.load(Ordering::Relaxed),
+                "segment documents are lost: too many wait"
+            );
         }
     }
 

@@ -222,8 +222,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (mut journal, _) = all(dir.path());
         let large = format!("{{\"a\":\"{}\"}}", "x".repeat(4 << 20));
-        let gone: Vec<u64> =
-            (0..20).flat_map(|_| journal.append(&[(HERE, &large)], 5).unwrap().gone).collect();
+        let gone: Vec<u64> = (0..20).flat_map(|_| journal.append(&[(HERE, &large)], 5).unwrap().gone).collect();
         assert_eq!(gone, [1, 2, 3, 4]);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 16);
         let (mut journal, found) = all(dir.path());

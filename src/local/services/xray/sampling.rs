@@ -203,7 +203,13 @@ impl Sampler {
     }
 
     /// [`Reservoir::lend`] of the rule with the name.
-    pub(super) fn lend(&mut self, rule: &str, client: &str, counts: Counts, now_millis: i64) -> Option<(f64, u32, i64)> {
+    pub(super) fn lend(
+        &mut self,
+        rule: &str,
+        client: &str,
+        counts: Counts,
+        now_millis: i64,
+    ) -> Option<(f64, u32, i64)> {
         let rule = self.rules.iter().find(|known| known.rule_name == rule)?;
         let reservoir = self.reservoirs.entry(rule.rule_name.clone()).or_default();
         let (quota, until) = reservoir.lend(rule, client, counts, now_millis);

@@ -149,8 +149,7 @@ impl XRay {
 
     /// The daemons that listen, by region.
     pub(super) fn addresses(&self) -> Vec<(String, SocketAddr)> {
-        let mut all: Vec<_> =
-            self.daemons().iter().map(|(region, daemon)| (region.clone(), daemon.address)).collect();
+        let mut all: Vec<_> = self.daemons().iter().map(|(region, daemon)| (region.clone(), daemon.address)).collect();
         all.sort();
         all
     }

@@ -258,7 +258,9 @@ mod tests {
     fn traces_come_back_after_a_restart_and_go_with_their_file() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path().to_owned()).unwrap();
-        store.keep(vec![document(1, 1, json!({"end_time": NOW})), document(2, 1, json!({"end_time": NOW}))], 1).unwrap();
+        store
+            .keep(vec![document(1, 1, json!({"end_time": NOW})), document(2, 1, json!({"end_time": NOW}))], 1)
+            .unwrap();
         let store = Store::open(dir.path().to_owned()).unwrap();
         let between = |from, until| store.between("us-east-1", from, until).len();
         assert_eq!((store.len(), between(NOW, NOW), between(NOW + 1, NOW + 9), between(0, NOW - 1)), (2, 2, 0, 0));

@@ -74,7 +74,9 @@ fn annotations(trace: &Assembled) -> Value {
                     // Nothing else is indexed.
                     _ => continue,
                 };
-                let Some(values) = found.entry(key.clone()).or_insert_with(|| json!([])).as_array_mut() else { continue };
+                let Some(values) = found.entry(key.clone()).or_insert_with(|| json!([])).as_array_mut() else {
+                    continue;
+                };
                 add(values, "AnnotationValue", value, segment);
             }
         };

@@ -64,13 +64,25 @@ async fn a_trace_is_put_together_summed_up_and_outlives_a_restart() {
     {
         let cloud = cloud(dir.path());
         let documents = [
-            segment(1, 1, json!({"name": "front", "origin": "AWS::EC2::Instance", "user": "ada", "annotations": {"tier": "gold"},
+            segment(
+                1,
+                1,
+                json!({"name": "front", "origin": "AWS::EC2::Instance", "user": "ada", "annotations": {"tier": "gold"},
                 "http": {"request": {"url": "http://x/y", "method": "GET"}, "response": {"status": 503}},
-                "aws": {"ec2": {"instance_id": "i-1", "availability_zone": "us-east-1a"}}})),
-            segment(1, 2, json!({"type": "subsegment", "parent_id": format!("{:016x}", 1), "namespace": "aws",
-                "name": "SNS", "fault": true, "cause": {"exceptions": [{"type": "Boom", "message": "it broke"}]}})),
-            segment(1, 3, json!({"name": "back", "parent_id": format!("{:016x}", 2), "start_time": NOW,
-                "end_time": NOW + 3})),
+                "aws": {"ec2": {"instance_id": "i-1", "availability_zone": "us-east-1a"}}}),
+            ),
+            segment(
+                1,
+                2,
+                json!({"type": "subsegment", "parent_id": format!("{:016x}", 1), "namespace": "aws",
+                "name": "SNS", "fault": true, "cause": {"exceptions": [{"type": "Boom", "message": "it broke"}]}}),
+            ),
+            segment(
+                1,
+                3,
+                json!({"name": "back", "parent_id": format!("{:016x}", 2), "start_time": NOW,
+                "end_time": NOW + 3}),
+            ),
             json!({"name": "none"}),
         ];
         let refused = put(&cloud, &documents).await;
@@ -81,7 +93,10 @@ async fn a_trace_is_put_together_summed_up_and_outlives_a_restart() {
     let summary = &found[0];
     assert_eq!((found.len(), &summary["Id"]), (1, &json!(trace_id(1))));
     assert_eq!((&summary["Duration"], &summary["ResponseTime"]), (&json!(3.0), &json!(1.0)));
-    assert_eq!((&summary["HasFault"], &summary["HasError"], &summary["IsPartial"]), (&json!(true), &json!(false), &json!(false)));
+    assert_eq!(
+        (&summary["HasFault"], &summary["HasError"], &summary["IsPartial"]),
+        (&json!(true), &json!(false), &json!(false))
+    );
     assert_eq!(summary["Http"], json!({"HttpURL": "http://x/y", "HttpStatus": 503, "HttpMethod": "GET"}));
     assert_eq!(summary["Annotations"]["tier"][0]["AnnotationValue"]["StringValue"], "gold");
     assert_eq!((&summary["Users"][0]["UserName"], &summary["InstanceIds"][0]["Id"]), (&json!("ada"), &json!("i-1")));
@@ -97,10 +112,20 @@ async fn a_trace_is_put_together_summed_up_and_outlives_a_restart() {
     assert_eq!((segments.len(), &front["subsegments"][0]["name"]), (2, &json!("SNS")));
     let graph = call(&cloud, "GetTraceGraph", asked).await.unwrap()["Services"].clone();
     let of = |name: &str, kind: Value| {
-        graph.as_array().unwrap().iter().find(|service| service["Name"] == name && service["Type"] == kind).unwrap().clone()
+        graph
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|service| service["Name"] == name && service["Type"] == kind)
+            .unwrap()
+            .clone()
     };
-    let (front, back, client) = (of("front", json!("AWS::EC2::Instance")), of("back", Value::Null), of("front", json!("client")));
-    assert_eq!((&front["Root"], &front["SummaryStatistics"]["FaultStatistics"]["TotalCount"]), (&json!(true), &json!(1)));
+    let (front, back, client) =
+        (of("front", json!("AWS::EC2::Instance")), of("back", Value::Null), of("front", json!("client")));
+    assert_eq!(
+        (&front["Root"], &front["SummaryStatistics"]["FaultStatistics"]["TotalCount"]),
+        (&json!(true), &json!(1))
+    );
     assert_eq!(front["Edges"][0]["ReferenceId"], back["ReferenceId"]);
     assert_eq!(client["Edges"][0]["ReferenceId"], front["ReferenceId"]);
     let whole = call(&cloud, "GetServiceGraph", range(json!({}))).await.unwrap();
@@ -130,9 +155,7 @@ async fn summaries_come_in_pages_and_by_the_time_asked_for() {
     }
     assert_eq!((seen.len(), pages), (240, 3));
     assert_eq!(summaries(&cloud, "service(\"odd\")").await.len(), 100);
-    let by = |kind: &str, from: i64, until: i64| {
-        json!({"StartTime": from, "EndTime": until, "TimeRangeType": kind, "FilterExpression": "service(\"odd\")"})
-    };
+    let by = |kind: &str, from: i64, until: i64| json!({"StartTime": from, "EndTime": until, "TimeRangeType": kind, "FilterExpression": "service(\"odd\")"});
     for (input, some) in [
         (by("TraceId", NOW, NOW), true),
         (by("TraceId", NOW + 1, NOW + 9), false),
@@ -180,7 +203,11 @@ async fn groups_have_names_filters_and_tags() {
     assert_eq!(names, ["Default", "g"]);
     for (operation, input, code) in [
         ("CreateGroup", json!({"GroupName": "h", "FilterExpression": "what"}), "InvalidRequestException"),
-        ("CreateGroup", json!({"GroupName": "h", "InsightsConfiguration": {"InsightsEnabled": true}}), "NotImplemented"),
+        (
+            "CreateGroup",
+            json!({"GroupName": "h", "InsightsConfiguration": {"InsightsEnabled": true}}),
+            "NotImplemented",
+        ),
         ("CreateGroup", json!({"GroupName": "Default"}), "InvalidRequestException"),
         ("GetGroup", json!({"GroupName": "none"}), "InvalidRequestException"),
         ("GetGroup", json!({}), "InvalidRequestException"),
@@ -203,13 +230,17 @@ async fn sampling_goes_by_the_rules_that_are_there() {
     let dir = tempfile::tempdir().unwrap();
     let cloud = cloud(dir.path());
     let rules = call(&cloud, "GetSamplingRules", json!({})).await.unwrap()["SamplingRuleRecords"].clone();
-    assert_eq!((&rules[0]["SamplingRule"]["RuleName"], &rules[0]["SamplingRule"]["FixedRate"]), (&json!("Default"), &json!(0.05)));
+    assert_eq!(
+        (&rules[0]["SamplingRule"]["RuleName"], &rules[0]["SamplingRule"]["FixedRate"]),
+        (&json!("Default"), &json!(0.05))
+    );
     let made = call(&cloud, "CreateSamplingRule", json!({"SamplingRule": rule("r")})).await.unwrap();
     let arn = made["SamplingRuleRecord"]["SamplingRule"]["RuleARN"].clone();
     assert_eq!(arn, "arn:aws:xray:us-east-1:000000000000:sampling-rule/r");
     let update = json!({"SamplingRuleUpdate": {"RuleARN": arn, "FixedRate": 0.0, "ReservoirSize": 2}});
     call(&cloud, "UpdateSamplingRule", update).await.unwrap();
-    let request = Request { service: "api/dev", kind: "AWS::ApiGateway::Stage", arn: "a", host: "h", method: "GET", path: "/" };
+    let request =
+        Request { service: "api/dev", kind: "AWS::ApiGateway::Stage", arn: "a", host: "h", method: "GET", path: "/" };
     let recorder = cloud.recorder().unwrap().clone();
     let taken: Vec<bool> = (0..4).map(|_| recorder.samples(DEFAULT_REGION, &request)).collect();
     assert_eq!(taken, [true, true, false, false]);

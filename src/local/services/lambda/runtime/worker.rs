@@ -76,8 +76,7 @@ impl Worker {
         let (cloud, version) = (&pool.cloud, &pool.version);
         let log = LogStream::open(cloud.clone(), version.scope(), version.logging.group.clone(), &version.version);
         let (began, began_at) = (Instant::now(), cloud.clock.micros());
-        let not_started =
-            |failure, log| NotStarted { failure, log, began: began_at, took: began.elapsed() };
+        let not_started = |failure, log| NotStarted { failure, log, began: began_at, took: began.elapsed() };
         if let Some(line) = log_lines::init_start(version, cloud.clock.now()) {
             log.line(line);
         }

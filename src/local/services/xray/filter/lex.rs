@@ -31,7 +31,9 @@ pub(super) fn words(text: &str) -> Result<Vec<Token>, XRayFault> {
                 let key = rest[1..end].trim().trim_matches(['"', '\'']);
                 (Token::Key(key.to_owned()), &rest[end + 1..])
             }
-            c if c.is_ascii_digit() || ((c == '-' || c == '.') && rest[1..].starts_with(|c: char| c.is_ascii_digit())) => {
+            c if c.is_ascii_digit()
+                || ((c == '-' || c == '.') && rest[1..].starts_with(|c: char| c.is_ascii_digit())) =>
+            {
                 number(rest)?
             }
             c if c.is_alphabetic() || c == '_' => {

@@ -353,7 +353,11 @@ impl Reader<'_> {
 
     fn service(&mut self) -> Result<Filter, XRayFault> {
         self.expect("(")?;
-        let node = if self.sign(")") { Node::default() } else { self.node().and_then(|node| self.expect(")").map(|()| node))? };
+        let node = if self.sign(")") {
+            Node::default()
+        } else {
+            self.node().and_then(|node| self.expect(")").map(|()| node))?
+        };
         Ok(Filter::Service(node, self.braces()?))
     }
 

@@ -146,9 +146,8 @@ fn collect<'v>(node: &'v Value, found: &mut Vec<&'v str>) {
 
 impl Node {
     fn is(&self, segment: &Segment) -> bool {
-        let fits = |wanted: &Option<String>, found: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
-        };
+        let fits =
+            |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| found == Some(wanted));
         fits(&self.name, Some(&segment.name))
             && fits(&self.kind, segment.origin.as_deref())
             && fits(&self.account, Some(ACCOUNT))

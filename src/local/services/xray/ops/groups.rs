@@ -27,7 +27,8 @@ struct Insights {
 
 /// Insights look for anomalies; nothing here does.
 fn check_insights(insights: Option<&Insights>) -> Result<(), XRayFault> {
-    let on = |insights: &Insights| insights.insights_enabled == Some(true) || insights.notifications_enabled == Some(true);
+    let on =
+        |insights: &Insights| insights.insights_enabled == Some(true) || insights.notifications_enabled == Some(true);
     match insights.is_some_and(on) {
         true => Err(XRayFault::Unsupported("X-Ray insights (InsightsConfiguration of a group)".into())),
         false => Ok(()),

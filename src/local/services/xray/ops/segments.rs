@@ -49,7 +49,10 @@ pub(crate) async fn put(xray: Arc<XRay>, call: &Call, input: PutTraceSegments) -
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "the codec has checked the members; what a daemon says of itself is taken and shown nowhere, as on AWS")]
+#[expect(
+    dead_code,
+    reason = "the codec has checked the members; what a daemon says of itself is taken and shown nowhere, as on AWS"
+)]
 pub(crate) struct PutTelemetryRecords {
     #[serde(rename = "TelemetryRecords")]
     records: Vec<Value>,

@@ -96,7 +96,9 @@ impl Wanted {
 pub(crate) async fn summaries(xray: Arc<XRay>, call: &Call, input: GetTraceSummaries) -> Result<Value, XRayFault> {
     let (from, until) = range(input.start_time, input.end_time, LONGEST_RANGE)?;
     if input.sampling == Some(true) || input.sampling_strategy.is_some_and(|strategy| strategy.name.is_some()) {
-        return Err(XRayFault::Unsupported("a sample of the summaries (Sampling, SamplingStrategy of GetTraceSummaries)".into()));
+        return Err(XRayFault::Unsupported(
+            "a sample of the summaries (Sampling, SamplingStrategy of GetTraceSummaries)".into(),
+        ));
     }
     let filter = xray.filter(&call.scope, input.filter_expression.as_deref().unwrap_or_default())?;
     let after = page::after(input.next_token.as_deref())?;
