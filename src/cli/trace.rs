@@ -283,7 +283,14 @@ mod tests {
         };
         let asleep = TraceSummary { id: "1-2".to_owned(), entry: Some("put".to_owned()), ..TraceSummary::default() };
         let list = TraceList { lab: "l".into(), env: "e".into(), target: "t".into(), traces: vec![trace, asleep] };
-        insta::assert_snapshot!(list.text(Theme::PLAIN), @"");
+        let text = list.text(Theme::PLAIN);
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
+        let cells = |line: usize| lines[line].iter().filter(|cell| !cell.is_empty()).copied().collect::<Vec<_>>();
+        assert_eq!(cells(0), ["TIME (UTC)", "DURATION", "STATUS", "REQUEST", "TRACE", "ANNOTATIONS"]);
+        let request = "POST /dev/ec2/i-1\u{fffd}[2J";
+        let id = "1-6b49d200-000000000000000000000001";
+        assert_eq!(cells(1), ["2027-01-15 08:00:00", "84 ms", "502 FAULT", request, id, "packages=100"]);
+        assert_eq!(cells(2), ["1970-01-01 00:00:00", "0.00 ms", "put", "1-2"]);
     }
 
     #[test]

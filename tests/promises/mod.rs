@@ -18,3 +18,4 @@ mod reference;
 mod secrets;
 mod survival;
 mod watch;
+mod traces;
