@@ -17,5 +17,5 @@ mod preflight;
 mod reference;
 mod secrets;
 mod survival;
-mod watch;
 mod traces;
+mod watch;
