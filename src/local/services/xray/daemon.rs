@@ -98,7 +98,10 @@ async fn receive(socket: UdpSocket, (xray, region): (Weak<XRay>, String)) {
         };
         let Some(xray) = xray.upgrade() else { return };
         match documents(&buffer[..length]) {
-            Ok(documents) => documents.into_iter().for_each(|document| xray.intake.offer(&region, document)),
+            Ok(documents) => {
+                let each = length / documents.len().max(1);
+                documents.into_iter().for_each(|document| xray.intake.offer(&region, document, each));
+            }
             Err(why) => xray.intake.refused(why),
         }
         drop(xray);

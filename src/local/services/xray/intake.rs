@@ -1,7 +1,7 @@
 //! The way in for documents that nobody waits for: those of the cloud's own services, and datagrams. A bounded queue, emptied in
 //! the background; what finds no room is lost and counted, as with the daemon on AWS.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use serde_json::Value;
@@ -15,6 +15,10 @@ use super::store::Arriving;
 
 /// How many documents wait at most.
 const MOST_WAITING: usize = 4096;
+/// How many bytes of documents wait at most.
+const MOST_BYTES: usize = 16 << 20;
+/// What a document of the cloud's own services is counted as.
+pub(super) const USUAL: usize = 2048;
 /// How many are written together.
 const BATCH: usize = 256;
 
@@ -29,12 +33,15 @@ enum Offer {
 struct Offered {
     region: String,
     document: Value,
+    bytes: usize,
 }
 
 /// The queue.
 #[derive(Default)]
 pub(super) struct Intake {
     queue: OnceLock<Sender<Offer>>,
+    /// Bytes that wait.
+    waiting: AtomicUsize,
     writing: Mutex<JoinSet<()>>,
     counts: Arc<Lost>,
 }
@@ -47,10 +54,14 @@ struct Lost {
 }
 
 impl Intake {
-    /// Takes a document if there is room.
-    pub(super) fn offer(&self, region: &str, document: Value) {
-        let offered = Offer::Document(Offered { region: region.to_owned(), document });
-        let taken = self.queue.get().is_some_and(|queue| queue.try_send(offered).is_ok());
+    /// Takes a document of so many bytes if there is room.
+    pub(super) fn offer(&self, region: &str, document: Value, bytes: usize) {
+        let room = self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= MOST_BYTES;
+        let offered = Offer::Document(Offered { region: region.to_owned(), document, bytes });
+        let taken = room && self.queue.get().is_some_and(|queue| queue.try_send(offered).is_ok());
+        if !taken {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+        }
         // Told at the first loss and then at every power of two: a flood must not fill the log.
         if !taken && (self.counts.full.fetch_add(1, Ordering::Relaxed) + 1).is_power_of_two() {
             tracing::warn!(
@@ -118,7 +129,8 @@ impl XRay {
     fn take(&self, offered: Vec<Offered>) {
         let now = self.now();
         let mut fit = Vec::with_capacity(offered.len());
-        for Offered { region, document } in offered {
+        for Offered { region, document, bytes } in offered {
+            self.intake.waiting.fetch_sub(bytes, Ordering::Relaxed);
             let parts = match document {
                 Value::Array(items) => items,
                 one => vec![one],

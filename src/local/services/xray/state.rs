@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::daemon::Daemon;
 use super::faults::XRayFault;
-use super::intake::Intake;
+use super::intake::{Intake, USUAL};
 use super::sampling::{DEFAULT, Rule, Sampler};
 use super::store::Store;
 use crate::cloud::Cloud;
@@ -169,7 +169,7 @@ impl Recorder for Arc<XRay> {
     }
 
     fn record(&self, region: &str, document: Value) {
-        self.intake.offer(region, document);
+        self.intake.offer(region, document, USUAL);
     }
 
     fn daemon(&self, region: &str) -> Option<SocketAddr> {
