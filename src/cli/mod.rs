@@ -29,6 +29,7 @@ mod select;
 mod sql;
 mod status;
 mod swaps;
+mod trace;
 mod up;
 mod validate;
 mod watching;
@@ -70,6 +71,7 @@ enum Command {
     Load(load::LoadArgs),
     Invoke(invoke::InvokeArgs),
     Logs(logs::LogsArgs),
+    Trace(trace::TraceArgs),
     Doctor(doctor::DoctorArgs),
     Local(local::LocalArgs),
     Completions(completions::CompletionsArgs),
@@ -183,6 +185,7 @@ async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {
         Command::Load(args) => load::run(args, cx).await,
         Command::Invoke(args) => invoke::run(args, cx).await,
         Command::Logs(args) => logs::run(args, cx).await,
+        Command::Trace(args) => trace::run(args, cx).await,
         Command::Doctor(args) => doctor::run(args, cx).await,
         Command::Local(args) => local::run(args, cx).await,
         Command::Completions(args) => completions::run(&args, cx),

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod printer;
 pub mod table;
 pub mod theme;
+pub mod waterfall;
 pub mod words;
 
 pub use chart::Chart;

@@ -105,6 +105,15 @@ impl Printer {
         Theme::for_stream(self.streams.out_terminal)
     }
 
+    /// How many columns a line on stdout has.
+    pub fn columns(&self) -> usize {
+        const USUAL: usize = 100;
+        match rustix::termios::tcgetwinsize(io::stdout()) {
+            Ok(size) if self.streams.out_terminal && size.ws_col > 0 => usize::from(size.ws_col),
+            _ => USUAL,
+        }
+    }
+
     /// Prints a command's result.
     pub fn answer(&self, answer: &impl Answer) {
         match self.format {
