@@ -5,6 +5,8 @@ mod checks;
 pub mod load;
 pub mod model;
 pub mod parameters;
+mod sample;
+mod traffic;
 pub mod validate;
 
 pub use load::{LoadError, is_path, load};

@@ -9,8 +9,9 @@ use crate::template::yaml::{self, Entry, Node};
 use crate::template::{Position, Problem};
 
 use super::checks;
-use super::model::{Counter, Data, Function, Load, Manifest, Parameter, ParameterKind, Sql};
+use super::model::{Data, Function, Manifest, Parameter, ParameterKind, Sql};
 use super::parameters::canonical;
+use super::traffic;
 
 const KEYS: &[&str] =
     &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks", "cleanup", "load"];
@@ -55,7 +56,7 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
         sql: document.get("sql").and_then(|node| sql(reader, node, &stacks)),
         checks: items(reader, document, "checks", checks::check),
         cleanup: checks::cleanup(reader, document),
-        load: document.get("load").and_then(|node| load(reader, node)),
+        load: document.get("load").and_then(|node| traffic::load(reader, node)),
         stacks,
     }
 }
@@ -269,28 +270,6 @@ fn sql(reader: &mut Reader, node: &Node, stacks: &[Named]) -> Option<Sql> {
     Some(Sql { at: node.at, path: path?, cluster: Named { name: cluster, at: place } })
 }
 
-fn load(reader: &mut Reader, node: &Node) -> Option<Load> {
-    reader.mapping_of("load", node)?;
-    reader.known_keys(node, "load", "key of `load`", &["counter", "variants"]);
-    let counter = node.get("counter").and_then(|counter| {
-        reader.mapping_of("load.counter", counter)?;
-        reader.known_keys(counter, "load.counter", "key of `counter`", &["name", "sql"]);
-        let name = required(reader, counter, "load.counter", "name");
-        let statement = required(reader, counter, "load.counter", "sql");
-        Some(Counter { name: name?, statement: statement? })
-    });
-    let list = node.get("variants").and_then(Node::as_list).unwrap_or_default();
-    if list.is_empty() {
-        reader.problem(at(node, "variants"), "load", "`variants` must be a list of at least one request");
-    }
-    let variant = |(index, item): (usize, &Node)| {
-        let path = join("load.variants", &index.to_string());
-        reader.mapping_of(&path, item)?;
-        checks::variant(reader, &path, item)
-    };
-    Some(Load { at: node.at, counter, variants: list.iter().enumerate().filter_map(variant).collect() })
-}
-
 #[cfg(test)]
 mod tests {
 
@@ -353,7 +332,7 @@ load:
         let guide = include_str!("../../docs/guide/manifest.md");
         let lists = Regex::new(r#"&\[("[a-z_]+"(?:, "[a-z_]+")*)\]"#).unwrap();
         let mut missing = Vec::new();
-        for source in [include_str!("validate.rs"), include_str!("checks.rs")] {
+        for source in [include_str!("validate.rs"), include_str!("checks.rs"), include_str!("traffic.rs")] {
             let code = source.split("#[cfg(test)]").next().unwrap_or_default();
             let keys = lists.captures_iter(code).flat_map(|list| list.extract::<1>().1[0].split(", "));
             let keys = keys.map(|key| key.trim_matches('"'));
