@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod human;
 pub mod json;
+pub mod load;
 pub mod plan;
 pub mod printer;
 pub mod table;
