@@ -134,8 +134,8 @@ fn start(command: Command, cx: &Context) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("cannot start threads").because(error))?;
-    // Its server goes on until it is told to stop, and decides itself what a signal means.
-    let hears_signals = matches!(command, Command::Local(_));
+    // Its server goes on until it is told to stop; a load that is ended reports what it has. They decide themselves what a signal means.
+    let hears_signals = matches!(command, Command::Load(_) | Command::Local(_));
     let done = runtime.block_on(async {
         tokio::select! {
             done = dispatch(command, cx) => done,

@@ -212,8 +212,14 @@ mod tests {
             (json!({"$random": [2, 1]}), "json.$random: must be two whole numbers in order: [from, to]"),
             (json!({"$random": [1, 2.5]}), "json.$random: must be two whole numbers in order: [from, to]"),
             (json!({"$random": [1, 2], "skew": 1}), "json: unknown key beside `$random` `skew`"),
-            (json!({"$float": [0.001, 0.002], "digits": 2}), "json.$float: has no number with 2 digits after the point"),
-            (json!({"$float": [0, 1], "digit": 2}), "json: unknown key beside `$float` `digit` (did you mean `digits`?)"),
+            (
+                json!({"$float": [0.001, 0.002], "digits": 2}),
+                "json.$float: has no number with 2 digits after the point",
+            ),
+            (
+                json!({"$float": [0, 1], "digit": 2}),
+                "json: unknown key beside `$float` `digit` (did you mean `digits`?)",
+            ),
             (json!({"$choice": []}), "json.$choice: must be a list of at least one value"),
             (
                 json!({"$choice": [1, 2], "weights": [1, 0]}),

@@ -90,7 +90,7 @@ fn variant(reader: &mut Reader, path: &str, node: &Node) -> Option<Variant> {
     let name = required(reader, node, path, "name");
     let requests = match (node.get("requests"), node.get("http")) {
         (None, _) => vec![request(reader, path, node)?],
-        (Some(several), None) => self::requests(reader, &join(path, "requests"), several)?,
+        (Some(several), None) => several_requests(reader, &join(path, "requests"), several)?,
         (Some(several), Some(_)) => {
             reader.problem(several.at, path, "has both `http` and `requests`: make it one more of the requests");
             return None;
@@ -99,7 +99,7 @@ fn variant(reader: &mut Reader, path: &str, node: &Node) -> Option<Variant> {
     Some(Variant { name: name?, requests })
 }
 
-fn requests(reader: &mut Reader, path: &str, node: &Node) -> Option<Vec<WeightedRequest>> {
+fn several_requests(reader: &mut Reader, path: &str, node: &Node) -> Option<Vec<WeightedRequest>> {
     let list = node.as_list().unwrap_or_default();
     if list.is_empty() {
         reader.problem(node.at, path, "must be a list of at least one request");

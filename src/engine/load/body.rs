@@ -19,14 +19,27 @@ pub struct Body {
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     Fixed(Vec<u8>),
-    Integer { from: i64, to: i64 },
-    Decimal { least: i64, most: i64, digits: u32 },
+    Integer {
+        from: i64,
+        to: i64,
+    },
+    Decimal {
+        least: i64,
+        most: i64,
+        digits: u32,
+    },
     /// The sum of the weights up to and with each body.
     Choice(Vec<(u64, Body)>),
     /// The share of the numbers up to and with each.
-    Zipf { from: i64, upto: Arc<[f64]> },
+    Zipf {
+        from: i64,
+        upto: Arc<[f64]>,
+    },
     /// Within a text there are no quotes around it.
-    Now { clock: Clock, quoted: bool },
+    Now {
+        clock: Clock,
+        quoted: bool,
+    },
 }
 
 impl Body {
@@ -74,13 +87,7 @@ impl Body {
         }
     }
 
-    fn list<'s>(
-        &mut self,
-        open: &str,
-        close: &str,
-        items: impl Iterator<Item = (String, &'s Sample)>,
-        quoted: bool,
-    ) {
+    fn list<'s>(&mut self, open: &str, close: &str, items: impl Iterator<Item = (String, &'s Sample)>, quoted: bool) {
         self.fixed(open);
         for (index, (name, item)) in items.enumerate() {
             self.fixed(if index > 0 { "," } else { "" });
@@ -228,7 +235,10 @@ mod tests {
     #[test]
     fn choices_come_by_their_weights_and_zipf_by_rank() {
         let sample = object(vec![
-            ("who", Sample::Choice(vec![(9, Sample::Constant(json!("often"))), (1, Sample::Constant(json!("rarely")))])),
+            (
+                "who",
+                Sample::Choice(vec![(9, Sample::Constant(json!("often"))), (1, Sample::Constant(json!("rarely")))]),
+            ),
             ("rank", Sample::Zipf { from: 1, to: 100, exponent: 1.0 }),
         ]);
         let (body, mut who, mut rank) = (Body::of(&sample), BTreeMap::new(), BTreeMap::new());
@@ -252,7 +262,10 @@ mod tests {
         };
         assert_eq!(form(Clock::Rfc3339, true), "\"2026-11-22T10:15:00.123Z\"");
         assert_eq!(form(Clock::Rfc3339, false), "2026-11-22T10:15:00.123Z");
-        assert_eq!((form(Clock::Epoch, true), form(Clock::EpochMillis, true)), ("1795342500".into(), "1795342500123".into()));
+        assert_eq!(
+            (form(Clock::Epoch, true), form(Clock::EpochMillis, true)),
+            ("1795342500".into(), "1795342500123".into())
+        );
     }
 
     #[test]

@@ -48,15 +48,29 @@ impl Run {
     }
 }
 
-/// Sends the requests, numbered from 0, until the shape's end or until `stop`. `seen` is told of every moment.
+/// Who looks at a load while it runs.
+pub struct Watch<S, F> {
+    /// Is told of every moment.
+    pub seen: S,
+    /// Ends the load before its time.
+    pub stop: F,
+}
+
+impl Watch<fn(&Moment), std::future::Pending<()>> {
+    /// Nobody.
+    pub fn nobody() -> Self {
+        Watch { seen: |_| {}, stop: std::future::pending() }
+    }
+}
+
+/// Sends the requests, numbered from 0, until the shape's end or until it is stopped.
 ///
 /// # Errors
 /// The load could not begin. Failed requests are in what comes of it.
 pub async fn drive(
     mix: Mix,
     shape: &Shape,
-    seen: impl FnMut(&Moment),
-    stop: impl Future<Output = ()>,
+    watch: Watch<impl FnMut(&Moment), impl Future<Output = ()>>,
 ) -> Result<Run, HttpError> {
     // Reading the system's authorities takes longer than many a request: once, and before the clock runs.
     let lane = Arc::new(Lane { dialer: Dialer::to(&mix.uri)?, mix });
@@ -74,7 +88,7 @@ pub async fn drive(
     };
     let interval = Duration::from_secs(shape.within.as_secs().div_ceil(MOST_MOMENTS).max(1));
     let watched = Watched { work, wanted, ending, interval };
-    let (over_time, stopped) = watched.until_done(&recorder, seen, stop).await;
+    let (over_time, stopped) = watched.until_done(&recorder, watch).await;
     Ok(result(&recorder, shape, over_time, stopped))
 }
 
@@ -125,9 +139,9 @@ impl Watched {
     async fn until_done(
         mut self,
         recorder: &Recorder,
-        mut seen: impl FnMut(&Moment),
-        stop: impl Future<Output = ()>,
+        watch: Watch<impl FnMut(&Moment), impl Future<Output = ()>>,
     ) -> (Vec<Moment>, bool) {
+        let Watch { mut seen, stop } = watch;
         let mut moments = Vec::new();
         // Looks, and tells when it did.
         let mut look = |last: Duration| {

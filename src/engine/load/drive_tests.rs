@@ -55,7 +55,7 @@ impl Server {
     }
 
     async fn drive(&self, shape: &Shape) -> Run {
-        drive(self.mix(), shape, |_| {}, std::future::pending()).await.unwrap()
+        drive(self.mix(), shape, Watch::nobody()).await.unwrap()
     }
 }
 
@@ -157,7 +157,8 @@ async fn a_load_that_is_stopped_reports_what_it_has() {
         let mut told = Some(told);
         // After the first look.
         let seen = |_: &Moment| drop(told.take().map(|told| told.send(())));
-        let run = drive(server.mix(), &shape, seen, async { drop(stop.await) }).await.unwrap();
+        let stop = async { drop(stop.await) };
+        let run = drive(server.mix(), &shape, Watch { seen, stop }).await.unwrap();
         assert!(run.stopped && run.took < MINUTE / 2);
         assert!(run.report().requests > 20 && run.report().errors.is_empty(), "{:?}", run.report());
     }
@@ -171,7 +172,7 @@ async fn where_nobody_listens_every_request_is_an_error_of_its_kind() {
     };
     // The server's socket is closed when its task is gone.
     let run = loop {
-        let run = drive(mix_again(&mix), &Shape::requests(1, 3, MINUTE), |_| {}, std::future::pending()).await.unwrap();
+        let run = drive(mix_again(&mix), &Shape::requests(1, 3, MINUTE), Watch::nobody()).await.unwrap();
         if !run.report().errors.is_empty() {
             break run;
         }

@@ -157,6 +157,9 @@ mod tests {
         });
         let mix = Mix::new(vec![Request { signer: Some(signer), ..request(1, "http://h:1/a?b=c") }]).unwrap();
         let (_, sent) = mix.request(0, &mut BytesMut::new()).unwrap();
-        assert_eq!((sent.headers()["x-seen"].to_str().unwrap(), sent.uri().to_string()), ("http://h:1/a?b=c 7", "/a?b=c".into()));
+        assert_eq!(
+            (sent.headers()["x-seen"].to_str().unwrap(), sent.uri().to_string()),
+            ("http://h:1/a?b=c 7", "/a?b=c".into())
+        );
     }
 }

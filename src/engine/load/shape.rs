@@ -127,7 +127,10 @@ mod tests {
             within: Duration::from_millis(2500),
         };
         let schedule = Schedule::of(400.0, &shape(None));
-        assert_eq!((schedule.count, schedule.due(0), schedule.due(999)), (1000, Duration::ZERO, Duration::from_micros(2_497_500)));
+        assert_eq!(
+            (schedule.count, schedule.due(0), schedule.due(999)),
+            (1000, Duration::ZERO, Duration::from_micros(2_497_500))
+        );
         assert_eq!(Schedule::of(400.0, &shape(Some(7))).count, 7);
         assert_eq!(Schedule::of(0.1, &shape(None)).count, 1);
     }
