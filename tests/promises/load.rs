@@ -56,15 +56,21 @@ fn has_figures(figures: &Value, requests: u64) {
     assert!(figures["rps"].as_f64().unwrap() > 0.0 && figures["bytes"]["received"].as_u64().unwrap() > 0, "{figures}");
 }
 
+fn load<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["load", "superheroes", "--local"], more].concat()
+}
+
 #[test]
 fn a_load_is_sent_at_the_pace_of_users_or_of_a_clock_and_reported() {
     let machine = Machine::new();
     // With the key of its closed API.
     machine.well(&["up", "superheroes", "--local"]);
-    let load = |more: &[&str]| [&["load", "superheroes", "--local"], more].concat();
 
     let answer = machine.json(&load(&["--users", "4", "--requests", "200", "--svg", "load.svg"]));
-    assert_eq!((&answer["lab"], &answer["users"], &answer["interrupted"]), (&json!("superheroes"), &json!(4), &json!(false)));
+    assert_eq!(
+        (&answer["lab"], &answer["users"], &answer["interrupted"]),
+        (&json!("superheroes"), &json!(4), &json!(false))
+    );
     has_figures(&answer, 400);
     let variants = answer["variants"].as_array().unwrap();
     assert_eq!(variants.iter().map(|variant| &variant["name"]).collect::<Vec<_>>(), ["cache on", "cache off"]);

@@ -156,7 +156,9 @@ async fn a_load_that_is_stopped_reports_what_it_has() {
         let (told, stop) = tokio::sync::oneshot::channel();
         let mut told = Some(told);
         // After the first look.
-        let seen = |_: &Moment| drop(told.take().map(|told| told.send(())));
+        let seen = |_: &Moment| {
+            told.take().map(|told| told.send(()));
+        };
         let stop = async { drop(stop.await) };
         let run = drive(server.mix(), &shape, Watch { seen, stop }).await.unwrap();
         assert!(run.stopped && run.took < MINUTE / 2);
