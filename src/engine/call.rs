@@ -150,7 +150,9 @@ pub async fn repeat(aws: &Aws, call: &FunctionCall, times: u32, concurrency: u16
         all.first_error = all.first_error.or(count.first_error);
     }
     let (cold_starts, first_error) = (all.cold_starts, all.first_error);
-    Repeated { report: Report::of(&all.tally, begun.elapsed()), concurrency, cold_starts, first_error }
+    // Payloads were not counted.
+    let report = Report { bytes: None, ..Report::of(&all.tally, begun.elapsed()) };
+    Repeated { report, concurrency, cold_starts, first_error }
 }
 
 impl Count {
@@ -158,7 +160,6 @@ impl Count {
         let begun = Instant::now();
         match aws.call_function(call).await {
             Ok(called) => {
-                self.tally.transferred(call.payload.len(), called.payload.len());
                 self.cold_starts += u64::from(called.log.as_deref().and_then(init_ms).is_some());
                 match called.error {
                     None => self.tally.answered(begun.elapsed()),

@@ -12,8 +12,7 @@ use super::checks;
 use super::conditions::{Condition, condition};
 use super::model::{Data, Function, Manifest, Parameter, ParameterKind, Sql, Suggestion};
 use super::parameters::canonical;
-use super::queries;
-use super::traffic;
+use super::{queries, traffic};
 
 const KEYS: &[&str] = &[
     "lab",

@@ -166,7 +166,7 @@ mod tests {
         (0..60u32).for_each(|second| course.add(&moment(f64::from(second), second.into(), 0)));
         let lines = course.lines(Theme::PLAIN);
         assert_eq!(lines[0], "cache on  59 s of 1 min  1770 of 2000 requests  0 errors");
-        assert!(lines[1].ends_with("▇████  59 per second") && course.bars().chars().count() == BARS, "{}", lines[1]);
+        assert!(lines[1].ends_with("▇█████  59 per second") && course.bars().chars().count() == BARS, "{}", lines[1]);
         assert_eq!(lines[2], "  p50 1.2 ms  p90 2.0 ms  p99 11.4 ms  max 20.0 ms");
     }
 }

@@ -56,14 +56,15 @@ fn has_figures(figures: &Value, requests: u64) {
     assert!(figures["rps"].as_f64().unwrap() > 0.0 && figures["bytes"]["received"].as_u64().unwrap() > 0, "{figures}");
 }
 
+fn load<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["load", "superheroes", "--local"], more].concat()
+}
+
 #[test]
 fn a_load_is_sent_at_the_pace_of_users_or_of_a_clock_and_reported() {
     let machine = Machine::new();
     // With the key of its closed API.
     machine.well(&["up", "superheroes", "--local"]);
-    fn load<'a>(more: &[&'a str]) -> Vec<&'a str> {
-        [&["load", "superheroes", "--local"], more].concat()
-    }
 
     let answer = machine.json(&load(&["--users", "4", "--requests", "200", "--svg", "load.svg"]));
     assert_eq!(
@@ -140,4 +141,22 @@ fn answers_that_are_not_as_expected_are_counted_by_kind_and_fail_the_command() {
     assert_eq!(answer["variants"][1]["errors"], json!({"200": 30}));
     assert!(said.ended(1).contains("60 requests were not answered as expected"));
     machine.well(&["down", "superheroes", "--local", "--yes"]);
+}
+
+#[test]
+fn messages_of_the_telemetry_lab_are_signed_and_each_that_was_acknowledged_is_stored_once() {
+    let machine = Machine::new();
+    machine.well(&["up", "telemetry", "--local"]);
+    let options = ["--users", "10", "--spawn-rate", "10", "--duration", "4s"];
+    let answer = machine.json(&[&["load", "telemetry", "--local"], &options[..]].concat());
+    let variant = &answer["variants"][0];
+    has_figures(&answer, variant["requests"].as_u64().unwrap());
+    assert_eq!(variant["ramp_up"]["errors"], json!({}), "{variant}");
+    let sent = variant["requests"].as_u64().unwrap() + variant["ramp_up"]["requests"].as_u64().unwrap();
+    let count = "SELECT COUNT(*) AS messages, COUNT(DISTINCT device_id) AS devices FROM telemetry";
+    let rows = machine.json(&["sql", "telemetry", "--local", "-e", count])["rows"].clone();
+    assert_eq!(rows[0]["messages"], sent, "{variant}");
+    // Few devices send most, and still there are many.
+    assert!((5..sent).contains(&rows[0]["devices"].as_u64().unwrap()), "{rows}");
+    machine.well(&["down", "telemetry", "--local", "--yes"]);
 }

@@ -137,8 +137,9 @@ impl LoadAnswer {
         for (index, (name, _)) in self.total.latency_ms.named().iter().enumerate() {
             row(&format!("{name} ms"), &|variant| format!("{:.2}", variant.report.latency_ms.named()[index].1));
         }
-        row("sent", &|variant| words::size(variant.report.bytes.sent));
-        row("received", &|variant| words::size(variant.report.bytes.received));
+        let bytes = |variant: &Measured| variant.report.bytes.unwrap_or_default();
+        row("sent", &|variant| words::size(bytes(variant).sent));
+        row("received", &|variant| words::size(bytes(variant).received));
         row("took", &|variant| words::duration(variant.took));
         if self.variants.iter().any(|variant| variant.ramp_up.is_some()) {
             let ramp_up = |variant: &Measured| variant.ramp_up.clone().unwrap_or_default();

@@ -59,7 +59,8 @@ pub struct Report {
     pub rps: f64,
     /// Of failed requests too.
     pub latency_ms: Latency,
-    pub bytes: Bytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Bytes>,
     /// How long it was measured.
     pub seconds: f64,
 }
@@ -71,7 +72,7 @@ impl Report {
             errors: tally.errors().clone(),
             rps: tally.rate(over),
             latency_ms: tally.latency(),
-            bytes: tally.bytes(),
+            bytes: Some(tally.bytes()),
             seconds: (over.as_secs_f64() * 1000.0).round() / 1000.0,
         }
     }

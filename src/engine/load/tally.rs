@@ -48,7 +48,7 @@ impl Tally {
         self.error(kind, 1);
     }
 
-    pub fn transferred(&mut self, sent: usize, received: usize) {
+    pub(super) fn transferred(&mut self, sent: usize, received: usize) {
         self.bytes.sent += sent as u64;
         self.bytes.received += received as u64;
     }
