@@ -222,6 +222,37 @@ async fn at_the_same_time(lab: &Lab) {
     assert!(stored == 1 && statuses.iter().all(|status| [200, 400].contains(status)), "{statuses:?}");
 }
 
+/// What X-Ray knows of one POST with a hundred packages: five calls, each with its statement, none with a value.
+async fn traced(lab: &Lab) {
+    let packages: Vec<Value> = (0..100).map(|at| package(&format!("secret-{at}"), "v1")).collect();
+    let program = format!(
+        r###"
+xray = boto3.client("xray")
+root = "1-%08x-%024x" % (int(time.time()), 7)
+answer = http("{}/ec2/traced", "POST", json.dumps({}), {{"X-Amzn-Trace-Id": "Root=%s;Sampled=1" % root}})
+assert answer[0] == 200, answer
+def pieces(piece): return [piece] + [below for each in piece.get("subsegments", []) for below in pieces(each)]
+def calls():
+    traces = xray.batch_get_traces(TraceIds=[root])["Traces"]
+    all = [below for trace in traces for s in trace["Segments"] for below in pieces(json.loads(s["Document"]))]
+    return sorted((piece for piece in all if piece["name"] == "rds-data"), key=lambda piece: piece["start_time"])
+wait(lambda: [call for call in calls() if call["aws"]["operation"] == "CommitTransaction"], 30)
+say(calls())
+"###,
+        lab.url(),
+        instance(&packages)
+    );
+    let calls = lab.clients.boto3(&program).await;
+    let of = |field: fn(&Value) -> &Value| calls.as_array().unwrap().iter().map(field).cloned().collect::<Vec<_>>();
+    let batch = "BatchExecuteStatement";
+    let operations = of(|call| &call["aws"]["operation"]);
+    assert_eq!(operations, ["BeginTransaction", "ExecuteStatement", batch, batch, "CommitTransaction"]);
+    let statements = of(|call| &call["sql"]["sanitized_query"]);
+    let begin = |at: usize| statements[at].as_str().unwrap().split('(').next().unwrap().to_owned();
+    assert_eq!([1, 2, 3].map(begin), ["INSERT INTO ec2 ", "INSERT IGNORE INTO package ", "INSERT INTO ec2_package "]);
+    assert!(!calls.to_string().contains("secret-"), "{calls}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn inventory_comes_up_keeps_its_contract_and_goes_without_a_trace() {
     let lab = Lab::up("inventory");
@@ -232,6 +263,7 @@ async fn inventory_comes_up_keeps_its_contract_and_goes_without_a_trace() {
     bad_requests(&lab).await;
     generated(&lab).await;
     at_the_same_time(&lab).await;
+    traced(&lab).await;
 
     let before = counts(&lab);
     lab.run("validate", &[]);
