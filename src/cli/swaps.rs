@@ -75,6 +75,9 @@ impl Swaps {
         });
         let live = live.await?;
         self.live.extend(live);
+        let names: Vec<&str> = self.behind.iter().map(String::as_str).collect();
+        let again = &self.prepared.options.again;
+        cx.ui.on_parting(Some(format!("the stacks do not know yet what {} runs now: {again}", names.join(", "))));
         Ok(())
     }
 
@@ -118,6 +121,7 @@ impl Swaps {
         self.prepared.observed = observed;
         self.live.clear();
         self.behind.clear();
+        cx.ui.on_parting(None);
         Ok(())
     }
 
