@@ -20,5 +20,7 @@ pub const AWS_REGION: &str = "AWS_REGION";
 pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 /// A PEM file with one more certificate authority to trust; the local Lambda sets it for functions.
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+/// Where X-Ray SDKs send: UDP and TCP, `127.0.0.1:PORT`. The local Lambda sets it for functions, `labctl local env` prints it.
+pub const AWS_XRAY_DAEMON_ADDRESS: &str = "AWS_XRAY_DAEMON_ADDRESS";
 /// No colour when set to anything (<https://no-color.org>).
 pub const NO_COLOR: &str = "NO_COLOR";

@@ -17,6 +17,10 @@ impl Cloud {
         Cloud { home: tempfile::tempdir().unwrap() }
     }
 
+    pub(crate) fn home(&self) -> &std::path::Path {
+        self.home.path()
+    }
+
     fn command(&self, args: &[&str]) -> Output {
         self.command_of(args).output().unwrap()
     }

@@ -16,6 +16,7 @@ mod cloud;
 mod inventory;
 mod processes;
 mod swaps;
+mod telemetry;
 mod timeseries;
 
 use std::cell::RefCell;
@@ -73,6 +74,11 @@ fn main() {
     }
     if asked("timeseries") {
         runtime.block_on(timeseries::measure(&cloud, &mut table));
+    }
+    // Millions of rows take minutes to fill, so they are asked for by name.
+    let millions = wanted.iter().any(|name| name == "telemetry-millions");
+    if asked("telemetry") || millions {
+        runtime.block_on(telemetry::measure(&cloud, millions, &mut table));
     }
     table.push(Figure {
         what: "resident memory of the local cloud, idle after all this",

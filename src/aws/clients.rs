@@ -19,6 +19,7 @@ pub struct Aws {
     iam: OnceLock<aws_sdk_iam::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
     secrets: OnceLock<aws_sdk_secretsmanager::Client>,
+    xray: OnceLock<aws_sdk_xray::Client>,
 }
 
 macro_rules! client {
@@ -45,6 +46,7 @@ impl Aws {
             iam: OnceLock::new(),
             sts: OnceLock::new(),
             secrets: OnceLock::new(),
+            xray: OnceLock::new(),
         }
     }
 
@@ -64,6 +66,7 @@ impl Aws {
         iam: aws_sdk_iam;
         sts: aws_sdk_sts;
         secrets: aws_sdk_secretsmanager;
+        xray: aws_sdk_xray;
     }
 
     /// A bucket's name is a host name on AWS, and a path everywhere else.

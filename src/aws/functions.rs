@@ -4,7 +4,7 @@ use super::clients::Aws;
 use super::fault::AwsError;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::operation::RequestId;
-use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus, LogType, State};
+use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus, LogType, State, TracingMode};
 
 /// How far a function is. <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,13 @@ impl Aws {
             }
             _ => FunctionState::Ready,
         }))
+    }
+
+    /// Whether a function is traced by itself, and not only when its caller is.
+    pub async fn traces_actively(&self, name: &str) -> Result<bool, AwsError> {
+        let sent = self.lambda().get_function_configuration().function_name(name).send().await;
+        let answer = sent.map_err(AwsError::of("lambda:GetFunctionConfiguration"))?;
+        Ok(answer.tracing_config().and_then(|tracing| tracing.mode()) == Some(&TracingMode::Active))
     }
 
     /// Calls a function and waits. The inner error is what the function itself failed with.

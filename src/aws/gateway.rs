@@ -43,6 +43,16 @@ impl Aws {
         Ok(found)
     }
 
+    /// A REST API's name, and those of its stages that are traced.
+    pub async fn traced_stages(&self, api: &str) -> Result<(String, Vec<String>), AwsError> {
+        let sent = self.apigateway().get_rest_api().rest_api_id(api).send().await;
+        let name = sent.map_err(AwsError::of("apigateway:GetRestApi"))?.name.unwrap_or_default();
+        let sent = self.apigateway().get_stages().rest_api_id(api).send().await;
+        let stages = sent.map_err(AwsError::of("apigateway:GetStages"))?;
+        let traced = stages.item().iter().filter(|stage| stage.tracing_enabled());
+        Ok((name, traced.filter_map(|stage| stage.stage_name().map(str::to_owned)).collect()))
+    }
+
     /// The identifiers of API keys that carry all of these tags.
     pub async fn api_keys(&self, tags: &[(&str, &str)]) -> Result<Vec<String>, AwsError> {
         let mut pages = self.apigateway().get_api_keys().into_paginator().send();

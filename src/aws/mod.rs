@@ -16,6 +16,7 @@ mod secrets;
 pub mod signature;
 pub mod stacks;
 pub mod target;
+pub mod traces;
 
 pub use clients::Aws;
 pub use fault::AwsError;

@@ -122,7 +122,7 @@ pub(crate) async fn run(args: LocalArgs, cx: &Context) -> Result<(), Failure> {
         LocalCommand::Stop => commands::stop(&wish, cx).await,
         LocalCommand::Status => commands::status(&wish, cx).await,
         LocalCommand::Reset => commands::reset(&wish, cx).await,
-        LocalCommand::Env(args) => commands::env(&args, &wish, cx),
+        LocalCommand::Env(args) => commands::env(&args, &wish, cx).await,
         LocalCommand::Logs(args) => logs::logs(&args, &wish, cx).await,
         LocalCommand::Fault(args) => fault::fault(&args, &wish, cx).await,
         LocalCommand::Serve(args) => server::serve(&args, &wish, cx).await,

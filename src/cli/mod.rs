@@ -4,6 +4,7 @@ mod access;
 mod completions;
 mod confirm;
 mod context;
+mod dashboard;
 mod deploy_lambda;
 mod deployed;
 mod doctor;
@@ -21,12 +22,14 @@ mod ls;
 mod outputs;
 mod plan;
 mod prepare;
+mod query;
 pub mod reference;
 mod screen;
 mod select;
 mod sql;
 mod status;
 mod swaps;
+mod trace;
 mod up;
 mod validate;
 mod watching;
@@ -68,6 +71,7 @@ enum Command {
     Load(load::LoadArgs),
     Invoke(invoke::InvokeArgs),
     Logs(logs::LogsArgs),
+    Trace(trace::TraceArgs),
     Doctor(doctor::DoctorArgs),
     Local(local::LocalArgs),
     Completions(completions::CompletionsArgs),
@@ -181,6 +185,7 @@ async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {
         Command::Load(args) => load::run(args, cx).await,
         Command::Invoke(args) => invoke::run(args, cx).await,
         Command::Logs(args) => logs::run(args, cx).await,
+        Command::Trace(args) => trace::run(args, cx).await,
         Command::Doctor(args) => doctor::run(args, cx).await,
         Command::Local(args) => local::run(args, cx).await,
         Command::Completions(args) => completions::run(&args, cx),

@@ -2,13 +2,14 @@
 
 use super::context::Context;
 use super::deployed::Deployed;
+use super::query;
 use super::select::LabArg;
 use crate::engine::run::names_of;
 use crate::engine::steps::sql::{address, loader};
 use crate::error::Failure;
 use crate::sql::data_api::Execute;
 use crate::sql::{self, DataApi, ResultSet, SqlFile};
-use crate::ui::printer::Notes;
+use crate::ui::printer::{Notes, tame};
 use crate::ui::{Answer, Format, Table, Theme, words};
 use serde::Serialize;
 use std::io::IsTerminal;
@@ -17,20 +18,22 @@ use std::path::{Path, PathBuf};
 /// Run SQL on a lab's database
 ///
 /// Over the Data API: from any machine, without a connection to the database. With a folder, its files are applied in the
-/// order of their names, each statement once: a ledger in the database remembers. Without -e, -f or a folder: a prompt, or the
-/// statements that are piped in.
+/// order of their names, each statement once: a ledger in the database remembers. With --query, one of the queries that the lab's
+/// manifest names. Without any of these: a prompt, or the statements that are piped in.
 #[derive(clap::Args, Debug)]
 pub(crate) struct SqlArgs {
     #[command(flatten)]
     lab: LabArg,
     /// Statement to run; may be given several times
-    #[arg(short = 'e', long = "execute", value_name = "STMT", conflicts_with_all = ["file", "dir"])]
+    #[arg(short = 'e', long = "execute", value_name = "STMT", conflicts_with_all = ["file", "dir", "query", "queries"])]
     execute: Vec<String>,
     /// File of statements to run
-    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "dir")]
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with_all = ["dir", "query", "queries"])]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    named: query::QueryArgs,
     /// Folder of SQL files to apply, each statement once
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", conflicts_with_all = ["query", "queries"])]
     dir: Option<PathBuf>,
     /// Form of the rows
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -70,10 +73,18 @@ impl Answer for Applied {
 }
 
 pub(crate) async fn run(args: SqlArgs, cx: &Context) -> Result<(), Failure> {
+    if args.named.queries {
+        return query::list(&args.lab, cx);
+    }
     let deployed = Deployed::of(cx, &args.lab).await?;
     let database = database(cx, &deployed)?;
     let names = names_of(&deployed.wanted, &deployed.known);
     let format = if cx.globals.output == Format::Json { RowFormat::Json } else { args.format };
+    if let Some(name) = &args.named.query {
+        let query = query::Prepared::of(&deployed.wanted.lab, name, &args.named.param)?;
+        show(cx, &[query.run(&database).await?], format);
+        return Ok(());
+    }
     if let Some(folder) = &args.dir {
         let loader = loader(&deployed.aws, &names);
         let job = sql::Job {
@@ -128,6 +139,11 @@ fn failed(statement: &sql::Statement, before: usize, error: sql::SqlError) -> Fa
 }
 
 fn database(cx: &Context, deployed: &Deployed) -> Result<DataApi, Failure> {
+    Ok(data_api(deployed)?.telling(notes(cx)))
+}
+
+/// The Data API of the lab's cluster, which says nothing of what it waits for.
+pub(super) fn data_api(deployed: &Deployed) -> Result<DataApi, Failure> {
     let Deployed { aws, wanted, known, .. } = deployed;
     let lab = &wanted.instance.lab;
     let cluster = wanted.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.clone());
@@ -136,7 +152,7 @@ fn database(cx: &Context, deployed: &Deployed) -> Result<DataApi, Failure> {
     let outputs = known.outputs.get(&cluster).cloned().unwrap_or_default();
     let address =
         address(&outputs).map_err(|output| Failure::failed(format!("stack `{cluster}` has no output `{output}`")))?;
-    Ok(DataApi::new(aws.rdsdata().clone(), address).telling(notes(cx)))
+    Ok(DataApi::new(aws.rdsdata().clone(), address))
 }
 
 /// Says on stderr what is being done.
@@ -202,7 +218,7 @@ fn table(result: &ResultSet, theme: Theme) -> String {
     let headings: Vec<&str> = result.columns.iter().map(|column| column.name.as_str()).collect();
     let mut table = Table::new(&headings);
     for row in &result.rows {
-        table.row(row.iter().map(|value| ResultSet::cell(value).unwrap_or_else(|| "NULL".to_owned())));
+        table.row(row.iter().map(|value| tame(&ResultSet::cell(value).unwrap_or_else(|| "NULL".to_owned()))));
     }
     format!("{}{}\n", table.render(theme), words::count(result.rows.len(), "row"))
 }

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::select::LabArg;
-use super::{instances, ls};
+use super::{dashboard, instances, ls};
 use crate::aws::stacks::StackResource;
 use crate::aws::{Aws, Need};
 use crate::engine::steps::readiness;
@@ -17,7 +17,10 @@ use std::time::Duration;
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     lab: LabArg,
-    /// Look again every two seconds, until interrupted
+    /// Look again and again: the lab's dashboard, or, where its manifest has none, its stacks
+    ///
+    /// The dashboard runs the queries of the manifest's `watch` twice a second over the Data API, which resumes a paused cluster and
+    /// keeps it awake. `q` leaves it. Without a terminal, the tables are printed each time that they change.
     #[arg(long)]
     watch: bool,
 }
@@ -85,6 +88,12 @@ fn label(status: &str) -> Label {
 pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<(), Failure> {
     if args.watch && cx.globals.output == Format::Json {
         return Err(Failure::usage("--watch does not go with --output json: one document is printed once"));
+    }
+    // A lab whose manifest cannot be read still has stacks to look at.
+    if args.watch
+        && let Some(watch) = args.lab.load().ok().and_then(|lab| lab.manifest.watch)
+    {
+        return dashboard::run(&args.lab, &watch, cx).await;
     }
     let instance = args.lab.instance(cx)?;
     let aws = cx.aws(Need::Visit).await?;

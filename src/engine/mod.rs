@@ -18,6 +18,7 @@ pub mod run;
 pub mod sources;
 pub mod steps;
 pub mod teardown;
+pub mod traces;
 pub mod trouble;
 pub mod wait;
 pub mod walk;

@@ -164,12 +164,13 @@ pub fn assemble(file: &str, text: &str, source: &dyn Source, origin: Origin) -> 
     };
     let stacks = gather.stacks(&manifest);
     let sql = gather.sql(&manifest);
+    let queries = gather.queries(&manifest);
     let data = gather.data(&manifest);
     gather.functions(&manifest);
     if !gather.problems.is_empty() {
         return Err(LoadError::Problems { problems: gather.problems, manifest: Some(Box::new(manifest)) });
     }
-    Ok(Lab { manifest, file: file.to_owned(), text: text.to_owned(), stacks, sql, data, origin })
+    Ok(Lab { manifest, file: file.to_owned(), text: text.to_owned(), stacks, sql, queries, data, origin })
 }
 
 /// Collects files, and what is wrong with them.
@@ -251,6 +252,19 @@ impl Gather<'_> {
                 self.problems_of(&file, vec![problem]);
             }
             Some(File { name, bytes: bytes.into_owned() })
+        });
+        read.collect()
+    }
+
+    fn queries(&mut self, manifest: &Manifest) -> Vec<File> {
+        let Some(sql) = &manifest.sql else { return Vec::new() };
+        let read = manifest.queries.iter().filter_map(|(name, query)| {
+            let key = format!("queries.{name}.file");
+            let (file, bytes) = self.read(query.at, &key, &format!("{}/{}", sql.path, query.file))?;
+            if let Err(problem) = text(&bytes) {
+                self.problems_of(&file, vec![problem]);
+            }
+            Some(File { name: name.clone(), bytes: bytes.into_owned() })
         });
         read.collect()
     }

@@ -6,6 +6,7 @@ pub mod conditions;
 pub mod load;
 pub mod model;
 pub mod parameters;
+pub mod queries;
 pub mod validate;
 
 pub use load::{LoadError, is_path, load};

@@ -27,6 +27,10 @@ pub struct Manifest {
     pub functions: IndexMap<String, Function>,
     pub data: Vec<Data>,
     pub sql: Option<Sql>,
+    /// What `labctl sql --query` runs.
+    pub queries: IndexMap<String, Query>,
+    /// What `labctl status --watch` shows.
+    pub watch: Option<Watch>,
     pub checks: Vec<Check>,
     /// Statements that take away what the checks store: run before the first check and after the last.
     pub cleanup: Vec<String>,
@@ -113,6 +117,59 @@ pub struct Sql {
     pub path: String,
     /// The stack whose cluster they are for.
     pub cluster: Named,
+}
+
+/// A statement with a name and parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    pub at: Position,
+    pub description: String,
+    /// In the folder of the lab's SQL.
+    pub file: String,
+    /// In the statement `:name`.
+    pub parameters: IndexMap<String, QueryParameter>,
+    pub chart: Option<Chart>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryParameter {
+    pub at: Position,
+    pub kind: QueryKind,
+    /// As text, the way `--param` gives it. `None`: a value must be given.
+    pub default: Option<String>,
+    pub description: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum QueryKind {
+    /// A string, an integer or a number.
+    Plain(ParameterKind),
+    Timestamp,
+}
+
+impl QueryKind {
+    pub fn name(&self) -> &'static str {
+        match self {
+            QueryKind::Plain(kind) => kind.name(),
+            QueryKind::Timestamp => "timestamp",
+        }
+    }
+}
+
+/// Which columns of a query make a chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chart {
+    pub x: String,
+    pub y: String,
+    /// One line for each value of this column.
+    pub series: Option<String>,
+}
+
+/// The queries of the lab's dashboard, from top to bottom, run with the defaults of their parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    pub at: Position,
+    pub queries: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -205,6 +262,8 @@ pub struct Lab {
     pub stacks: Vec<Stack>,
     /// The SQL files in the order in which they are applied.
     pub sql: Vec<File>,
+    /// The named queries' statements, each under the query's name, as the manifest lists them.
+    pub queries: Vec<File>,
     /// The data files' contents, as the manifest lists them.
     pub data: Vec<File>,
     /// Where the lab's files come from; a function's crate is found through it.

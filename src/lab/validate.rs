@@ -12,9 +12,23 @@ use super::checks;
 use super::conditions::{Condition, condition};
 use super::model::{Counter, Data, Function, Load, Manifest, Parameter, ParameterKind, Sql, Suggestion};
 use super::parameters::canonical;
+use super::queries;
 
-const KEYS: &[&str] =
-    &["lab", "description", "parameters", "stacks", "functions", "data", "sql", "checks", "cleanup", "load", "try"];
+const KEYS: &[&str] = &[
+    "lab",
+    "description",
+    "parameters",
+    "stacks",
+    "functions",
+    "data",
+    "sql",
+    "queries",
+    "watch",
+    "checks",
+    "cleanup",
+    "load",
+    "try",
+];
 const TYPES: &[&str] = &["string", "integer", "number", "boolean", "choice"];
 /// A lab's name is part of every name that labctl gives, and some of those are short.
 const MAX_NAME: usize = 30;
@@ -48,12 +62,19 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
     let description = required(reader, document, "", "description").unwrap_or_default();
     let parameters = entries(reader, document, "parameters", parameter);
     let (stacks, optional) = stacks(reader, document, &parameters);
+    let sql = document.get("sql").and_then(|node| sql(reader, node, &stacks));
+    let queries = entries(reader, document, "queries", queries::query);
+    if document.get("sql").is_none() {
+        queries::need_sql(reader, &queries);
+    }
     Manifest {
         lab,
         description,
         functions: entries(reader, document, "functions", function),
         data: items(reader, document, "data", data),
-        sql: document.get("sql").and_then(|node| sql(reader, node, &stacks)),
+        sql,
+        watch: document.get("watch").and_then(|node| queries::watch(reader, node, &queries)),
+        queries,
         checks: items(reader, document, "checks", checks::check),
         cleanup: checks::cleanup(reader, document),
         load: document.get("load").and_then(|node| load(reader, node)),
@@ -91,7 +112,16 @@ fn entries<T>(
     section: &str,
     read: impl Fn(&mut Reader, &str, &str, &Entry) -> Option<T>,
 ) -> IndexMap<String, T> {
-    let Some(node) = document.get(section) else { return IndexMap::new() };
+    document.get(section).map(|node| entries_of(reader, section, node, read)).unwrap_or_default()
+}
+
+/// The entries of a mapping that can be read.
+pub(super) fn entries_of<T>(
+    reader: &mut Reader,
+    section: &str,
+    node: &Node,
+    read: impl Fn(&mut Reader, &str, &str, &Entry) -> Option<T>,
+) -> IndexMap<String, T> {
     let mut found = IndexMap::new();
     for (name, entry) in reader.mapping_of(section, node).into_iter().flatten() {
         let path = join(section, name);
@@ -195,7 +225,20 @@ fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Opti
     };
     let known: Vec<&str> = ["type", "default", "description"].iter().chain(own).copied().collect();
     reader.known_keys(node, path, &format!("key of a parameter of type {kind}"), &known);
-    let kind = match kind.as_str() {
+    let kind = self::kind(reader, node, path, &kind);
+    let default = reader.text(node, path, "default").and_then(|value| match canonical(&kind, &value) {
+        Ok(value) => Some(value),
+        Err(what) => {
+            reader.problem(at(node, "default"), &join(path, "default"), format!("{what}: {value}"));
+            None
+        }
+    });
+    Some(Parameter { at: entry.at, kind, default, description: reader.text(node, path, "description") })
+}
+
+/// What a type's further keys say.
+pub(super) fn kind(reader: &mut Reader, node: &Node, path: &str, name: &str) -> ParameterKind {
+    match name {
         "string" => {
             let (min, max) = bounds(reader, node, path);
             ParameterKind::String { min, max, pattern: pattern(reader, node, path) }
@@ -210,15 +253,7 @@ fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Opti
         }
         "choice" => ParameterKind::Choice { values: choices(reader, node, path) },
         _ => ParameterKind::Boolean,
-    };
-    let default = reader.text(node, path, "default").and_then(|value| match canonical(&kind, &value) {
-        Ok(value) => Some(value),
-        Err(what) => {
-            reader.problem(at(node, "default"), &join(path, "default"), format!("{what}: {value}"));
-            None
-        }
-    });
-    Some(Parameter { at: entry.at, kind, default, description: reader.text(node, path, "description") })
+    }
 }
 
 fn bounds<T: std::str::FromStr + PartialOrd>(reader: &mut Reader, node: &Node, path: &str) -> (Option<T>, Option<T>) {
@@ -273,7 +308,7 @@ fn function(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Optio
 }
 
 /// Paths stay beside the manifest: nothing of the user's is uploaded by a manifest that came from elsewhere.
-fn inside(reader: &mut Reader, node: &Node, path: &str, key: &str) -> Option<String> {
+pub(super) fn inside(reader: &mut Reader, node: &Node, path: &str, key: &str) -> Option<String> {
     let file = required(reader, node, path, key)?;
     if file.starts_with('/') || file.split('/').any(|step| step == ".." || step.is_empty()) {
         reader.problem(at(node, key), &join(path, key), "must be a path beside the manifest, without `..`");
@@ -391,12 +426,17 @@ load:
     #[test]
     fn the_guide_has_every_key() {
         let guide = include_str!("../../docs/guide/manifest.md");
-        let lists = Regex::new(r#"&\[("[a-z_]+"(?:, "[a-z_]+")*)\]"#).unwrap();
+        let lists = Regex::new(r#"&\[\s*("[a-z_]+"(?:,\s*"[a-z_]+")*),?\s*\]"#).unwrap();
         let mut missing = Vec::new();
-        for source in [include_str!("validate.rs"), include_str!("checks.rs"), include_str!("conditions.rs")] {
+        for source in [
+            include_str!("validate.rs"),
+            include_str!("checks.rs"),
+            include_str!("conditions.rs"),
+            include_str!("queries.rs"),
+        ] {
             let code = source.split("#[cfg(test)]").next().unwrap_or_default();
-            let keys = lists.captures_iter(code).flat_map(|list| list.extract::<1>().1[0].split(", "));
-            let keys = keys.map(|key| key.trim_matches('"'));
+            let keys = lists.captures_iter(code).flat_map(|list| list.extract::<1>().1[0].split(','));
+            let keys = keys.map(|key| key.trim().trim_matches('"'));
             let named = |key: &str| guide.contains(&format!("`{key}`")) || guide.contains(&format!("{key}:"));
             missing.extend(keys.filter(|key| !named(key)));
         }

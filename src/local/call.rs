@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::scope::Scope;
+use super::tracer::TraceHeader;
 
 /// A request to one operation of one service.
 ///
@@ -24,6 +25,8 @@ pub struct Call {
     pub scope: Scope,
     /// The request id that the client will see.
     pub request_id: String,
+    /// The trace that the caller is in.
+    pub trace: Option<TraceHeader>,
 }
 
 /// The answer of an operation, in the same terms as [`Call`].

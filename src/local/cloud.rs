@@ -20,6 +20,7 @@ use super::resource::ResourceType;
 use super::scope::Scope;
 use super::service::Service;
 use super::tls::Authority;
+use super::tracer::{Recorder, TraceHeader};
 
 /// One running local cloud: its directory, time, names, keys, children and services.
 pub struct Cloud {
@@ -37,6 +38,7 @@ pub struct Cloud {
     /// The faults that somebody added on purpose.
     pub drills: Drills,
     endpoint: OnceLock<SocketAddr>,
+    recorder: OnceLock<Arc<dyn Recorder>>,
     services: OnceLock<BTreeMap<&'static str, Arc<dyn Service>>>,
     resource_types: OnceLock<BTreeMap<&'static str, ResourceType>>,
 }
@@ -79,6 +81,7 @@ impl Cloud {
             engines: parts.engines,
             drills: Drills::default(),
             endpoint: OnceLock::new(),
+            recorder: OnceLock::new(),
             services: OnceLock::new(),
             resource_types: OnceLock::new(),
         })
@@ -105,6 +108,17 @@ impl Cloud {
     /// `http://127.0.0.1:4566`; `None` before the listener is bound (and in tests without one).
     pub fn endpoint_url(&self) -> Option<String> {
         self.endpoint.get().map(|address| format!("http://{address}"))
+    }
+
+    /// Says who takes the traces of services; done once, while the services open.
+    pub fn traced_by(&self, recorder: Arc<dyn Recorder>) {
+        let fresh = self.recorder.set(recorder).is_ok();
+        debug_assert!(fresh, "one service takes traces");
+    }
+
+    /// Who takes the traces of services; `None` in tests without X-Ray.
+    pub fn recorder(&self) -> Option<&Arc<dyn Recorder>> {
+        self.recorder.get()
     }
 
     pub fn services(&self) -> impl Iterator<Item = &Arc<dyn Service>> {
@@ -163,6 +177,20 @@ impl Cloud {
         self.dispatch(self.prepare(scope, service, operation, input, body)).await
     }
 
+    /// [`Cloud::call_with_body`] from within a trace.
+    ///
+    /// # Errors
+    /// As [`Cloud::dispatch`].
+    pub async fn call_in_trace(
+        &self,
+        scope: &Scope,
+        (service, operation): (&'static str, &str),
+        (input, body): (Value, Bytes),
+        trace: Option<TraceHeader>,
+    ) -> Result<Reply, Fault> {
+        self.dispatch(Call { trace, ..self.prepare(scope, service, operation, input, body) }).await
+    }
+
     fn prepare(&self, scope: &Scope, service: &'static str, operation: &str, input: Value, body: Bytes) -> Call {
         Call {
             service,
@@ -172,6 +200,7 @@ impl Cloud {
             file: None,
             scope: scope.clone(),
             request_id: self.ids.uuid(),
+            trace: None,
         }
     }
 }

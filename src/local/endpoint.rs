@@ -18,6 +18,7 @@ use super::route::{self, Route};
 use super::scope::{ACCOUNT, Scope};
 use super::serve::{Closed, Open, Supervisor};
 use super::service::Body;
+use super::tracer::{TRACE_HEADER, TraceHeader};
 use super::wire::model::{Model, Operation, Protocol, model};
 use super::wire::sigv4::{self, Claim, Message, Refused};
 use super::wire::{codec, fault};
@@ -192,6 +193,7 @@ async fn operate(open: &Open, model: &'static Model, api: Api, log: &mut Log) ->
         return Err(fault);
     }
     let (input, payload) = asked.input()?;
+    let trace = head.headers.get(TRACE_HEADER).and_then(|header| TraceHeader::parse(header.to_str().ok()?));
     let call = Call {
         service,
         operation: operation.name.to_owned(),
@@ -200,6 +202,7 @@ async fn operate(open: &Open, model: &'static Model, api: Api, log: &mut Log) ->
         file: None,
         scope,
         request_id: log.request_id.clone(),
+        trace,
     };
     let answering = open.cloud.clone();
     let reply = inside(open, async move { answering.dispatch(call).await }).await??;

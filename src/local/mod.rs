@@ -40,6 +40,7 @@ pub mod services;
 mod socket;
 pub mod store;
 pub mod tls;
+pub mod tracer;
 pub mod wire;
 
 pub use http::Patience;

@@ -45,6 +45,7 @@ const SIGNS: &[Sign] = &[
     sign("rds-data", None, None),
     sign("secretsmanager", Some("secretsmanager"), None),
     sign("sts", None, Some("2011-06-15")),
+    sign("xray", None, None),
 ];
 
 /// The service whose signatures are those of two: HTTP APIs are told from REST APIs by the path.

@@ -46,6 +46,7 @@ fn lab(text: &str, stacks: &[(&str, &str)]) -> Lab {
         text: text.to_owned(),
         stacks: stacks.iter().map(stack).collect(),
         sql: Vec::new(),
+        queries: Vec::new(),
         data: Vec::new(),
         origin: Origin::Builtin,
     }

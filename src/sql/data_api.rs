@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_rdsdata::types::{
-    ColumnMetadata, DecimalReturnType, Field, LongReturnType, ResultSetOptions, SqlParameter,
+    ColumnMetadata, DecimalReturnType, Field, LongReturnType, ResultSetOptions, SqlParameter, TypeHint,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -33,6 +33,34 @@ pub enum SqlError {
     Unavailable { within: Duration, source: AwsError },
     #[error(transparent)]
     Aws(#[from] AwsError),
+}
+
+/// A value for a statement's `:name`, of the type that the database is to see.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parameter {
+    Text(String),
+    Integer(i64),
+    Number(f64),
+    /// `YYYY-MM-DD hh:mm:ss.ffffff`.
+    Timestamp(String),
+}
+
+impl Parameter {
+    fn of(&self, name: &str) -> SqlParameter {
+        let parameter = SqlParameter::builder().name(name);
+        let parameter = match self {
+            Parameter::Text(text) => parameter.value(Field::StringValue(text.clone())),
+            Parameter::Integer(number) => parameter.value(Field::LongValue(*number)),
+            Parameter::Number(number) => parameter.value(Field::DoubleValue(*number)),
+            // The hint takes milliseconds and no more (SqlParameter in the API reference); without it the database compares the
+            // text with a DATETIME as the moment that it says.
+            Parameter::Timestamp(text) => match text.strip_suffix("000") {
+                Some(short) => parameter.value(Field::StringValue(short.to_owned())).type_hint(TypeHint::Timestamp),
+                None => parameter.value(Field::StringValue(text.clone())),
+            },
+        };
+        parameter.build()
+    }
 }
 
 /// Runs statements; what the ledger needs, so that it can be tested without a database.
@@ -72,19 +100,25 @@ impl DataApi {
         self
     }
 
+    /// Runs one statement with values of other types than text.
+    ///
+    /// # Errors
+    /// See [`SqlError`].
+    pub async fn query(&self, statement: &str, parameters: &[(String, Parameter)]) -> Result<ResultSet, SqlError> {
+        let parameters: Vec<SqlParameter> = parameters.iter().map(|(name, value)| value.of(name)).collect();
+        self.patiently(|| self.send(statement, parameters.clone(), None)).await
+    }
+
     async fn send(
         &self,
         statement: &str,
-        parameters: &[(&str, &str)],
+        parameters: Vec<SqlParameter>,
         transaction: Option<&str>,
     ) -> Result<ResultSet, AwsError> {
         let options = ResultSetOptions::builder()
             .decimal_return_type(DecimalReturnType::String)
             .long_return_type(LongReturnType::Long)
             .build();
-        let parameters = parameters.iter().map(|(name, value)| {
-            SqlParameter::builder().name(*name).value(Field::StringValue((*value).to_owned())).build()
-        });
         let output = self
             .client
             .execute_statement()
@@ -92,7 +126,7 @@ impl DataApi {
             .secret_arn(&self.address.secret_arn)
             .set_database(self.address.database.clone())
             .sql(statement)
-            .set_parameters(Some(parameters.collect()))
+            .set_parameters(Some(parameters))
             .set_transaction_id(transaction.map(str::to_owned))
             .include_result_metadata(true)
             .continue_after_timeout(transaction.is_none())
@@ -146,7 +180,13 @@ impl Execute for DataApi {
         parameters: &[(&str, &str)],
         transaction: Option<&str>,
     ) -> Result<ResultSet, SqlError> {
-        self.patiently(|| self.send(statement, parameters, transaction)).await
+        let parameters: Vec<SqlParameter> = parameters
+            .iter()
+            .map(|(name, value)| {
+                SqlParameter::builder().name(*name).value(Field::StringValue((*value).to_owned())).build()
+            })
+            .collect();
+        self.patiently(|| self.send(statement, parameters.clone(), transaction)).await
     }
 
     async fn begin(&self) -> Result<String, SqlError> {

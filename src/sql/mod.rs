@@ -6,7 +6,7 @@ pub mod result;
 pub mod split;
 pub mod substitute;
 
-pub use data_api::{Address, DataApi, SqlError};
+pub use data_api::{Address, DataApi, Parameter, SqlError};
 pub use ledger::{Applied, ApplyError, Job, Loader, SqlFile, apply, refused};
 pub use result::ResultSet;
-pub use split::{SplitError, Statement, split};
+pub use split::{SplitError, Statement, placeholders, split};

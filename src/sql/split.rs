@@ -118,6 +118,22 @@ pub fn split(text: &str) -> Result<Vec<Statement>, SplitError> {
     Ok(statements)
 }
 
+/// The names of a statement's parameters (`:name`, outside of strings, identifiers and comments), each once, in their order.
+pub fn placeholders(statement: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    for piece in Pieces::of(statement).filter(|piece| piece.kind == Kind::Code) {
+        for (colon, _) in piece.text.match_indices(':') {
+            let rest = &piece.text[colon + 1..];
+            let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let name = &rest[..length];
+            if !name.is_empty() && !piece.text[..colon].ends_with(':') && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Code,
@@ -245,6 +261,12 @@ mod tests {
         for (sql, what, line, column) in cases {
             assert_eq!(split(sql), Err(SplitError { what, line, column }), "{sql}");
         }
+    }
+
+    #[test]
+    fn parameters_are_named_outside_of_strings_and_comments() {
+        let text = "SELECT ':a', `:b`, x::c, :d_1 -- :e\n + :f, :d_1 := 1 /* :g */ WHERE t < '12:00:00' AND i=:h";
+        assert_eq!(placeholders(text), ["d_1", "f", "h"]);
     }
 
     #[test]

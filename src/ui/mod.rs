@@ -1,6 +1,7 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
 pub mod chart;
+pub mod dashboard;
 pub mod human;
 pub mod json;
 pub mod log;
@@ -8,6 +9,7 @@ pub mod plan;
 pub mod printer;
 pub mod table;
 pub mod theme;
+pub mod waterfall;
 pub mod words;
 
 pub use chart::Chart;

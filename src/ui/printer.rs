@@ -76,6 +76,11 @@ impl Printer {
         self.streams.err_terminal && !self.quiet
     }
 
+    /// The whole terminal is ours to draw on: somebody sits at it, and stdout leads there.
+    pub fn owns_terminal(&self) -> bool {
+        self.streams.out_terminal && self.streams.interactive
+    }
+
     pub fn interactive(&self) -> bool {
         self.streams.interactive
     }
@@ -98,6 +103,15 @@ impl Printer {
     /// The theme of what goes to stdout.
     pub fn out_theme(&self) -> Theme {
         Theme::for_stream(self.streams.out_terminal)
+    }
+
+    /// How many columns a line on stdout has.
+    pub fn columns(&self) -> usize {
+        const USUAL: usize = 100;
+        match rustix::termios::tcgetwinsize(io::stdout()) {
+            Ok(size) if self.streams.out_terminal && size.ws_col > 0 => usize::from(size.ws_col),
+            _ => USUAL,
+        }
     }
 
     /// Prints a command's result.
@@ -212,7 +226,7 @@ impl Notes {
 }
 
 /// What comes from elsewhere (a name that was typed, a message of AWS) may hold characters that steer the terminal.
-pub(super) fn tame(text: &str) -> String {
+pub fn tame(text: &str) -> String {
     let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

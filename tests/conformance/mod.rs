@@ -19,3 +19,4 @@ mod s3;
 mod secretsmanager;
 mod stacks;
 mod sts;
+mod xray;

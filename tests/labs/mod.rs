@@ -3,4 +3,5 @@
 mod inventory;
 mod readme;
 mod superheroes;
+mod telemetry;
 mod timeseries;

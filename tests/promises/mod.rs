@@ -17,4 +17,5 @@ mod preflight;
 mod reference;
 mod secrets;
 mod survival;
+mod traces;
 mod watch;

@@ -209,11 +209,12 @@ impl Answer for Variables {
     }
 }
 
-pub(super) fn env(args: &EnvArgs, wish: &Wish, cx: &Context) -> Result<(), Failure> {
+pub(super) async fn env(args: &EnvArgs, wish: &Wish, cx: &Context) -> Result<(), Failure> {
     let found = admin::find(&wish.home)?
         .ok_or_else(|| Failure::failed("the local cloud does not run").hint("labctl local start"))?;
     let region = target::region(&cx.globals.settings());
-    let set = IndexMap::from([
+    let status = admin::ask(&found, Method::GET, "status", Duration::from_secs(10)).await.ok();
+    let mut set = IndexMap::from([
         (env::AWS_ENDPOINT_URL, found.endpoint),
         ("AWS_ACCESS_KEY_ID", target::KEY.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", target::KEY.to_owned()),
@@ -221,6 +222,11 @@ pub(super) fn env(args: &EnvArgs, wish: &Wish, cx: &Context) -> Result<(), Failu
         (env::AWS_DEFAULT_REGION, region),
         (env::LABCTL_LOCAL_CA, wish.home.join("keys/ca.pem").display().to_string()),
     ]);
+    // There is a daemon for each region in which something is traced, and always one for the usual region.
+    let daemons = status.as_ref().map_or(&Value::Null, |status| &status["services"]["xray"]["daemons"]);
+    if let Some(daemon) = daemons[set[env::AWS_REGION].as_str()].as_str() {
+        set.insert(env::AWS_XRAY_DAEMON_ADDRESS, daemon.to_owned());
+    }
     cx.ui.answer(&Variables { set, shell: args.shell });
     Ok(())
 }

@@ -63,6 +63,7 @@ impl ResourceContext {
             file: None,
             scope: self.scope.as_service(CLOUDFORMATION),
             request_id: self.token.clone(),
+            trace: None,
         };
         self.cloud.dispatch(call).await.map(|reply| reply.output)
     }

@@ -20,6 +20,7 @@ pub mod rds_data;
 pub mod s3;
 pub mod secretsmanager;
 pub mod sts;
+pub mod xray;
 
 /// Every service of the local cloud, reading what an earlier run left.
 ///
@@ -41,5 +42,6 @@ pub fn all(cloud: &Arc<Cloud>) -> Result<Vec<Arc<dyn Service>>, StoreError> {
         s3::open(cloud)?,
         secretsmanager::open(cloud)?,
         sts::open(cloud)?,
+        xray::open(cloud)?,
     ])
 }

@@ -13,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::faults::LambdaFault;
 use super::names::Target;
 use super::ops::invoke::limits;
-use super::runtime::Invocation;
+use super::runtime::{Invocation, Traced};
 use super::state::Lambda;
 use crate::fault::Fault;
 use crate::scope::Scope;
+use crate::tracer::TraceHeader;
 
 /// "By default, Lambda retries an asynchronous invocation twice", an event lives six hours at most.
 const RETRIES: u32 = 2;
@@ -42,6 +43,9 @@ pub(super) struct Event {
     client_context: Option<String>,
     accepted: i64,
     tries: u32,
+    /// The trace it is in, and whether that is looked at.
+    #[serde(default)]
+    trace: Option<String>,
 }
 
 impl Event {
@@ -55,6 +59,7 @@ impl Event {
             client_context: invocation.client_context.clone(),
             accepted,
             tries: 0,
+            trace: Some(invocation.trace.to_keep()),
         }
     }
 
@@ -169,12 +174,14 @@ impl Lambda {
         let target = Target { name: event.name.clone(), qualifier: event.qualifier.clone() };
         // A function that is gone takes its events with it.
         let Ok(version) = self.version(&scope, &target) else { return Tried::Done };
+        let trace = event.trace.as_deref().and_then(TraceHeader::parse);
         let invocation = Invocation {
             request_id: event.request_id.clone(),
             payload: Bytes::from(STANDARD.decode(&event.payload).unwrap_or_default()),
             arn: target.arn(&scope),
             client_context: event.client_context.clone(),
             tail: false,
+            trace: Traced::of(&self.cloud, &version, trace).of_event(event.accepted, event.tries + 1),
         };
         match self.fleet.run(&version, &self.code, limits(self, &scope, &target.name), invocation).await {
             Ok(outcome) if outcome.failed => Tried::Failed,

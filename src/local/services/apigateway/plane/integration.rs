@@ -12,6 +12,7 @@ use super::compile::{CompiledMethod, CompiledResponse};
 use super::event::{self, event};
 use super::refusal::Refusal;
 use super::request::{Incoming, Landing, context};
+use super::trace::{Called, Journey};
 use super::{mapping, proxy};
 use crate::cloud::Cloud;
 use crate::execute_api::function::{lambda_arn, with_variables};
@@ -30,7 +31,7 @@ pub(super) struct Passage<'p> {
     pub method: &'p CompiledMethod,
     pub path_parameters: &'p BTreeMap<String, String>,
     pub binary: &'p [String],
-    pub trace: &'p str,
+    pub journey: &'p Journey,
 }
 
 /// What an integration gave: its body, and the text that selects the response (an error message, a mock's status).
@@ -89,7 +90,13 @@ impl Passage<'_> {
         if event {
             input["InvocationType"] = "Event".into();
         }
-        let reply = self.cloud.call_with_body(&scope, ("lambda", "Invoke"), input, payload).await;
+        let (trace, called) = self.journey.call(self.cloud);
+        let mut call = PendingCall { passage: self, called: Some(called), function: &function };
+        let reply = self.cloud.call_in_trace(&scope, ("lambda", "Invoke"), (input, payload), Some(trace)).await;
+        call.ended(match &reply {
+            Ok(reply) => (reply.status.unwrap_or(200), reply.body.len()),
+            Err(fault) => (fault.status.unwrap_or(if fault.code == "TooManyRequestsException" { 429 } else { 500 }), 0),
+        });
         reply.map(|reply| (reply.output, reply.body)).map_err(|fault| refused(&fault, &function))
     }
 
@@ -98,7 +105,7 @@ impl Passage<'_> {
         let parts = event::Parts {
             resource: landing.resource_path,
             path_parameters: self.path_parameters.iter().map(|(name, value)| (name.clone(), json!(value))).collect(),
-            headers: self.request.header_maps(landing.api, landing.region, self.trace),
+            headers: self.request.header_maps(landing.api, landing.region, &self.journey.header()),
             stage_variables: self.stage_variables(),
             context: context(self.request, landing),
             binary: self.binary,
@@ -232,6 +239,29 @@ impl Passage<'_> {
             Some((target.strip_prefix("method.response.header.")?.to_owned(), value(source)?))
         });
         headers.collect()
+    }
+}
+
+/// A call of a function that has no answer yet. One that is given up has none.
+struct PendingCall<'p> {
+    passage: &'p Passage<'p>,
+    called: Option<Called>,
+    function: &'p str,
+}
+
+impl PendingCall<'_> {
+    fn ended(&mut self, answer: (u16, usize)) {
+        if let Some(called) = self.called.take() {
+            self.passage.journey.called(self.passage.cloud, called, self.function, Some(answer));
+        }
+    }
+}
+
+impl Drop for PendingCall<'_> {
+    fn drop(&mut self) {
+        if let Some(called) = self.called.take() {
+            self.passage.journey.called(self.passage.cloud, called, self.function, None);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod refusal;
 mod request;
 mod serve;
 mod throttle;
+mod trace;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -12,6 +12,7 @@ use super::compile::{Compiled, CompiledMethod};
 use super::integration::Passage;
 use super::refusal::Refusal;
 use super::request::{Incoming, Landing, context};
+use super::trace::{Journey, Place};
 use crate::arriving::Arriving;
 use crate::execute_api::address::Address;
 use crate::execute_api::request::{query_pairs, read};
@@ -41,26 +42,33 @@ pub(in crate::services::apigateway) async fn serve(
     let regions = gateway.regions.get();
     let located = regions.iter().find_map(|(name, region)| Some((name, region, region.apis.get(&address.api)?)));
     let request_id = gateway.cloud.ids.uuid();
-    let trace = format!("Root=1-{:08x}-{}", gateway.cloud.clock.now().seconds(), gateway.cloud.ids.hex(24));
     let found = located.and_then(|(region_name, region, api)| {
         let stage = api.stages.get(stage)?;
         let deployment = api.deployments.get(&stage.deployment_id)?;
         let compiled = gateway.plane.compiled(&api.id, deployment);
         Some(Found { region_name, region, api, stage, compiled }).filter(|_| !api.disable_execute_api_endpoint)
     });
+    let place = found.as_ref().map(|found| Place {
+        region: found.region_name,
+        api: found.api,
+        stage: found.stage,
+        method: head.method.as_str(),
+        path: &path,
+    });
+    let journey = Journey::of(&gateway.cloud, &head.headers, place);
     let mut response = match (found, read(body).await) {
         (None, _) => Refusal::Forbidden.answer(&BTreeMap::new()),
         (Some(found), Err(unread)) => Refusal::from(unread).answer(&found.compiled.gateway_responses),
         (Some(found), Ok(body)) => {
             let incoming = incoming(&gateway, head, body, path, request_id.clone());
-            handle(&gateway, &found, &incoming, &trace).await
+            handle(&gateway, &found, &incoming, &journey).await
         }
     };
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert("x-amzn-requestid", id);
     }
-    if let Ok(trace) = HeaderValue::from_str(&trace) {
+    if let Ok(trace) = HeaderValue::from_str(&journey.header()) {
         headers.insert("x-amzn-trace-id", trace);
     }
     Some(response.map(full))
@@ -81,7 +89,12 @@ fn incoming(gateway: &ApiGateway, head: Parts, body: Bytes, path: String, reques
     }
 }
 
-async fn handle(gateway: &Arc<ApiGateway>, found: &Found<'_>, request: &Incoming, trace: &str) -> Response<Bytes> {
+async fn handle(
+    gateway: &Arc<ApiGateway>,
+    found: &Found<'_>,
+    request: &Incoming,
+    journey: &Journey,
+) -> Response<Bytes> {
     let started = std::time::Instant::now();
     let scope = Scope::root(found.region_name);
     let mut landing = Landing {
@@ -112,7 +125,7 @@ async fn handle(gateway: &Arc<ApiGateway>, found: &Found<'_>, request: &Incoming
                             method,
                             path_parameters: &path_parameters,
                             binary: &found.compiled.binary_media_types,
-                            trace,
+                            journey,
                         };
                         passage.run().await
                     }
@@ -122,6 +135,7 @@ async fn handle(gateway: &Arc<ApiGateway>, found: &Found<'_>, request: &Incoming
     };
     let response = response.unwrap_or_else(|refusal| refusal.answer(&found.compiled.gateway_responses));
     log_access(gateway, &scope, request, &landing, &response, started);
+    journey.record((&gateway.cloud, &scope, found.api), request, &landing, &response);
     response
 }
 

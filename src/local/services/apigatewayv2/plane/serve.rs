@@ -23,6 +23,7 @@ use crate::http::full;
 use crate::scope::Scope;
 use crate::service::Body;
 use crate::services::apigatewayv2::state::{Api, HttpApis, Integration, Regions, Stage};
+use crate::tracer::TraceHeader;
 
 /// The API that an address names, with its region.
 fn located<'r>(regions: &'r Regions, address: &Address) -> Option<(&'r str, &'r Api)> {
@@ -177,8 +178,8 @@ impl Gateway<'_> {
         let make = if second { event::of_format_2 } else { event::of_format_1 };
         let payload = make(request, landing).to_string();
         let scope = self.scope.as_service("apigateway.amazonaws.com");
-        let input = json!({"FunctionName": function});
-        let reply = cloud.call_with_body(&scope, ("lambda", "Invoke"), input, payload.into()).await;
+        let (input, trace) = (json!({"FunctionName": function}), TraceHeader::parse(&request.trace));
+        let reply = cloud.call_in_trace(&scope, ("lambda", "Invoke"), (input, payload.into()), trace).await;
         let reply = reply.map_err(|fault| refused(&fault, function))?;
         if reply.output.get("FunctionError").is_some() {
             return Err(Refusal::Failed);

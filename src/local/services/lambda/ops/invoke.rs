@@ -16,7 +16,7 @@ use crate::service;
 use crate::services::lambda::faults::LambdaFault;
 use crate::services::lambda::names::Target;
 use crate::services::lambda::queue::Event;
-use crate::services::lambda::runtime::{Invocation, Limits};
+use crate::services::lambda::runtime::{Invocation, Limits, Traced};
 use crate::services::lambda::state::Lambda;
 
 /// The account's concurrent executions.
@@ -85,6 +85,7 @@ async fn invoked(lambda: Arc<Lambda>, call: Call) -> Result<Reply, LambdaFault> 
         arn: target.arn(&call.scope),
         client_context: client_context(input.client_context.as_deref())?,
         tail: input.log_type.as_deref() == Some("Tail"),
+        trace: Traced::of(&lambda.cloud, &version, call.trace),
     };
     match input.invocation_type.as_deref() {
         Some("DryRun") => Ok(Reply { output: json!({}), status: Some(204), ..Reply::default() }),
@@ -95,7 +96,12 @@ async fn invoked(lambda: Arc<Lambda>, call: Call) -> Result<Reply, LambdaFault> 
         }
         _ => {
             let limits = limits(&lambda, &call.scope, &target.name);
-            let outcome = lambda.fleet.run(&version, &lambda.code, limits, invocation).await?;
+            let (trace, request_id) = (invocation.trace.clone(), invocation.request_id.clone());
+            let ran = lambda.fleet.run(&version, &lambda.code, limits, invocation).await;
+            if let Err(LambdaFault::Throttled(_)) = ran {
+                trace.throttled(&lambda.cloud, &version, &request_id);
+            }
+            let outcome = ran?;
             let mut output = json!({"ExecutedVersion": version.version});
             if outcome.failed {
                 output["FunctionError"] = "Unhandled".into();

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::clock::Timestamp;
 use crate::cloud::Cloud;
-use crate::env::{AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_REGION, SSL_CERT_FILE};
+use crate::env::{AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_REGION, AWS_XRAY_DAEMON_ADDRESS, SSL_CERT_FILE};
 use crate::fault::Fault;
 use crate::services::lambda::state::Version;
 
@@ -80,7 +80,12 @@ pub(super) fn variables(
     set("TZ", ":UTC".into());
     set("LD_LIBRARY_PATH", format!("{root}:{root}/lib").into());
     set("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".into());
-    set("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000".into());
+    if let Some(daemon) = cloud.recorder().and_then(|recorder| recorder.daemon(&version.region)) {
+        let (host, port) = (daemon.ip().to_string(), daemon.port().to_string());
+        set(AWS_XRAY_DAEMON_ADDRESS, format!("{host}:{port}").into());
+        set("_AWS_XRAY_DAEMON_ADDRESS", host.into());
+        set("_AWS_XRAY_DAEMON_PORT", port.into());
+    }
     // AWS gives each environment a /tmp of its own; here it is a directory, named by the variable that says so.
     set("TMPDIR", place.scratch.into());
     if let Some(endpoint) = cloud.endpoint_url() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::failure::Failure;
+use super::trace::Traced;
 use crate::clock::Timestamp;
 use crate::services::lambda::state::Version;
 
@@ -16,7 +17,7 @@ pub(super) struct Report<'r> {
     pub init: Option<Duration>,
     pub memory_used: u64,
     pub failure: Option<&'r Failure>,
-    pub trace_id: &'r str,
+    pub trace: &'r Traced,
 }
 
 fn millis(duration: Duration) -> f64 {
@@ -80,7 +81,10 @@ pub(super) fn end(version: &Version, now: Timestamp, report: &Report<'_>) -> Vec
             metrics.insert("initDurationMs".into(), json!(millis(init)));
         }
         let status = report.failure.map_or("success", Failure::status);
-        let record = json!({"requestId": report.request_id, "metrics": metrics, "status": status});
+        let mut record = json!({"requestId": report.request_id, "metrics": metrics, "status": status});
+        if let Some((_, segment)) = report.trace.looked_at() {
+            record["tracing"] = json!({"spanId": segment, "type": "X-Amzn-Trace-Id", "value": report.trace.header()});
+        }
         let wanted = system_lines(version) || report.failure.is_some();
         return wanted.then(|| event(now, "platform.report", record)).into_iter().collect();
     }
@@ -97,9 +101,8 @@ pub(super) fn end(version: &Version, now: Timestamp, report: &Report<'_>) -> Vec
             text.push_str(&format!("Error Type: {}\t", failure.kind()));
         }
     }
-    if version.tracing == "Active" {
-        let root = report.trace_id.split(';').next().unwrap_or_default().trim_start_matches("Root=");
-        text.push_str(&format!("\nXRAY TraceId: {root}\tSampled: true\t"));
+    if let Some((root, segment)) = report.trace.looked_at() {
+        text.push_str(&format!("\nXRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t"));
     }
     vec![format!("END RequestId: {}", report.request_id), text]
 }

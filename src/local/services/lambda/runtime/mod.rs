@@ -8,10 +8,14 @@ mod log_lines;
 mod log_stream;
 mod output;
 mod pool;
+mod trace;
 mod worker;
 
 pub(super) use environment::assume;
 pub(super) use fleet::{Fleet, Limits};
+pub(super) use trace::Traced;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -26,6 +30,7 @@ pub(super) struct Invocation {
     pub client_context: Option<String>,
     /// Give back the end of the log.
     pub tail: bool,
+    pub trace: Arc<Traced>,
 }
 
 /// What a call of a function came to.

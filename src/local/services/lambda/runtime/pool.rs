@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::log_lines::Report;
-use super::worker::{INIT_WITHIN, NotStarted, Ran, Worker, finish_log, trace_id};
+use super::trace::Times;
+use super::worker::{INIT_WITHIN, NotStarted, Ran, Worker, finish_log};
 use super::{Invocation, Outcome};
 use crate::cloud::Cloud;
 use crate::fault::Fault;
@@ -85,7 +86,7 @@ impl Pool {
 
     /// The outcome of an invocation whose environment did not start, told in the log of that environment.
     async fn not_started(&self, invocation: &Invocation, not_started: NotStarted) -> Result<Outcome, Fault> {
-        let NotStarted { failure, log } = not_started;
+        let NotStarted { failure, log, began, took } = not_started;
         if let Failure::Fault(fault) = failure {
             log.close().await;
             return Err(fault);
@@ -97,16 +98,18 @@ impl Pool {
         if let Some(line) = super::log_lines::start(&self.version, now, &invocation.request_id) {
             log.line(line);
         }
-        let trace_id = trace_id(&self.version, now.seconds());
         let report = Report {
             request_id: &invocation.request_id,
             duration: Duration::ZERO,
             init: None,
             memory_used: 0,
             failure: Some(&failure),
-            trace_id: &trace_id,
+            trace: &invocation.trace,
         };
         finish_log(&log, &self.cloud, &self.version, &report);
+        let now = self.cloud.clock.micros();
+        let times = Times { init: Some((began, took)), began: now, answered: now };
+        invocation.trace.record((&self.cloud, &self.version), (&invocation.request_id, Some(&failure)), times);
         let tail = log.take_tail();
         log.close().await;
         Ok(Outcome { payload: failure.payload(&invocation.request_id), failed: true, tail })
@@ -153,7 +156,8 @@ impl Pool {
             version.logging.group.clone(),
             &version.version,
         );
-        NotStarted { failure: Failure::Fault(Fault::internal("the local cloud is stopping")), log }
+        let failure = Failure::Fault(Fault::internal("the local cloud is stopping"));
+        NotStarted { failure, log, began: self.cloud.clock.micros(), took: Duration::ZERO }
     }
 
     fn start(self: &Arc<Self>, state: &mut State) {
@@ -163,7 +167,7 @@ impl Pool {
         tokio::spawn(async move {
             let mut started = Worker::start(&pool, INIT_WITHIN).await;
             // An initialisation that took longer than its phase is tried once more, within the invocation's own time.
-            if let Err(NotStarted { failure: Failure::InitTimedOut, log }) = &started {
+            if let Err(NotStarted { failure: Failure::InitTimedOut, log, .. }) = &started {
                 log.close().await;
                 let within = Duration::from_secs(u64::from(pool.version.timeout));
                 started = Worker::start(&pool, within).await;

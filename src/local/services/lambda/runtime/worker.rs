@@ -17,6 +17,7 @@ use super::log_lines::{self, Report};
 use super::log_stream::LogStream;
 use super::output::Output;
 use super::pool::Pool;
+use super::trace::Times;
 use super::{Invocation, Outcome};
 use crate::cloud::Cloud;
 use crate::fault::Fault;
@@ -40,8 +41,8 @@ pub(super) struct Worker {
     pub log: Arc<LogStream>,
     memory: Arc<Memory>,
     keys_until: i64,
-    /// Reported with the first invocation.
-    init: Option<Duration>,
+    /// When the start began (microseconds since the epoch) and how long it took; reported with the first invocation.
+    init: Option<(i64, Duration)>,
     scratch: PathBuf,
     _server: Server,
     _watch: JoinSet<()>,
@@ -51,6 +52,9 @@ pub(super) struct Worker {
 pub(super) struct NotStarted {
     pub failure: Failure,
     pub log: Arc<LogStream>,
+    /// When the start began, in microseconds since the epoch.
+    pub began: i64,
+    pub took: Duration,
 }
 
 /// How an invocation on one environment ended.
@@ -71,7 +75,8 @@ impl Worker {
     pub(super) async fn start(pool: &Pool, within: Duration) -> Result<Worker, NotStarted> {
         let (cloud, version) = (&pool.cloud, &pool.version);
         let log = LogStream::open(cloud.clone(), version.scope(), version.logging.group.clone(), &version.version);
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), cloud.clock.micros());
+        let not_started = |failure, log| NotStarted { failure, log, began: began_at, took: began.elapsed() };
         if let Some(line) = log_lines::init_start(version, cloud.clock.now()) {
             log.line(line);
         }
@@ -79,19 +84,19 @@ impl Worker {
             Ok(worker) => worker,
             Err(failure) => {
                 log.line(log_lines::init_report(version, cloud.clock.now(), began.elapsed(), &failure));
-                return Err(NotStarted { failure, log });
+                return Err(not_started(failure, log));
             }
         };
         match worker.ready(within).await {
             Ok(()) => {
-                worker.init = Some(began.elapsed());
+                worker.init = Some((began_at, began.elapsed()));
                 Ok(worker)
             }
             Err(failure) => {
                 worker.output.drain();
                 log.line(log_lines::init_report(version, cloud.clock.now(), began.elapsed(), &failure));
                 worker.end_process().await;
-                Err(NotStarted { failure, log })
+                Err(not_started(failure, log))
             }
         }
     }
@@ -173,7 +178,7 @@ impl Worker {
         let (now, began) = (self.cloud.clock.now(), Instant::now());
         let timeout = Duration::from_secs(u64::from(self.version.timeout));
         let (request_id, tail) = (invocation.request_id.clone(), invocation.tail);
-        let trace_id = trace_id(&self.version, now.seconds());
+        let (trace, started) = (invocation.trace.clone(), self.cloud.clock.micros());
         let (done, answered) = oneshot::channel();
         if tail {
             self.log.start_tail();
@@ -182,7 +187,7 @@ impl Worker {
             self.log.line(line);
         }
         let deadline_ms = now.millis() + i64::from(self.version.timeout) * 1000;
-        self.slot.give(Job { invocation, deadline_ms, trace_id: trace_id.clone(), done });
+        self.slot.give(Job { invocation, deadline_ms, trace_id: trace.header(), done });
         let answer = tokio::select! {
             biased;
             answer = answered => match answer {
@@ -197,21 +202,25 @@ impl Worker {
             },
             () = tokio::time::sleep(timeout) => Err(Failure::TimedOut { seconds: timeout.as_secs_f64() }),
         };
+        let answered = self.cloud.clock.micros();
         self.slot.forget();
         let fatal = matches!(answer, Err(Failure::TimedOut { .. } | Failure::Exited(_) | Failure::OutOfMemory));
         if fatal {
             self.child.kill().await;
         }
         self.output.drain();
+        let init = self.init.take();
         let report = Report {
             request_id: &request_id,
             duration: began.elapsed(),
-            init: self.init.take(),
+            init: init.map(|(_, took)| took),
             memory_used: self.memory.peak.load(Ordering::Relaxed),
             failure: answer.as_ref().err(),
-            trace_id: &trace_id,
+            trace: &trace,
         };
         finish_log(&self.log, &self.cloud, &self.version, &report);
+        let times = Times { init, began: started, answered };
+        trace.record((&self.cloud, &self.version), (&request_id, answer.as_ref().err()), times);
         let (payload, failed) = match answer {
             Ok(body) => (body, false),
             Err(failure) => (failure.payload(&request_id), true),
@@ -303,13 +312,6 @@ fn not_spawned(error: &process::SpawnError) -> Failure {
         Some(13) => Failure::Entrypoint("fork/exec /var/task/bootstrap: permission denied".into()),
         _ => Failure::Fault(Fault::internal(error)),
     }
-}
-
-/// `Root=1-…;Parent=…;Sampled=…`
-pub(super) fn trace_id(version: &Version, seconds: i64) -> String {
-    let (high, low, parent): (u64, u32, u64) = rand::random();
-    let sampled = u8::from(version.tracing == "Active");
-    format!("Root=1-{seconds:08x}-{high:016x}{low:08x};Parent={parent:016x};Sampled={sampled}")
 }
 
 /// Ends the process when its own memory (what no file backs) exceeds the limit. Looks only while the process has work: on

@@ -458,6 +458,7 @@ async fn put(cluster: &Cluster, scope: &Scope, bucket: &str, key: &str, file: Pa
         file: Some(file.clone()),
         scope: scope.clone(),
         request_id: cluster.cloud.ids.uuid(),
+        trace: None,
     };
     let put = cluster.cloud.dispatch(call).await;
     if put.is_err() {

@@ -1,0 +1,29 @@
+//! What the template puts into the environment, read once.
+
+use std::env;
+use std::error::Error;
+
+pub struct DatabaseSettings {
+    pub host: String,
+    pub port: u16,
+    pub name: String,
+    pub user: String,
+    pub region: String,
+}
+
+impl DatabaseSettings {
+    pub fn from_env() -> Result<Self, Box<dyn Error + Send + Sync>> {
+        Ok(DatabaseSettings {
+            host: required("DB_HOST")?,
+            port: required("DB_PORT")?.parse()?,
+            name: required("DB_NAME")?,
+            user: required("DB_USER")?,
+            region: required("AWS_REGION")?,
+        })
+    }
+}
+
+/// A variable that must be there; the error names it.
+pub fn required(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("the environment variable {name} is missing"))
+}
