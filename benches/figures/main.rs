@@ -14,6 +14,7 @@
 mod aws;
 mod cloud;
 mod driver;
+mod data_api;
 mod inventory;
 mod processes;
 mod swaps;
@@ -76,6 +77,9 @@ fn main() {
         cloud.up();
         runtime.block_on(api(&cloud.output("ApiUrl"), cloud.pid(), &mut table));
         cloud.down();
+    }
+    if asked("data-api") {
+        runtime.block_on(data_api::measure(&cloud, &mut table));
     }
     if asked("inventory") {
         runtime.block_on(inventory::measure(&cloud, &mut table));

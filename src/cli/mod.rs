@@ -103,7 +103,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Not an error: the answer was printed, the code tells the rest.
         Err(failure) if failure.kind == Kind::Changes => ExitCode::from(failure.kind.exit_code()),
         // Nor is the only way in which a command ends.
-        Err(failure) if failure.kind == Kind::Interrupted && endless => ExitCode::from(failure.kind.exit_code()),
+        Err(failure) if failure.kind == Kind::Interrupted && endless => {
+            cx.ui.part();
+            ExitCode::from(failure.kind.exit_code())
+        }
         Err(failure) => {
             cx.ui.failure(&failure);
             ExitCode::from(failure.kind.exit_code())

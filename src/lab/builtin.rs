@@ -87,9 +87,9 @@ mod tests {
         ("superheroes-api", &["Api", "Post"], "Deployment1", "83d5499c0449139c"),
         (
             "timeseries-api",
-            &["Api", "Webhook", "Address", "GetWebhook", "PutWebhook", "GetAddress", "NotInTime"],
+            &["Api", "Webhook", "Address", "GetWebhook", "PutWebhook", "GetAddress", "NoAnswer"],
             "Deployment1",
-            "df46aac4ba45c529",
+            "6fb49eeae5bf154e",
         ),
     ];
 
