@@ -8,7 +8,8 @@ use aws_sdk_rdsdata::Client;
 use aws_sdk_rdsdata::config::{BehaviorVersion, Region};
 use aws_sdk_rdsdata::types::{Field, SqlParameter};
 use http::{HeaderMap, Method};
-use labctl::engine::load::{Judge, Request, Shape, drive};
+use labctl::engine::load::{Body, Judge, Mix, Request, Shape, Watch, drive};
+use labctl::lab::model::Sample;
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
@@ -61,18 +62,15 @@ fn instance(id: &str) -> Value {
 }
 
 async fn post(url: &str, id: &str) -> Duration {
-    let request = Request {
-        method: Method::POST,
-        uri: format!("{url}/ec2/{id}").parse().unwrap(),
-        headers: HeaderMap::new(),
-        body: Some(instance(id)),
-    };
     let judge: Judge = Arc::new(|status, body| match status {
         200 => Ok(()),
         _ => Err(format!("{status} {}", String::from_utf8_lossy(body))),
     });
-    let shape = Shape { users: 1, requests: 1, within: Duration::from_secs(30) };
-    let report = drive(&request, shape, judge).await.unwrap();
+    let (uri, headers) = (format!("{url}/ec2/{id}").parse().unwrap(), HeaderMap::new());
+    let (method, body) = (Method::POST, Some(Body::of(&Sample::Constant(instance(id)))));
+    let mix = Mix::new(vec![Request { weight: 1, method, uri, headers, body, judge, signer: None }]).unwrap();
+    let shape = Shape::requests(1, 1, Duration::from_secs(30));
+    let report = drive(mix, &shape, Watch::nobody()).await.unwrap().report();
     assert!(report.errors.is_empty(), "{report:?}");
     Duration::from_secs_f64(report.latency_ms.p50 / 1000.0)
 }

@@ -1,6 +1,6 @@
 //! The figures of `docs/performance.md`, measured through the front: the built program, the SDK, HTTP.
 //!
-//! `cargo bench --bench figures` prints them all as a table; `-- lifecycle api lambda swap s3` only those. With
+//! `cargo bench --bench figures` prints them all as a table; `-- lifecycle driver api lambda swap s3` only those. With
 //! `LABCTL_BENCH_OTHER=http://127.0.0.1:PORT` (another emulator that is already running) what can be asked of both is asked
 //! of both, in the same run. Client and server share the machine, so beside each latency stands the processor time that one
 //! request costs on the server's side, by program: it says the same on a busy machine and on a quiet one.
@@ -13,6 +13,8 @@
 
 mod aws;
 mod cloud;
+mod data_api;
+mod driver;
 mod inventory;
 mod processes;
 mod swaps;
@@ -24,7 +26,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method};
-use labctl::engine::load::{Judge, Report, Request, Shape, drive};
+use labctl::engine::load::{Body, Judge, Mix, Report, Request, Shape, Watch, drive};
+use labctl::lab::model::Sample;
 use labctl::local::process::port::holder;
 use serde_json::json;
 
@@ -43,6 +46,9 @@ struct Figure {
 }
 
 fn main() {
+    if driver::is_half() {
+        return;
+    }
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let asked = |section: &str| wanted.is_empty() || wanted.iter().any(|name| name == section);
     let before = processes::busy();
@@ -51,6 +57,9 @@ fn main() {
     let other = std::env::var("LABCTL_BENCH_OTHER").ok();
     if asked("lifecycle") {
         lifecycle(&mut table);
+    }
+    if asked("driver") {
+        table.push(driver::figure());
     }
     cloud.start();
     if asked("lambda") {
@@ -68,6 +77,9 @@ fn main() {
         cloud.up();
         runtime.block_on(api(&cloud.output("ApiUrl"), cloud.pid(), &mut table));
         cloud.down();
+    }
+    if asked("data-api") {
+        runtime.block_on(data_api::measure(&cloud, &mut table));
     }
     if asked("inventory") {
         runtime.block_on(inventory::measure(&cloud, &mut table));
@@ -173,7 +185,7 @@ async fn api(url: &str, pid: u32, table: &mut Vec<Figure>) {
         ("True", "`POST /` read of 3 ids, cached, p50 at 1 client", "3 ms"),
         ("False", "`POST /` read of 3 ids, uncached, p50 at 1 client", "4 ms"),
     ] {
-        let shape = Shape { users: 1, requests: 4000, within: Duration::from_secs(60) };
+        let shape = Shape::requests(1, 4000, Duration::from_secs(60));
         let (report, cost) = load(url, pid, use_cache, shape).await;
         let measured = format!("{:.2} ms", report.latency_ms.p50);
         table.push(Figure { what, measured, target, cost, ..Figure::default() });
@@ -182,7 +194,7 @@ async fn api(url: &str, pid: u32, table: &mut Vec<Figure>) {
         ("True", "the same cached, requests per second at 32 clients", "1,500"),
         ("False", "the same uncached, requests per second at 32 clients", "-"),
     ] {
-        let shape = Shape { users: 32, requests: 20_000, within: Duration::from_secs(60) };
+        let shape = Shape::requests(32, 20_000, Duration::from_secs(60));
         let (report, cost) = load(url, pid, use_cache, shape).await;
         let measured =
             format!("{:.0} (p50 {:.1} ms, p99 {:.1} ms)", report.rps, report.latency_ms.p50, report.latency_ms.p99);
@@ -192,22 +204,25 @@ async fn api(url: &str, pid: u32, table: &mut Vec<Figure>) {
 
 /// Sends load after a warm-up of its own; gives also what one request cost the local cloud and all it runs.
 async fn load(url: &str, pid: u32, use_cache: &str, shape: Shape) -> (Report, String) {
-    let id = json!({"$random": [1, 28]});
-    let body = json!({"USE_CACHE": use_cache, "REQUEST": "read", "SQLS": [id, id, id]});
-    let request = Request {
-        method: Method::POST,
-        uri: format!("{url}/").parse().unwrap(),
-        headers: HeaderMap::new(),
-        body: Some(body),
-    };
+    let id = || Sample::Integer { from: 1, to: 28 };
+    let fixed = |text: &str| Sample::Constant(json!(text));
+    let members =
+        [("USE_CACHE", fixed(use_cache)), ("REQUEST", fixed("read")), ("SQLS", Sample::List(vec![id(), id(), id()]))];
+    let body = Sample::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
     let judge: Judge = Arc::new(|status, body| {
         let heroes = body.windows(5).filter(|part| part == b"\"id\":").count();
         let right = status == 200 && body.starts_with(b"{\"statusCode\":200,") && heroes == 3;
         if right { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(body))) }
     });
-    drive(&request, Shape { requests: shape.requests / 10, ..shape }, judge.clone()).await.unwrap();
+    let mix = || {
+        let (uri, headers) = (format!("{url}/").parse().unwrap(), HeaderMap::new());
+        let (method, body, judge) = (Method::POST, Some(Body::of(&body)), judge.clone());
+        Mix::new(vec![Request { weight: 1, method, uri, headers, body, judge, signer: None }]).unwrap()
+    };
+    let warm_up = Shape { requests: shape.requests.map(|requests| requests / 10), ..shape };
+    drive(mix(), &warm_up, Watch::nobody()).await.unwrap();
     let before = Cost::of(pid);
-    let report = drive(&request, shape, judge).await.unwrap();
+    let report = drive(mix(), &shape, Watch::nobody()).await.unwrap().report();
     let cost = Cost::of(pid).per_request(&before, report.requests);
     assert!(report.errors.is_empty(), "{report:?}");
     (report, cost)

@@ -23,7 +23,7 @@ pub(crate) async fn measure(cloud: &Cloud, table: &mut Vec<Figure>) {
     let url = format!("{}/webhook", outputs["outputs"]["ApiUrl"].as_str().unwrap());
     let (client, body) = (HttpClient::new().unwrap(), message());
     let pid = cloud.pid();
-    let mut send = async || {
+    let send = async || {
         let request = Request::put(&url).header("content-type", "application/json");
         let begun = Instant::now();
         let answer = client.send(request.body(Full::new(body.clone())).unwrap()).await.unwrap();

@@ -69,7 +69,7 @@ pub(crate) async fn run(args: DeployLambdaArgs, cx: &Context) -> Result<(), Fail
     if args.watch {
         return watch(cx, &args.lab, &lab, &functions, &mut log).await;
     }
-    deploy(cx, &args.lab, &functions, &mut log).await.map(drop)
+    deploy(cx, &args.lab, &functions, &mut log).await
 }
 
 impl DeployLambdaArgs {
@@ -98,25 +98,32 @@ async fn watch(
     // What is edited while the first one is built is deployed after it.
     let mut watching = Watching::of(folders, sources::NOT_SOURCE)?;
     let mut seen = sources_of(lab, functions);
-    let mut swaps = None;
-    match deploy(cx, arg, functions, log).await {
-        Ok(prepared) => swaps = Some(Swaps::of(prepared)),
+    let mut swaps = match first(cx, arg, functions, log).await {
+        Ok(swaps) => Some(swaps),
         Err(failure) if failure.kind == Kind::Usage => return Err(failure),
-        Err(failure) => cx.ui.failure(&failure),
-    }
+        Err(failure) => {
+            cx.ui.failure(&failure);
+            None
+        }
+    };
     cx.ui.note("watching the sources; Ctrl-C ends it");
+    if let Some(swaps) = &mut swaps
+        && let Err(failure) = swaps.get_ready(cx, functions, log, watching.changed()).await
+    {
+        cx.ui.failure(&failure);
+    }
     loop {
-        watching.changed().await;
         let now = sources_of(lab, functions);
         let changed: BTreeSet<String> = functions.iter().filter(|name| now[*name] != seen[*name]).cloned().collect();
         if changed.is_empty() {
+            watching.changed().await;
             continue;
         }
         seen = now;
         let done = match &mut swaps {
-            Some(swaps) => swaps.deploy(cx, &changed, log).await,
+            Some(swaps) => round(cx, swaps, &changed, &mut watching, log).await,
             // Nothing is there yet to be swapped.
-            None => deploy(cx, arg, functions, log).await.map(|prepared| swaps = Some(Swaps::of(prepared))),
+            None => first(cx, arg, functions, log).await.map(|first| swaps = Some(first)),
         };
         if let Err(failure) = done {
             cx.ui.failure(&failure);
@@ -124,22 +131,27 @@ async fn watch(
     }
 }
 
-async fn deploy(
+/// Deploys the functions by their stacks; what is there then can be swapped.
+async fn first(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &mut EventLog) -> Result<Swaps, Failure> {
+    deploy(cx, lab, functions, log).await?;
+    Ok(Swaps::of(prepare(cx, lab, functions).await?))
+}
+
+/// One change: tried out, and settled unless another comes.
+async fn round(
     cx: &Context,
-    lab: &LabArg,
-    functions: &BTreeSet<String>,
+    swaps: &mut Swaps,
+    changed: &BTreeSet<String>,
+    watching: &mut Watching,
     log: &mut EventLog,
-) -> Result<Prepared, Failure> {
+) -> Result<(), Failure> {
+    swaps.try_out(cx, changed, log).await?;
+    swaps.settle(cx, log, watching.changed()).await
+}
+
+async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &mut EventLog) -> Result<(), Failure> {
     let start = Instant::now();
-    // The parameters stay as they were deployed.
-    let deployed = Deployed::of(cx, lab).await?.wanted.values;
-    let set = SetArgs { set: deployed.into_iter().map(|(name, value)| format!("{name}={value}")).collect() };
-    let named: String = functions.iter().map(|function| format!(" {function}")).collect();
-    // A function can only be named after the lab.
-    let again = format!("deploy-lambda{}{}", lab.typed(), if lab.lab.is_some() { named } else { String::new() });
-    let up = format!("up{}{}", lab.typed(), set.typed());
-    let request = Request { lab, set: &set, again, up, express: true, expires: None };
-    let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
+    let prepared = prepare(cx, lab, functions).await?;
     let mut plan = prepared.plan();
     keep_to_functions(&mut plan, &prepared.wanted.wiring, functions);
     execute(cx, &prepared, &plan, log).await?;
@@ -151,7 +163,19 @@ async fn deploy(
         changed: plan.has_changes(),
         took_seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
     });
-    Ok(prepared)
+    Ok(())
+}
+
+/// What is there now, and what is wanted. The parameters stay as they were deployed.
+async fn prepare(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>) -> Result<Prepared, Failure> {
+    let deployed = Deployed::of(cx, lab).await?.wanted.values;
+    let set = SetArgs { set: deployed.into_iter().map(|(name, value)| format!("{name}={value}")).collect() };
+    let named: String = functions.iter().map(|function| format!(" {function}")).collect();
+    // A function can only be named after the lab.
+    let again = format!("deploy-lambda{}{}", lab.typed(), if lab.lab.is_some() { named } else { String::new() });
+    let up = format!("up{}{}", lab.typed(), set.typed());
+    let request = Request { lab, set: &set, again, up, express: true, expires: None };
+    Prepared::of(cx, &request, |_| Need::Visit).await
 }
 
 fn functions(lab: &Lab, named: &[String]) -> Result<BTreeSet<String>, Failure> {

@@ -104,7 +104,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         // Not an error: the answer was printed, the code tells the rest.
         Err(failure) if failure.kind == Kind::Changes => ExitCode::from(failure.kind.exit_code()),
         // Nor is the only way in which a command ends.
-        Err(failure) if failure.kind == Kind::Interrupted && endless => ExitCode::from(failure.kind.exit_code()),
+        Err(failure) if failure.kind == Kind::Interrupted && endless => {
+            cx.ui.part();
+            ExitCode::from(failure.kind.exit_code())
+        }
         Err(failure) => {
             cx.ui.failure(&failure);
             ExitCode::from(failure.kind.exit_code())
@@ -135,8 +138,8 @@ fn start(command: Command, cx: &Context) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("cannot start threads").because(error))?;
-    // Its server goes on until it is told to stop, and decides itself what a signal means.
-    let hears_signals = matches!(command, Command::Local(_));
+    // Its server goes on until it is told to stop; a load that is ended reports what it has. They decide themselves what a signal means.
+    let hears_signals = matches!(command, Command::Load(_) | Command::Local(_));
     let done = runtime.block_on(async {
         tokio::select! {
             done = dispatch(command, cx) => done,

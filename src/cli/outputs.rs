@@ -71,7 +71,9 @@ pub(crate) async fn run(args: OutputsArgs, cx: &Context) -> Result<(), Failure> 
         outputs.retain(|output, _| output == name);
     } else {
         suggested = suggestions(&args.lab, &instance, &stacks, &outputs, &flags(cx, &aws));
-        if let Some(url) = outputs.get("ApiUrl").filter(|_| entry::is_signed(&outputs)) {
+        let said = stacks.values().flat_map(|stack| stack.parameters.iter().chain(&stack.outputs));
+        let said = said.map(|(name, value)| (name.clone(), value.clone())).collect();
+        if let Some(url) = outputs.get("ApiUrl").filter(|_| entry::is_signed(&said)) {
             cx.ui.note(&how_to_sign(&aws.target().region, url));
         }
     }
@@ -90,7 +92,7 @@ pub(crate) async fn run(args: OutputsArgs, cx: &Context) -> Result<(), Failure> 
 fn how_to_sign(region: &str, url: &str) -> String {
     format!(
         "the API takes signed requests only: curl --aws-sigv4 aws:amz:{region}:execute-api --user \
-         \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" -H \"x-amz-security-token: $AWS_SESSION_TOKEN\" {url}/"
+         \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" ${{AWS_SESSION_TOKEN:+-H \"x-amz-security-token: $AWS_SESSION_TOKEN\"}} {url}/"
     )
 }
 

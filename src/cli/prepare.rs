@@ -70,6 +70,7 @@ fn options(cx: &Context, request: &Request<'_>, aws: &Aws, wanted: &Wanted, owne
         version: env!("CARGO_PKG_VERSION").to_owned(),
         owner: tag_value(owner),
         cache,
+        quick: false,
         again: format!("labctl {}{flags}", request.again),
         up: format!("labctl {}{flags}", request.up),
         validate: format!("labctl validate {}{flags}", wanted.instance.lab),

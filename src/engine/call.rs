@@ -1,6 +1,6 @@
 //! Calls of a function: what one printed, and what many took.
 
-use super::load::report::{Report, Tally};
+use super::load::{Report, Tally};
 use crate::aws::functions::{Called, FunctionCall};
 use crate::aws::logs::{LogEvent, LogQuery};
 use crate::aws::{Aws, AwsError};
@@ -150,7 +150,9 @@ pub async fn repeat(aws: &Aws, call: &FunctionCall, times: u32, concurrency: u16
         all.first_error = all.first_error.or(count.first_error);
     }
     let (cold_starts, first_error) = (all.cold_starts, all.first_error);
-    Repeated { report: all.tally.report(begun.elapsed()), concurrency, cold_starts, first_error }
+    // Payloads were not counted.
+    let report = Report { bytes: None, ..Report::of(&all.tally, begun.elapsed()) };
+    Repeated { report, concurrency, cold_starts, first_error }
 }
 
 impl Count {
@@ -163,14 +165,14 @@ impl Count {
                     None => self.tally.answered(begun.elapsed()),
                     Some(_) => {
                         let thrown = Thrown::of(&called.payload);
-                        self.tally.failed(thrown.kind.clone(), begun.elapsed());
+                        self.tally.failed(&thrown.kind, begun.elapsed());
                         self.first_error.get_or_insert(thrown);
                     }
                 }
             }
             Err(error) => {
                 let kind = error.code().unwrap_or("connection").to_owned();
-                self.tally.failed(kind.clone(), begun.elapsed());
+                self.tally.failed(&kind, begun.elapsed());
                 self.first_error.get_or_insert(Thrown { kind, message: error.to_string(), stack: Vec::new() });
             }
         }

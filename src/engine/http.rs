@@ -10,15 +10,17 @@ use hyper_util::rt::TokioExecutor;
 use std::time::Duration;
 
 /// API Gateway answers within 30 s, whatever happens behind it.
-const DEADLINE: Duration = Duration::from_secs(40);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
 /// API Gateway's own limit of a payload is 10 MB.
-const MAX_BODY: usize = 11 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 11 * 1024 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     #[error("the system's certificate authorities cannot be read")]
     Authorities(#[source] std::io::Error),
+    #[error("`{0}` is no address that requests can be sent to")]
+    Address(String),
     #[error("no connection to the endpoint")]
     NoConnection(#[source] hyper_util::client::legacy::Error),
     #[error("the answer broke off")]

@@ -27,8 +27,10 @@ pub fn refused<'v>(lab: &Lab, values: impl Iterator<Item = (&'v String, &'v Stri
         Action::Http(request) => Some((check.at, request, "checks")),
         Action::Sql(_) => None,
     });
-    let load =
-        lab.manifest.load.iter().flat_map(|load| load.variants.iter().map(|variant| (load.at, &variant.http, "load")));
+    let load = lab.manifest.load.iter().flat_map(|load| {
+        let requests = load.variants.iter().flat_map(|variant| &variant.requests);
+        requests.map(|request| (load.at, &request.http, "load"))
+    });
     let mut asked = checks.chain(load).peekable();
     if let Some((at, _, path)) = asked.peek().copied() {
         needs(&["ApiId", "ApiStage"], &outputs, at, path).into_iter().for_each(&mut told);

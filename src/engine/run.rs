@@ -28,6 +28,8 @@ pub struct Options {
     pub owner: String,
     /// Where functions are built and packages kept.
     pub cache: PathBuf,
+    /// Functions are compiled to be tried out, in a fraction of the time.
+    pub quick: bool,
     /// Type it to go on after a failure.
     pub again: String,
     /// Type it to make the lab from nothing.

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use crate::template::reader::{Reader, join};
 use crate::template::yaml::Node;
 
-use super::model::{Action, Check, HttpCheck, HttpExpectation, RequestBody, SqlCheck, Variant};
+use super::model::{Action, Check, HttpCheck, HttpExpectation, RequestBody, SqlCheck};
 use super::validate::{at, required};
 
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -29,29 +29,6 @@ pub(super) fn check(reader: &mut Reader, path: &str, node: &Node) -> Option<Chec
         }
     };
     Some(Check { at: node.at, name: name?, action: action? })
-}
-
-/// One request of a load; what is expected tells answers from errors.
-pub(super) fn variant(reader: &mut Reader, path: &str, node: &Node) -> Option<Variant> {
-    reader.known_keys(node, path, "key of a variant", &["name", "http", "expect"]);
-    let name = required(reader, node, path, "name");
-    let Some(request) = node.get("http") else {
-        reader.problem(node.at, path, "`http` is missing");
-        return None;
-    };
-    let http = http(reader, path, node, request);
-    let expect = node.get("expect");
-    let unused = [
-        (Some(request), "http", "body", "a load sends `json`"),
-        (Some(request), "http", "repeat", "how many are sent is said by `labctl load --requests`"),
-        (expect, "expect", "headers", "a load looks at status and body only"),
-    ];
-    for (holder, part, key, why) in unused {
-        if let Some(value) = holder.and_then(|holder| holder.get(key)) {
-            reader.problem(value.at, &join(&join(path, part), key), format!("has no use in a load: {why}"));
-        }
-    }
-    Some(Variant { name: name?, http: http? })
 }
 
 /// `cleanup`: a list of statements. They go to the lab's database, so there must be one.
@@ -92,7 +69,8 @@ fn expectation<'n>(reader: &mut Reader, path: &str, node: &'n Node, kind: &str, 
     Some(expect)
 }
 
-fn http(reader: &mut Reader, path: &str, node: &Node, request: &Node) -> Option<HttpCheck> {
+/// A request under `http` of `node`, and what `node` expects of it.
+pub(super) fn http(reader: &mut Reader, path: &str, node: &Node, request: &Node) -> Option<HttpCheck> {
     let expect = expectation(reader, path, node, "http", EXPECT_HTTP);
     let expect_path = join(path, "expect");
     let path = join(path, "http");

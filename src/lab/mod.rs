@@ -7,6 +7,8 @@ pub mod load;
 pub mod model;
 pub mod parameters;
 pub mod queries;
+mod sample;
+mod traffic;
 pub mod validate;
 
 pub use load::{LoadError, is_path, load};

@@ -219,13 +219,35 @@ pub struct HttpExpectation {
     pub headers: IndexMap<String, String>,
 }
 
-/// What `labctl load` sends: the same kind of request in several variants, shown side by side.
+/// What `labctl load` sends: the same kinds of requests in several variants, shown side by side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Load {
     pub at: Position,
+    pub users: Users,
     /// What is counted in the database before and after each variant.
     pub counter: Option<Counter>,
     pub variants: Vec<Variant>,
+}
+
+/// How the users of a load behave, as far as the command line says nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Users {
+    pub count: Option<u32>,
+    /// How many begin in a second.
+    pub spawn_rate: Option<f64>,
+    /// How long each variant is sent.
+    pub seconds: Option<f64>,
+    /// Seconds between two bursts of a user.
+    pub wait: Option<Range>,
+    /// Number of requests, one after the other, between two waits.
+    pub burst: Option<Range>,
+}
+
+/// From one number to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    pub from: f64,
+    pub to: f64,
 }
 
 /// A number that the database keeps: the last column of the first row of a statement.
@@ -235,11 +257,71 @@ pub struct Counter {
     pub statement: String,
 }
 
-/// In its JSON `{$random: [from, to]}` stands for a whole number, the same for the n-th request of every variant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     pub name: String,
+    /// At least one.
+    pub requests: Vec<WeightedRequest>,
+}
+
+/// One kind of request of a load, and how often it is chosen among the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightedRequest {
+    pub weight: u32,
     pub http: HttpCheck,
+    pub body: Option<Sample>,
+}
+
+/// A JSON value that may differ from request to request. But for the clock it is the same for the n-th request of every variant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sample {
+    Constant(Json),
+    List(Vec<Sample>),
+    Object(IndexMap<String, Sample>),
+    /// A whole number, both ends included.
+    Integer {
+        from: i64,
+        to: i64,
+    },
+    /// A number with so many digits after the point: one of the whole numbers from `least` to `most`, the point moved.
+    Decimal {
+        least: i64,
+        most: i64,
+        digits: u32,
+    },
+    /// One of several values, each with its weight.
+    Choice(Vec<(u32, Sample)>),
+    /// A whole number; the first is the most frequent one, the n-th `n^exponent` times rarer.
+    Zipf {
+        from: i64,
+        to: i64,
+        exponent: f64,
+    },
+    /// Scalars joined to one text.
+    Text(Vec<Sample>),
+    Now(Clock),
+}
+
+impl Sample {
+    /// Whether it is never a list, a mapping or null.
+    pub fn is_scalar(&self) -> bool {
+        match self {
+            Sample::Constant(value) => !(value.is_array() || value.is_object() || value.is_null()),
+            Sample::List(_) | Sample::Object(_) => false,
+            Sample::Choice(values) => values.iter().all(|(_, value)| value.is_scalar()),
+            _ => true,
+        }
+    }
+}
+
+/// How the moment of sending is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// `2026-11-22T10:15:00.123Z`.
+    Rfc3339,
+    /// Whole seconds since 1970.
+    Epoch,
+    EpochMillis,
 }
 
 /// One statement to the lab's database. It must leave nothing behind.

@@ -10,9 +10,9 @@ use crate::template::{Position, Problem};
 
 use super::checks;
 use super::conditions::{Condition, condition};
-use super::model::{Counter, Data, Function, Load, Manifest, Parameter, ParameterKind, Sql, Suggestion};
+use super::model::{Data, Function, Manifest, Parameter, ParameterKind, Sql, Suggestion};
 use super::parameters::canonical;
-use super::queries;
+use super::{queries, traffic};
 
 const KEYS: &[&str] = &[
     "lab",
@@ -77,7 +77,7 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
         queries,
         checks: items(reader, document, "checks", checks::check),
         cleanup: checks::cleanup(reader, document),
-        load: document.get("load").and_then(|node| load(reader, node)),
+        load: document.get("load").and_then(|node| traffic::load(reader, node)),
         suggestions: items(reader, document, "try", |reader, path, node| suggestion(reader, path, node, &parameters)),
         parameters,
         stacks,
@@ -344,28 +344,6 @@ fn sql(reader: &mut Reader, node: &Node, stacks: &[Named]) -> Option<Sql> {
     Some(Sql { at: node.at, path: path?, cluster: Named { name: cluster, at: place } })
 }
 
-fn load(reader: &mut Reader, node: &Node) -> Option<Load> {
-    reader.mapping_of("load", node)?;
-    reader.known_keys(node, "load", "key of `load`", &["counter", "variants"]);
-    let counter = node.get("counter").and_then(|counter| {
-        reader.mapping_of("load.counter", counter)?;
-        reader.known_keys(counter, "load.counter", "key of `counter`", &["name", "sql"]);
-        let name = required(reader, counter, "load.counter", "name");
-        let statement = required(reader, counter, "load.counter", "sql");
-        Some(Counter { name: name?, statement: statement? })
-    });
-    let list = node.get("variants").and_then(Node::as_list).unwrap_or_default();
-    if list.is_empty() {
-        reader.problem(at(node, "variants"), "load", "`variants` must be a list of at least one request");
-    }
-    let variant = |(index, item): (usize, &Node)| {
-        let path = join("load.variants", &index.to_string());
-        reader.mapping_of(&path, item)?;
-        checks::variant(reader, &path, item)
-    };
-    Some(Load { at: node.at, counter, variants: list.iter().enumerate().filter_map(variant).collect() })
-}
-
 #[cfg(test)]
 mod tests {
 
@@ -433,6 +411,7 @@ load:
             include_str!("checks.rs"),
             include_str!("conditions.rs"),
             include_str!("queries.rs"),
+            include_str!("traffic.rs"),
         ] {
             let code = source.split("#[cfg(test)]").next().unwrap_or_default();
             let keys = lists.captures_iter(code).flat_map(|list| list.extract::<1>().1[0].split(','));

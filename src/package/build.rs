@@ -26,6 +26,8 @@ pub struct Options {
     pub ceiling: Version,
     /// This machine's glibc, if it has one.
     pub host: Option<Version>,
+    /// To be tried out: compiled in a fraction of the time, bigger and slower.
+    pub quick: bool,
 }
 
 /// A finished package.
@@ -156,7 +158,9 @@ pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) 
         return Ok(built(zip, &bytes, true));
     }
     source.write_to(&directory).map_err(io_error("write", &directory))?;
-    let binary = compile(source, &toolchain, &directory, (&builder, target.as_deref()), progress).await?;
+    let compiler =
+        Compiler { toolchain: &toolchain, builder: &builder, target: target.as_deref(), quick: options.quick };
+    let binary = compile(source, &compiler, &directory, progress).await?;
     let compiled = Some(Instant::now());
     let binary = std::fs::read(&binary).map_err(io_error("read", &binary))?;
     check(source, &binary, options.ceiling)?;
@@ -189,7 +193,7 @@ pub async fn cached(source: &Source, options: &Options) -> Option<Built> {
 
 /// Where the zip of these sources, this compiler and this target is kept.
 fn package(source: &Source, options: &Options, toolchain: &Toolchain, target: Option<&str>) -> PathBuf {
-    let salt = [toolchain.rustc.as_str(), target.unwrap_or_default(), &format!("{PROFILE:?}")];
+    let salt = [toolchain.rustc.as_str(), target.unwrap_or_default(), &format!("{:?}", profile(options.quick))];
     options.cache.join("packages").join(format!("{}.zip", source.fingerprint(&salt)))
 }
 
@@ -202,6 +206,28 @@ const PROFILE: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
     ("CARGO_PROFILE_RELEASE_INCREMENTAL", "false"),
 ];
+
+/// The same without what takes the time: no optimisation over crates, and of a change only what it changes is compiled.
+const QUICK: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
+    ("CARGO_PROFILE_RELEASE_INCREMENTAL", "true"),
+];
+
+fn profile(quick: bool) -> &'static [(&'static str, &'static str)] {
+    if quick { QUICK } else { PROFILE }
+}
+
+/// What compiles, for what, and how well.
+struct Compiler<'a> {
+    toolchain: &'a Toolchain,
+    builder: &'a Builder,
+    target: Option<&'a str>,
+    quick: bool,
+}
 
 /// The target triple to name; `None` builds for the host without one.
 fn target(builder: &Builder, options: &Options) -> Option<String> {
@@ -226,13 +252,12 @@ exit $status"#;
 
 async fn compile(
     source: &Source,
-    toolchain: &Toolchain,
+    &Compiler { toolchain, builder, target, quick }: &Compiler<'_>,
     directory: &Path,
-    (builder, target): (&Builder, Option<&str>),
     progress: impl Fn(&str),
 ) -> Result<PathBuf, BuildError> {
-    // One target directory for all functions: their dependencies are compiled once.
-    let output = directory.parent().unwrap_or(directory).join("target");
+    // One target directory for all functions: their dependencies are compiled once. Another profile would compile them again.
+    let output = directory.parent().unwrap_or(directory).join(if quick { "target-quick" } else { "target" });
     let mut command = Command::new("sh");
     command.args(["-c", GUARDED, "sh"]).arg(&toolchain.cargo);
     command.arg(if *builder == Builder::Zig { "zigbuild" } else { "build" });
@@ -240,7 +265,7 @@ async fn compile(
     if source.is_locked() {
         command.arg("--locked");
     }
-    command.env("CARGO_TARGET_DIR", &output).envs(PROFILE.iter().copied());
+    command.env("CARGO_TARGET_DIR", &output).envs(profile(quick).iter().copied());
     command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     if let Some(target) = target {
         command.args(["--target", target]);
@@ -318,7 +343,7 @@ mod tests {
 
     fn options(cache: &Path, ceiling: Version) -> Options {
         let architecture = std::env::consts::ARCH.to_owned();
-        Options { cache: cache.to_owned(), architecture, ceiling, host: Some(ceiling) }
+        Options { cache: cache.to_owned(), architecture, ceiling, host: Some(ceiling), quick: false }
     }
 
     const ANY: Version = Version { major: 99, minor: 0 };
@@ -332,6 +357,9 @@ mod tests {
         let again = build(&source("fn main() {}"), &options, |_| ()).await.unwrap();
         assert!(again.cached);
         assert_eq!(first.key("tiny"), again.key("tiny"));
+        let quick = Options { quick: true, ..options };
+        let tried = build(&source("fn main() {}"), &quick, |_| ()).await.unwrap();
+        assert!(!tried.cached && tried.compiled.is_some() && tried.key("tiny") != first.key("tiny"));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ pub mod chart;
 pub mod dashboard;
 pub mod human;
 pub mod json;
+pub mod load;
 pub mod log;
 pub mod plan;
 pub mod printer;

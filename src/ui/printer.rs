@@ -5,8 +5,8 @@ use crate::error::Failure;
 use serde::Serialize;
 use std::error::Error;
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// The form of what goes to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -55,12 +55,14 @@ pub struct Printer {
     unread: AtomicBool,
     /// Why a result could not be written.
     unwritten: OnceLock<io::Error>,
+    /// What is to be said if the command is interrupted now.
+    parting: Mutex<Option<String>>,
 }
 
 impl Printer {
     pub fn new(format: Format, streams: Streams, quiet: bool) -> Self {
         let (answered, unread) = (AtomicBool::new(false), AtomicBool::new(false));
-        Printer { format, streams, quiet, answered, unread, unwritten: OnceLock::new() }
+        Printer { format, streams, quiet, answered, unread, unwritten: OnceLock::new(), parting: Mutex::default() }
     }
 
     pub fn format(&self) -> Format {
@@ -176,6 +178,17 @@ impl Printer {
     /// A warning on stderr; `--quiet` does not silence it.
     pub fn warning(&self, text: &str) {
         let _ = writeln!(io::stderr().lock(), "{} {text}", self.err_theme().paint(Label::Warning, "warning:"));
+    }
+
+    /// What [`Printer::part`] is to say from now on, if anything.
+    pub fn on_parting(&self, text: Option<String>) {
+        *self.parting.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
+    /// Says what has to be said of a command that was interrupted, as a warning.
+    pub fn part(&self) {
+        let text = self.parting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        text.iter().for_each(|text| self.warning(text));
     }
 
     /// Asks on stderr. Only to be called when `interactive()`; then comes [`Printer::answer_to_question`].

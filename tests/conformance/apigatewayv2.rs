@@ -1,5 +1,13 @@
 //! HTTP APIs, configured by boto3, the AWS CLI and CloudFormation, and called by urllib, curl and botocore's signer.
 
+use std::collections::BTreeMap;
+
+use aws_credential_types::Credentials;
+use bytes::Bytes;
+use http_body_util::Full;
+use labctl::aws::{Architecture, Aws, Glibc, Target, config};
+use labctl::engine::entry::Entry;
+use labctl::engine::http::HttpClient;
 use serde_json::{Value, json};
 
 use crate::support::LocalCloud;
@@ -85,6 +93,7 @@ assert (status, body, head["content-type"], head["x-n"]) == (202, "hi", "applica
 assert http(base + "/any/a?do=give&answer=" + urllib.parse.quote('{"statusCode": 200, "body": {}}'))[:2] == (500, FAILED)
 assert http(base + "/any/a?do=fail")[:2] == (500, FAILED)
 assert http(base + "/any/a?do=crash")[:2] == (500, FAILED)
+assert http(base + "/any/%ff%00?%ff&=", headers={"X-Odd": "\xff"})[0] == 201, "what is no text is read as far as it is one"
 assert http(base + "/slow?do=sleep", "POST")[:2] == (503, '{"message":"Service Unavailable"}')
 assert http(base + "/any/a", "POST", "x" * (11 << 20), J)[:2] == (413, '{"message":"Request Entity Too Large"}')
 event = json.loads(http(base + "/one/7?q=1&q=2")[1])
@@ -195,15 +204,67 @@ assert ask(url, key=user) == (403, FORBIDDEN) and ask(base + "/signed/a", "POST"
 trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}]}
 r = i.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
 i.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [policy("Allow", "GET/*")]}))
-session = boto3.client("sts").assume_role(RoleArn=r["Arn"], RoleSessionName="s")["Credentials"]
+session = boto3.client("sts").assume_role(RoleArn=r["Arn"], RoleSessionName="session")["Credentials"]
 temporary = (session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
 status, body = ask(url, key=temporary)
-assert status == 201 and json.loads(body)["requestContext"]["authorizer"]["iam"]["userArn"].endswith(":assumed-role/r/s"), body
+assert status == 201 and json.loads(body)["requestContext"]["authorizer"]["iam"]["userArn"].endswith(":assumed-role/r/session"), body
 assert ask(url, key=temporary[:2] + (None,)) == (403, FORBIDDEN), "the token is missing"
 gw.update_route(ApiId=id, RouteId=signed, AuthorizationType="NONE")
 assert http(url)[0] == 201
 "##;
     run(&[SIGNED, program]).await;
+}
+
+/// A session of a role that may invoke every API.
+const ROLE: &str = r##"
+i = boto3.client("iam")
+trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}]}
+r = i.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+allow = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}]}
+i.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=json.dumps(allow))
+say(boto3.client("sts").assume_role(RoleArn=r["Arn"], RoleSessionName="session")["Credentials"])
+"##;
+
+/// What `labctl` does before it sends a check or a load, with the stack outputs of an API that takes signatures only.
+#[tokio::test(flavor = "multi_thread")]
+async fn labctl_signs_what_an_api_with_iam_asks_for() {
+    let cloud = LocalCloud::start().await;
+    let base = cloud.boto3(&format!("{SHARED}{API}\nallow(); say(base)")).await;
+    let session = cloud.boto3(ROLE).await;
+    let text = |name: &str| session[name].as_str().unwrap().to_owned();
+    let temporary = (text("AccessKeyId"), text("SecretAccessKey"), Some(text("SessionToken")));
+    let http = HttpClient::new().unwrap();
+    for (id, secret, token) in [("test".to_owned(), "test".to_owned(), None), temporary] {
+        let credentials = Credentials::new(id, secret, token, None, "test");
+        let aws = Aws::new(target(config::fixed("us-east-1", cloud.endpoint(), credentials)));
+        for (access, expected) in [("iam", 201), ("public", 403)] {
+            let entry = Entry::of(&aws, &BTreeMap::from([("ApiAccess".to_owned(), access.to_owned())])).await.unwrap();
+            let url = format!("{}/signed/a%20b?q=1&a=%C3%BC", base.as_str().unwrap());
+            let request = http::Request::post(url).header("content-type", "application/json");
+            let mut request = request.body(Bytes::from("{}")).unwrap();
+            entry.unlock(&mut request).unwrap();
+            entry.sign(&mut request).unwrap();
+            let answer = http.send(request.map(Full::new)).await.unwrap();
+            assert_eq!(answer.status().as_u16(), expected, "{:?}", answer.body());
+        }
+    }
+    cloud.stop().await;
+}
+
+fn target(config: aws_config::SdkConfig) -> Target {
+    Target {
+        name: "test".into(),
+        title: "test".into(),
+        region: "us-east-1".into(),
+        config,
+        api_url: String::new(),
+        console: None,
+        architecture: Architecture::HOST,
+        glibc: Glibc::PROVIDED_AL2023,
+        findings: Vec::new(),
+        answers: true,
+        flags: String::new(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,9 +282,12 @@ async fn curl_signs_requests_by_itself() {
         (&event["body"], &event["requestContext"]["authorizer"]["iam"]["accessKey"]),
         (&json!("{\"x\": 1}"), &json!("test"))
     );
-    // As `labctl outputs` prints it: a token that there is none of is not sent.
-    let (status, _) = cloud.curl(&[&signing[..], &["-H", "x-amz-security-token: ", &url]].concat()).await;
-    assert_eq!(status, 201);
+    let session = cloud.boto3(ROLE).await;
+    let text = |name: &str| session[name].as_str().unwrap();
+    let user = format!("{}:{}", text("AccessKeyId"), text("SecretAccessKey"));
+    let token = format!("x-amz-security-token: {}", text("SessionToken"));
+    let temporary = ["--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", &user, "-H", &token];
+    assert_eq!(cloud.curl(&[&temporary[..], &[&url]].concat()).await.0, 201);
     let wrong = ["--aws-sigv4", "aws:amz:us-east-1:execute-api", "--user", "test:wrong"];
     let forbidden = (403, "{\"message\":\"Forbidden\"}".to_owned());
     assert_eq!(cloud.curl(&[&wrong[..], &[&url]].concat()).await, forbidden);

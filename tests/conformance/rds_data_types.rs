@@ -51,7 +51,7 @@ async fn by_the_sdk(cloud: &crate::support::LocalCloud, sql: &str, parameters: V
     let call = client.execute_statement().resource_arn(arn).secret_arn(secret).database("lab").sql(sql);
     let answer = call.set_parameters(Some(parameters)).send().await.unwrap();
     let field = |field: &Field| match field {
-        Field::IsNull(null) => json!({"isNull": null}),
+        Field::IsNull(is) => json!({"isNull": is}),
         Field::BooleanValue(value) => json!({"booleanValue": value}),
         Field::LongValue(value) => json!({"longValue": value}),
         Field::DoubleValue(value) => json!({"doubleValue": value}),

@@ -1,38 +1,33 @@
-//! The inventory lab, whole: up, its contract, bad requests and bad days, up again, down, nothing left.
+//! The inventory lab, whole: up, its contract, bad requests, traces, up again, down, nothing left.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
 use crate::support::Answer;
 use crate::support::lab::Lab;
-use crate::support::processes::{DATABASES, kill, send};
 
-fn package(name: &str, version: &str) -> Value {
+pub(super) fn package(name: &str, version: &str) -> Value {
     json!({"package_name": name, "package_version": version})
 }
 
-fn instance(packages: &[Value]) -> Value {
+pub(super) fn instance(packages: &[Value]) -> Value {
     json!({"aws_region": "us-east-1", "aws_account": "123456789012", "packages": packages})
 }
 
-fn body(answer: &Answer) -> Value {
+pub(super) fn body(answer: &Answer) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
 }
 
-async fn post(lab: &Lab, id: &str, instance: &Value) -> Answer {
+pub(super) async fn post(lab: &Lab, id: &str, instance: &Value) -> Answer {
     lab.send("POST", &format!("/ec2/{id}"), Some(&instance.to_string())).await
 }
 
-async fn get(lab: &Lab, id: &str) -> Value {
+pub(super) async fn get(lab: &Lab, id: &str) -> Value {
     let answer = lab.send("GET", &format!("/ec2/{id}"), None).await;
     assert_eq!(answer.status, 200, "{id}: {answer:?}");
     body(&answer)
@@ -227,6 +222,37 @@ async fn at_the_same_time(lab: &Lab) {
     assert!(stored == 1 && statuses.iter().all(|status| [200, 400].contains(status)), "{statuses:?}");
 }
 
+/// What X-Ray knows of one POST with a hundred packages: five calls, each with its statement, none with a value.
+async fn traced(lab: &Lab) {
+    let packages: Vec<Value> = (0..100).map(|at| package(&format!("secret-{at}"), "v1")).collect();
+    let program = format!(
+        r###"
+xray = boto3.client("xray")
+root = "1-%08x-%024x" % (int(time.time()), 7)
+answer = http("{}/ec2/traced", "POST", json.dumps({}), {{"X-Amzn-Trace-Id": "Root=%s;Sampled=1" % root}})
+assert answer[0] == 200, answer
+def pieces(piece): return [piece] + [below for each in piece.get("subsegments", []) for below in pieces(each)]
+def calls():
+    traces = xray.batch_get_traces(TraceIds=[root])["Traces"]
+    all = [below for trace in traces for s in trace["Segments"] for below in pieces(json.loads(s["Document"]))]
+    return sorted((piece for piece in all if piece["name"] == "rds-data"), key=lambda piece: piece["start_time"])
+wait(lambda: [call for call in calls() if call["aws"]["operation"] == "CommitTransaction"], 30)
+say(calls())
+"###,
+        lab.url(),
+        instance(&packages)
+    );
+    let calls = lab.clients.boto3(&program).await;
+    let of = |field: fn(&Value) -> &Value| calls.as_array().unwrap().iter().map(field).cloned().collect::<Vec<_>>();
+    let batch = "BatchExecuteStatement";
+    let operations = of(|call| &call["aws"]["operation"]);
+    assert_eq!(operations, ["BeginTransaction", "ExecuteStatement", batch, batch, "CommitTransaction"]);
+    let statements = of(|call| &call["sql"]["sanitized_query"]);
+    let begin = |at: usize| statements[at].as_str().unwrap().split('(').next().unwrap().to_owned();
+    assert_eq!([1, 2, 3].map(begin), ["INSERT INTO ec2 ", "INSERT IGNORE INTO package ", "INSERT INTO ec2_package "]);
+    assert!(!calls.to_string().contains("secret-"), "{calls}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn inventory_comes_up_keeps_its_contract_and_goes_without_a_trace() {
     let lab = Lab::up("inventory");
@@ -237,6 +263,7 @@ async fn inventory_comes_up_keeps_its_contract_and_goes_without_a_trace() {
     bad_requests(&lab).await;
     generated(&lab).await;
     at_the_same_time(&lab).await;
+    traced(&lab).await;
 
     let before = counts(&lab);
     lab.run("validate", &[]);
@@ -247,110 +274,4 @@ async fn inventory_comes_up_keeps_its_contract_and_goes_without_a_trace() {
     lab.down();
     let left = lab.labctl.json(&["ls", "--local"]);
     assert!(left["instances"].as_array().is_some_and(Vec::is_empty), "{left}");
-}
-
-/// The processes of the lab's functions.
-fn functions(lab: &Lab) -> Vec<Pid> {
-    let home = lab.labctl.home().canonicalize().unwrap();
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let ours = processes.filter(|process| {
-        let program = std::fs::read_link(process.path().join("exe")).unwrap_or_default();
-        program.starts_with(&home) && program.file_name().is_some_and(|name| name == "bootstrap")
-    });
-    ours.filter_map(|process| process.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)).collect()
-}
-
-/// A day on which things go wrong.
-#[derive(Default)]
-struct Day {
-    over: AtomicBool,
-    /// Functions are killed: the Data API keeps the transaction of one for three minutes, and its id is locked.
-    leave_ids: AtomicBool,
-    acknowledged: Mutex<BTreeSet<String>>,
-}
-
-impl Day {
-    fn is(flag: &AtomicBool) -> bool {
-        flag.load(Ordering::Relaxed)
-    }
-
-    /// Waits for more posts to be acknowledged.
-    async fn more(&self) {
-        let count = || self.acknowledged.lock().unwrap().len();
-        let (wanted, deadline) = (count() + 20, Instant::now() + Duration::from_secs(90));
-        while count() < wanted {
-            assert!(Instant::now() < deadline, "posts do not go on");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Posts until the day is over.
-    async fn post(&self, lab: &Lab, client: usize) {
-        for at in 0.. {
-            let id = format!("w{client}-{at}");
-            let mut unsure = false;
-            while !Self::is(&self.over) {
-                let answer = post(lab, &id, &instance(&day_packages())).await;
-                match answer.status {
-                    200 => {}
-                    // One whose answer was lost may be there.
-                    400 if unsure && answer.body.contains("Duplicate entry") => {}
-                    503 => {
-                        unsure = true;
-                        let told = answer.header("Retry-After").is_some() && answer.body.contains("error_message");
-                        assert!(told, "{answer:?}");
-                        if Self::is(&self.leave_ids) {
-                            break;
-                        }
-                        continue;
-                    }
-                    _ => panic!("{answer:?}"),
-                }
-                self.acknowledged.lock().unwrap().insert(id);
-                break;
-            }
-            if Self::is(&self.over) {
-                return;
-            }
-        }
-    }
-}
-
-fn day_packages() -> Vec<Value> {
-    (0..20).map(|at| package(&format!("day-{at}"), "v1")).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn engines_and_functions_killed_under_load_lose_nothing_and_store_nothing_in_part() {
-    let (lab, day) = (Lab::up("inventory"), Day::default());
-    assert_eq!(post(&lab, "first", &instance(&day_packages())).await.status, 200);
-    let killer = async {
-        for _ in 0..2 {
-            day.more().await;
-            kill(lab.clients.home(), DATABASES);
-        }
-        day.more().await;
-        day.leave_ids.store(true, Ordering::Relaxed);
-        for _ in 0..2 {
-            day.more().await;
-            let functions = functions(&lab);
-            assert!(!functions.is_empty());
-            send(Signal::KILL, &functions);
-        }
-        day.more().await;
-        day.over.store(true, Ordering::Relaxed);
-    };
-    tokio::join!(killer, join_all((0..4).map(|client| day.post(&lab, client))));
-
-    let rows = lab.rows(
-        "SELECT e.aws_instance_id AS id, COUNT(p.package_name) AS packages FROM ec2 AS e \
-         LEFT JOIN ec2_package AS p ON p.aws_instance_id = e.aws_instance_id GROUP BY e.aws_instance_id",
-    );
-    let whole = rows.iter().filter(|row| row["packages"] == 20);
-    let kept: BTreeSet<String> = whole.map(|row| row["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(kept.len(), rows.len(), "nothing is stored in part: {rows:?}");
-    let done = day.acknowledged.lock().unwrap().clone();
-    let lost: Vec<_> = done.difference(&kept).collect();
-    assert!(lost.is_empty(), "{} of {} acknowledged are lost: {lost:?}", lost.len(), done.len());
-    lab.down();
 }

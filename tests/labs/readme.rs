@@ -7,7 +7,7 @@ use crate::support::machine::Said;
 
 /// Every lab, and what its page shows when its five commands are typed. Spaces do not count.
 const LABS: &[(&str, &[&str])] = &[
-    ("inventory", &["\"new_record\"", "\"record_found\":true", "\"package_version\":\"v2\"", "package-12"]),
+    ("inventory", &["\"new_record\"", "\"record_found\":true", "\"package_version\":\"v2\"", "/ec2/"]),
     ("superheroes", &["\"writesuccess\"", "\"statusCode\":200", "\"name\":\"Plumbline\""]),
     ("telemetry", &["{\"success\":true,\"error\":null}", "abc4110.500.500.500.25", "1rowaffected"]),
     ("timeseries", &["{\"stored\":1}", "events-per-hour", "port3306isopento127.0.0.1/32"]),

@@ -226,3 +226,35 @@ async fn logs_are_shown_by_name() {
     assert_eq!(code, 2);
     assert!(said.contains("hint: labctl local logs local"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_are_added_shown_counted_and_taken_away() {
+    let machine = Machine::new();
+    let (code, said) = machine.fails(&["local", "fault", "ls"]).await;
+    assert!(code == 1 && said.contains("hint: labctl local start"), "{said}");
+    let started = machine.json(&["local", "start"]).await;
+    let add = ["local", "fault", "add"];
+    let throttle = [&add[..], &["throttle", "elasticache", "--times", "1"]].concat();
+    assert_eq!(machine.json(&throttle).await["id"], "fault-1");
+    let shown = text(&machine.run(&[&add[..], &["resume-delay", "30"]].concat()).await.stdout);
+    assert_eq!(shown, "added fault-2; take it away with: labctl local fault clear fault-2\n");
+    let client = client(&started);
+    let once = aws_sdk_elasticache::Config::builder().retry_config(aws_config::retry::RetryConfig::disabled());
+    let asked = client.describe_replication_groups().customize().config_override(once);
+    let refused = asked.send().await.unwrap_err();
+    assert_eq!(aws_sdk_elasticache::error::ProvideErrorMetadata::code(&refused), Some("Throttling"));
+    client.describe_replication_groups().send().await.unwrap();
+    let shown = text(&machine.run(&["local", "fault", "ls"]).await.stdout);
+    let lines = [
+        "fault-1  throttle  service: elasticache, rate: 1.0, times: 1  struck 1 of 1",
+        "fault-2  resume-delay  seconds: 30.0",
+    ];
+    assert_eq!(shown.lines().collect::<Vec<_>>(), lines);
+    let (code, said) = machine.fails(&[&add[..], &["throttle", "elastic"]].concat()).await;
+    assert!(code == 2 && said.contains("there is no service elastic; there are: "), "{code} {said}");
+    assert_eq!(machine.json(&["local", "fault", "clear", "fault-1"]).await["cleared"], 1);
+    let (code, said) = machine.fails(&["local", "fault", "clear", "fault-1"]).await;
+    assert!(code == 2 && said.contains("there is no fault fault-1"), "{code} {said}");
+    machine.json(&["local", "reset", "--yes"]).await;
+    assert_eq!(machine.json(&["local", "fault", "ls"]).await["faults"], serde_json::json!([]), "a reset ends them");
+}

@@ -77,14 +77,24 @@ fn what_is_saved_is_live_once_compiled_and_what_does_not_compile_is_told_and_wai
     save(&machine, &small::source(3));
     says(&watch, " ms after it was compiled: small-dev-one, small-dev-two", 2);
     until("the newest code answers", || load.newest.load(Ordering::Relaxed) == 3);
-    says(&watch, "stack functions: updated", 2);
+    until("the stack knows of it", || {
+        let said = watch.said();
+        said.rfind("stack functions: updated") > said.rfind(" ms after it was compiled")
+    });
+    let known = machine.json(&["deploy-lambda", "small", "--local"]);
+    assert_eq!(known["changed"], false, "{known}");
+    // Interrupted between the two, it says what is left to do.
+    save(&machine, &small::source(4));
+    says(&watch, " ms after it was compiled: small-dev-one, small-dev-two", 3);
     watch.signal(Signal::INT);
     let (code, said) = watch.wait();
     assert_eq!(code, Some(130), "{said}");
     assert!(!said.contains("interrupted"), "to interrupt it is the way to end it: {said}");
+    let left = "warning: the stacks do not know yet what one runs now: labctl deploy-lambda small one --local";
+    assert!(said.trim_end().ends_with(left), "{said}");
     load.end();
-    // The stack knows what it has.
-    let again = machine.json(&["deploy-lambda", "small", "--local"]);
-    assert_eq!(again["changed"], false, "{again}");
+    for changed in [true, false] {
+        assert_eq!(machine.json(&["deploy-lambda", "small", "one", "--local"])["changed"], changed);
+    }
     machine.well(&["down", "small", "--local", "--yes"]);
 }

@@ -206,7 +206,8 @@ impl Clients {
         let address = self.endpoint().trim_start_matches("http://").to_owned();
         let answer = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            // Longer than the gateway waits for a function.
+            stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
             // The server may answer and close before it has read everything.
             let _ = stream.write_all(&request);
             let mut answer = Vec::new();

@@ -29,6 +29,25 @@ impl Lab {
         self.labctl.run(&[&[command, self.name, "--local"], more].concat())
     }
 
+    /// Where its API is.
+    pub(crate) fn url(&self) -> String {
+        format!("{}{}", self.clients.endpoint(), self.path)
+    }
+
+    /// Adds a fault on purpose to the local cloud.
+    pub(crate) async fn fault(&self, fault: &Value) {
+        let answer = self.clients.post("/_labctl/faults", &fault.to_string()).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+
+    /// Takes every fault away.
+    pub(crate) async fn no_faults(&self) {
+        let request =
+            format!("DELETE /_labctl/faults HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.clients.host());
+        let answer = Answer::parse(&self.clients.send_raw(request.into_bytes()).await);
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
     /// Sends a request to the lab's API. `path` is written as it goes over the wire.
     pub(crate) async fn send(&self, method: &str, path: &str, body: Option<&str>) -> Answer {
         let (host, base) = (self.clients.host(), &self.path);

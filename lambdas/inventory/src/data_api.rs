@@ -1,7 +1,8 @@
-//! Calls to the Data API: one attempt each, inside the invocation's time, each with its X-Ray subsegment.
+//! Calls to the Data API, inside the invocation's time, each with its X-Ray subsegment.
 //!
 //! The SDK sends nothing again by itself. An INSERT whose answer was lost and that is sent twice would meet its own row
-//! and be called a duplicate; what may be repeated, and from where, is known to `store.rs` only.
+//! and be called a duplicate; what may be repeated, and from where, is known to `store.rs`. Only a call that was throttled
+//! is sent again here: it was not looked at, and its transaction, with its locks, waits for it.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,13 +15,16 @@ use aws_sdk_rdsdata::operation::RequestId;
 use aws_sdk_rdsdata::types::{Field, SqlParameter};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::settings::DatabaseSettings;
 use crate::xray::{Call, Ended, Trace};
 
 /// What a rollback may take: it is sent when the client's answer is known already.
 const ROLLBACK_WITHIN: Duration = Duration::from_secs(1);
+/// Between two attempts of a call that is throttled.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a call failed, as far as it matters to what is done next.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,7 +33,9 @@ pub enum Fault {
     Duplicate,
     /// The cluster was paused and is being started by this very call.
     Resuming,
-    /// Another transaction was in the way, or there is too much to do: again at once, from the beginning.
+    /// The Data API has too much to do, and has not looked at the call.
+    Throttled(String),
+    /// Another transaction was in the way: again at once, from the beginning.
     Contended(String),
     /// The database does not answer.
     Away(String),
@@ -42,7 +48,7 @@ impl fmt::Display for Fault {
         match self {
             Fault::Duplicate => f.write_str("duplicate key"),
             Fault::Resuming => f.write_str("the database is resuming after a pause"),
-            Fault::Contended(why) | Fault::Away(why) | Fault::Broken(why) => f.write_str(why),
+            Fault::Throttled(why) | Fault::Contended(why) | Fault::Away(why) | Fault::Broken(why) => f.write_str(why),
         }
     }
 }
@@ -85,9 +91,8 @@ pub struct Session<'a> {
 impl Session<'_> {
     pub async fn begin(&self) -> Result<String, Fault> {
         let DataApi { client, cluster_arn, secret_arn, database } = self.api;
-        let request =
-            client.begin_transaction().resource_arn(cluster_arn).secret_arn(secret_arn).database(database).send();
-        let begun = self.traced(Call::begin("BeginTransaction"), request).await?;
+        let request = client.begin_transaction().resource_arn(cluster_arn).secret_arn(secret_arn).database(database);
+        let begun = self.traced(|| Call::begin("BeginTransaction"), || request.clone().send()).await?;
         begun.transaction_id.ok_or_else(|| Fault::Broken("a transaction was begun without an id".into()))
     }
 
@@ -106,16 +111,16 @@ impl Session<'_> {
             .database(database)
             .set_transaction_id(transaction.map(str::to_owned))
             .sql(sql)
-            .set_parameters(Some(values))
-            .send();
-        let done = self.traced(Call::begin("ExecuteStatement").statement(sql), request).await?;
+            .set_parameters(Some(values));
+        let call = || Call::begin("ExecuteStatement").statement(sql);
+        let done = self.traced(call, || request.clone().send()).await?;
         Ok(done.records.unwrap_or_default())
     }
 
     /// One statement for many sets of values.
     pub async fn batch(&self, transaction: &str, sql: &str, sets: Vec<Vec<SqlParameter>>) -> Result<(), Fault> {
         let DataApi { client, cluster_arn, secret_arn, database } = self.api;
-        let call = Call::begin("BatchExecuteStatement").statement(sql).sets(sets.len());
+        let count = sets.len();
         let request = client
             .batch_execute_statement()
             .resource_arn(cluster_arn)
@@ -123,49 +128,50 @@ impl Session<'_> {
             .database(database)
             .transaction_id(transaction)
             .sql(sql)
-            .set_parameter_sets(Some(sets))
-            .send();
-        self.traced(call, request).await.map(drop)
+            .set_parameter_sets(Some(sets));
+        let call = || Call::begin("BatchExecuteStatement").statement(sql).sets(count);
+        self.traced(call, || request.clone().send()).await.map(drop)
     }
 
     pub async fn commit(&self, transaction: &str) -> Result<(), Fault> {
         let DataApi { client, cluster_arn, secret_arn, .. } = self.api;
-        let request = client
-            .commit_transaction()
-            .resource_arn(cluster_arn)
-            .secret_arn(secret_arn)
-            .transaction_id(transaction)
-            .send();
-        self.traced(Call::begin("CommitTransaction"), request).await.map(drop)
+        let request =
+            client.commit_transaction().resource_arn(cluster_arn).secret_arn(secret_arn).transaction_id(transaction);
+        self.traced(|| Call::begin("CommitTransaction"), || request.clone().send()).await.map(drop)
     }
 
     /// Ends a transaction at once whose locks others would wait for until the Data API forgets it, three minutes later.
     pub async fn rollback(&self, transaction: &str) {
         let DataApi { client, cluster_arn, secret_arn, .. } = self.api;
-        let request = client
-            .rollback_transaction()
-            .resource_arn(cluster_arn)
-            .secret_arn(secret_arn)
-            .transaction_id(transaction)
-            .send();
-        let call = Call::begin("RollbackTransaction");
-        match timeout(ROLLBACK_WITHIN, request).await {
-            Ok(answer) => drop(self.ended(&call, answer)),
-            Err(_) => self.trace.sent(&call, &Ended { error: Some("no answer in time"), ..Ended::default() }),
-        }
+        let request =
+            client.rollback_transaction().resource_arn(cluster_arn).secret_arn(secret_arn).transaction_id(transaction);
+        let last = Session { until: Instant::now() + ROLLBACK_WITHIN, ..*self };
+        // One that fails leaves the transaction to those three minutes; there is nobody to tell.
+        let _ = last.traced(|| Call::begin("RollbackTransaction"), || request.clone().send()).await;
     }
 
-    async fn traced<T: RequestId, E: ProvideErrorMetadata + RequestId>(
+    /// Makes a call; again, after a pause, while it is throttled and there is time.
+    async fn traced<T: RequestId, E: ProvideErrorMetadata + RequestId, S: Future<Output = Result<T, SdkError<E>>>>(
         &self,
-        call: Call,
-        request: impl Future<Output = Result<T, SdkError<E>>>,
+        call: impl Fn() -> Call,
+        send: impl Fn() -> S,
     ) -> Result<T, Fault> {
-        match timeout_at(self.until, request).await {
-            Ok(answer) => self.ended(&call, answer),
-            Err(_) => {
-                self.trace.sent(&call, &Ended { error: Some("no answer in time"), ..Ended::default() });
-                Err(Fault::Away("the Data API does not answer in time".into()))
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let call = call();
+            let done = match timeout_at(self.until, send()).await {
+                Ok(answer) => self.ended(&call, answer),
+                Err(_) => {
+                    self.trace.sent(&call, &Ended { error: Some("no answer in time"), ..Ended::default() });
+                    Err(Fault::Away("the Data API does not answer in time".into()))
+                }
+            };
+            let again = matches!(done, Err(Fault::Throttled(_))) && Instant::now() + pause < self.until;
+            if !again {
+                return done;
             }
+            sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -219,7 +225,8 @@ fn refused(code: &str, message: &str) -> Fault {
             _ => Fault::Broken(told),
         },
         "DatabaseResumingException" => Fault::Resuming,
-        "TransactionNotFoundException" | "ThrottlingException" | "TooManyRequestsException" => Fault::Contended(told),
+        "ThrottlingException" | "TooManyRequestsException" => Fault::Throttled(told),
+        "TransactionNotFoundException" => Fault::Contended(told),
         "DatabaseUnavailableException"
         | "InternalServerErrorException"
         | "InvalidResourceStateException"
@@ -250,6 +257,7 @@ mod tests {
         let sure = |code: &str, message: &str| match refused(code, message) {
             Fault::Duplicate => "duplicate",
             Fault::Resuming => "resuming",
+            Fault::Throttled(_) => "throttled",
             Fault::Contended(_) => "contended",
             Fault::Away(_) => "away",
             Fault::Broken(_) => "broken",
@@ -262,7 +270,7 @@ mod tests {
         let codes = [
             ("DatabaseResumingException", "resuming"),
             ("TransactionNotFoundException", "contended"),
-            ("ThrottlingException", "contended"),
+            ("ThrottlingException", "throttled"),
             ("DatabaseUnavailableException", "away"),
             ("ServiceUnavailableError", "away"),
             ("AccessDeniedException", "broken"),

@@ -225,7 +225,7 @@ impl Waiting {
         let until = match &fault {
             Fault::Broken(_) => now,
             Fault::Away(_) => self.until.min(*self.away_since.get_or_insert(now) + PATIENCE),
-            Fault::Resuming | Fault::Contended(_) | Fault::Duplicate => self.until,
+            Fault::Resuming | Fault::Throttled(_) | Fault::Contended(_) | Fault::Duplicate => self.until,
         };
         self.pause = match &fault {
             // A resume takes some 15 s; asking twice a second finds its end soon enough.

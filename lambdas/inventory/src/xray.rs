@@ -134,7 +134,8 @@ fn document(parent: &Parent, call: &Call, ended: &Ended<'_>, id: u64, end: f64) 
     }
     if let Some(code) = ended.error {
         let kind = match ended.status {
-            Some(429) => "throttle",
+            // The Data API throttles with 400.
+            Some(400..=499) if code.starts_with("Throttling") || code.starts_with("TooManyRequests") => "throttle",
             Some(400..=499) => "error",
             _ => "fault",
         };
@@ -216,7 +217,7 @@ mod tests {
             (&refused["error"], &refused["cause"]["exceptions"][0]["type"]),
             (&json!(true), &json!("DatabaseErrorException 1062"))
         );
-        let throttled = of(Some(429), "ThrottlingException");
+        let throttled = of(Some(400), "ThrottlingException");
         assert_eq!((&throttled["throttle"], &throttled["error"]), (&json!(true), &json!(true)));
         assert_eq!(of(Some(503), "ServiceUnavailableError")["fault"], true);
         assert_eq!(of(None, "no answer")["fault"], true);

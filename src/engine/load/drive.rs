@@ -1,130 +1,222 @@
-//! Sends the load: closed loop, as many connections as users.
+//! Runs a load from its beginning to its end, and looks at it once a second.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use tokio::time::Instant;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
 
-use super::report::{Report, Tally};
-use super::request::Request;
-use crate::engine::http::{HttpClient, HttpError};
+use super::connection::Dialer;
+use super::desk::Desk;
+use super::mix::Mix;
+use super::rate::{self, Rate};
+use super::recorder::Recorder;
+use super::report::{Late, Moment, Report};
+use super::sender::Lane;
+use super::shape::{Pace, Schedule, Shape, Users};
+use super::tally::Tally;
+use super::users::{self, Crowd};
+use crate::engine::http::HttpError;
 
-/// How much load, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// How many send at the same time.
-    pub users: usize,
-    /// Ends the load, whichever comes first.
-    pub requests: u64,
-    pub within: Duration,
+/// At most so many moments are kept of a load.
+const MOST_MOMENTS: u64 = 3600;
+/// How long requests under way may take after the load was ended from outside.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A load that was run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Without the ramp-up, if that was over.
+    pub tally: Tally,
+    pub took: Duration,
+    /// While users were still beginning.
+    pub ramp_up: Option<Report>,
+    /// Of a constant rate.
+    pub late: Option<Late>,
+    pub over_time: Vec<Moment>,
+    /// It was ended from outside.
+    pub stopped: bool,
 }
 
-/// Tells from status and body whether an answer is right, and if not, what kind of error it is.
-pub type Judge = Arc<dyn Fn(u16, &Bytes) -> Result<(), String> + Send + Sync>;
+impl Run {
+    pub fn report(&self) -> Report {
+        Report::of(&self.tally, self.took)
+    }
+}
 
-/// Sends the requests numbered from 0.
+/// Who looks at a load while it runs.
+pub struct Watch<S, F> {
+    /// Is told of every moment.
+    pub seen: S,
+    /// Ends the load before its time.
+    pub stop: F,
+}
+
+impl Watch<fn(&Moment), std::future::Pending<()>> {
+    /// Nobody.
+    pub fn nobody() -> Self {
+        Watch { seen: |_| {}, stop: std::future::pending() }
+    }
+}
+
+/// Sends the requests, numbered from 0, until the shape's end or until it is stopped.
 ///
 /// # Errors
-/// The load could not begin. Failed requests are in the report.
-pub async fn drive(request: &Request, shape: Shape, judge: Judge) -> Result<Report, HttpError> {
+/// The load could not begin. Failed requests are in what comes of it.
+pub async fn drive(
+    mix: Mix,
+    shape: &Shape,
+    watch: Watch<impl FnMut(&Moment), impl Future<Output = ()>>,
+) -> Result<Run, HttpError> {
     // Reading the system's authorities takes longer than many a request: once, and before the clock runs.
-    let http = HttpClient::new()?;
-    let (next, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
-    let mut users = tokio::task::JoinSet::new();
-    for _ in 0..shape.users {
-        let user = User { http: http.clone(), request: request.clone(), judge: judge.clone(), next: next.clone() };
-        users.spawn(user.run(shape.requests, begun + shape.within));
-    }
-    let mut all = Tally::default();
-    while let Some(tally) = users.join_next().await {
-        match tally {
-            Ok(tally) => all.add(&tally),
-            Err(error) => all.failed(format!("lost user: {error}"), Duration::ZERO),
+    let lane = Arc::new(Lane { dialer: Dialer::to(&mix.uri)?, mix });
+    let recorder = Arc::new(Recorder::new(Instant::now(), shape.ramp_up()));
+    let ending = Arc::new(AtomicBool::new(false));
+    let mut work = JoinSet::new();
+    let wanted = match shape.pace {
+        Pace::Users(habits) => crowd(&mut work, lane, &recorder, (shape, habits), &ending),
+        Pace::Rate { per_second, connections } => {
+            let schedule = Schedule::of(per_second, shape);
+            let desk = Desk::new(connections.max(1));
+            let rate = Arc::new(Rate { lane, recorder: recorder.clone(), schedule, desk, ending: ending.clone() });
+            paced(&mut work, rate)
         }
+    };
+    let interval = Duration::from_secs(shape.within.as_secs().div_ceil(MOST_MOMENTS).max(1));
+    let watched = Watched { work, wanted, ending, interval };
+    let (over_time, stopped) = watched.until_done(&recorder, watch).await;
+    Ok(result(&recorder, shape, over_time, stopped))
+}
+
+fn crowd(
+    work: &mut JoinSet<()>,
+    lane: Arc<Lane>,
+    recorder: &Arc<Recorder>,
+    (shape, habits): (&Shape, Users),
+    ending: &Arc<AtomicBool>,
+) -> Option<Wanted> {
+    let crowd = Arc::new(Crowd {
+        lane,
+        recorder: recorder.clone(),
+        habits,
+        requests: shape.requests.unwrap_or(u64::MAX),
+        deadline: recorder.begun() + shape.within,
+        next: AtomicU64::new(0),
+        ending: ending.clone(),
+    });
+    for number in 0..habits.count {
+        work.spawn(users::user(crowd.clone(), number));
     }
-    Ok(all.report(begun.elapsed()))
+    None
 }
 
-struct User {
-    http: HttpClient,
-    request: Request,
-    judge: Judge,
-    next: Arc<AtomicU64>,
+fn paced(work: &mut JoinSet<()>, rate: Arc<Rate>) -> Option<Wanted> {
+    let (more, wanted) = unbounded_channel();
+    let clock = rate.clone();
+    work.spawn_blocking(move || clock.clock(&more));
+    Some(Wanted { told: wanted, rate, workers: 0 })
 }
 
-impl User {
-    async fn run(self, requests: u64, deadline: Instant) -> Tally {
-        let mut tally = Tally::default();
+/// Workers of a constant rate are made when they are wanted.
+struct Wanted {
+    told: UnboundedReceiver<()>,
+    rate: Arc<Rate>,
+    workers: usize,
+}
+
+struct Watched {
+    work: JoinSet<()>,
+    wanted: Option<Wanted>,
+    ending: Arc<AtomicBool>,
+    interval: Duration,
+}
+
+impl Watched {
+    async fn until_done(
+        mut self,
+        recorder: &Recorder,
+        watch: Watch<impl FnMut(&Moment), impl Future<Output = ()>>,
+    ) -> (Vec<Moment>, bool) {
+        let Watch { mut seen, stop } = watch;
+        let mut moments = Vec::new();
+        // Looks, and tells when it did.
+        let mut look = |last: Duration| {
+            let until = recorder.begun().elapsed();
+            let moment = recorder.moment(until, until.saturating_sub(last));
+            seen(&moment);
+            moments.push(moment);
+            until
+        };
+        let mut last = Duration::ZERO;
+        let mut tick = tokio::time::interval_at(recorder.begun() + self.interval, self.interval);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut stop = pin!(stop);
+        let mut stopped = None;
         loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if number >= requests || Instant::now() >= deadline {
-                return tally;
-            }
-            let begun = Instant::now();
-            match self.send(number).await {
-                Ok(()) => tally.answered(begun.elapsed()),
-                Err(kind) => tally.failed(kind, begun.elapsed()),
+            tokio::select! {
+                biased;
+                () = &mut stop, if stopped.is_none() => {
+                    self.ending.store(true, Ordering::Relaxed);
+                    stopped = Some(Instant::now() + GRACE);
+                }
+                () = more(&mut self.wanted) => self.one_more_worker(),
+                _ = tick.tick() => last = look(last),
+                done = self.work.join_next() => match done {
+                    None => break,
+                    Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                    Some(_) => {}
+                },
+                () = tokio::time::sleep_until(stopped.unwrap_or_else(Instant::now)), if stopped.is_some() => break,
             }
         }
+        self.work.shutdown().await;
+        // A rest too short to have a rate of its own belongs to what was before.
+        if last.is_zero() || recorder.begun().elapsed() - last > self.interval / 4 {
+            look(last);
+        }
+        (moments, stopped.is_some())
     }
 
-    async fn send(&self, number: u64) -> Result<(), String> {
-        let mut request = http::Request::new(Full::new(self.request.body(number)));
-        *request.method_mut() = self.request.method.clone();
-        *request.uri_mut() = self.request.uri.clone();
-        *request.headers_mut() = self.request.headers.clone();
-        match self.http.send(request).await {
-            Ok(answer) => (self.judge)(answer.status().as_u16(), answer.body()),
-            Err(HttpError::Late) => Err("timeout".to_owned()),
-            Err(_) => Err("connection".to_owned()),
+    fn one_more_worker(&mut self) {
+        if let Some(wanted) = &mut self.wanted {
+            self.work.spawn(rate::worker(wanted.rate.clone(), wanted.workers));
+            wanted.workers += 1;
         }
     }
+}
+
+/// Waits until one more worker is wanted; for ever, if none will be.
+async fn more(wanted: &mut Option<Wanted>) {
+    match wanted {
+        Some(some) => match some.told.recv().await {
+            Some(()) => {}
+            None => {
+                *wanted = None;
+                std::future::pending().await
+            }
+        },
+        None => std::future::pending().await,
+    }
+}
+
+fn result(recorder: &Recorder, shape: &Shape, over_time: Vec<Moment>, stopped: bool) -> Run {
+    let mut recorded = recorder.recorded();
+    let took = recorded.last.unwrap_or_else(Instant::now).saturating_duration_since(recorder.begun());
+    let ramp_up = shape.ramp_up();
+    let late = matches!(shape.pace, Pace::Rate { .. }).then_some(recorded.late);
+    // An end during the ramp-up leaves nothing else to report.
+    if ramp_up.is_zero() || took <= ramp_up {
+        recorded.steady.add(&recorded.ramp_up);
+        return Run { tally: recorded.steady, took, ramp_up: None, late, over_time, stopped };
+    }
+    let apart = Report::of(&recorded.ramp_up, ramp_up);
+    Run { tally: recorded.steady, took: took - ramp_up, ramp_up: Some(apart), late, over_time, stopped }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use http::{HeaderMap, Method, Response};
-    use hyper::service::service_fn;
-    use hyper_util::rt::TokioIo;
-    use serde_json::json;
-
-    use super::*;
-
-    /// Answers every fourth request with 503.
-    async fn serve(listener: tokio::net::TcpListener) {
-        let count = Arc::new(AtomicU64::new(0));
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let count = count.clone();
-            tokio::spawn(async move {
-                let service = service_fn(move |_: http::Request<hyper::body::Incoming>| {
-                    let failing = count.fetch_add(1, Ordering::Relaxed) % 4 == 3;
-                    let answer =
-                        Response::builder().status(if failing { 503 } else { 200 }).body(Full::new(Bytes::new()));
-                    async move { Ok::<_, Infallible>(answer.unwrap()) }
-                });
-                let _ =
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    }
-
-    #[tokio::test]
-    async fn every_request_is_sent_once_and_errors_are_counted_by_kind() {
-        let listener = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-        let server = tokio::spawn(serve(listener));
-        let request = Request { method: Method::POST, uri, headers: HeaderMap::new(), body: Some(json!({})) };
-        let shape = Shape { users: 3, requests: 40, within: Duration::from_secs(60) };
-        let judge: Judge = Arc::new(|status, _| if status == 200 { Ok(()) } else { Err(status.to_string()) });
-        let report = drive(&request, shape, judge).await.unwrap();
-        assert_eq!((report.requests, report.errors.get("503")), (40, Some(&10)));
-        assert!(report.rps > 0.0 && report.latency_ms.max >= report.latency_ms.p50);
-        server.abort();
-    }
-}
+#[path = "drive_tests.rs"]
+mod tests;

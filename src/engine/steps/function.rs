@@ -23,6 +23,7 @@ pub async fn options(target: &Target, cache: &Path) -> package::Options {
         architecture: architecture.to_owned(),
         ceiling: version(target.glibc),
         host: Glibc::of_host().await.map(version),
+        quick: false,
     }
 }
 
@@ -36,12 +37,17 @@ pub async fn build(run: &Run<'_>, step: &Step, function: &str) -> Result<Done, F
     let failed = || run.failure(format!("cannot build function `{function}`"));
     let source = sources::of_function(&run.wanted.lab, function).map_err(|error| failed().because(error))?;
     let source = source.ok_or_else(|| failed().because("the lab has no crate of its name in `lambdas/`"))?;
-    let options = options(run.aws.target(), &run.options.cache).await;
+    let quick = run.options.quick;
+    let options = package::Options { quick, ..options(run.aws.target(), &run.options.cache).await };
     let built = package::build(&source, &options, |line| run.waiting(step, line)).await;
     let built = built.map_err(|error| remedied(failed(), error))?;
     let (size, cached) = (format!("{:.1} MB", built.size as f64 / 1e6), built.cached);
     run.learn_package(function, built);
-    let did = if cached { format!("built before, {size}") } else { format!("built, {size}") };
+    let did = match (cached, quick) {
+        (true, _) => format!("built before, {size}"),
+        (false, true) => format!("built to be tried out, {size}"),
+        (false, false) => format!("built, {size}"),
+    };
     Ok(Done { did, unchanged: cached })
 }
 

@@ -46,15 +46,14 @@ fn taking<'s>(wanted: &Wanted, stack: &'s Stack, function: &str) -> Vec<&'s str>
     takes.map(|(name, _)| name.as_str()).collect()
 }
 
-/// Lets calls of `takers` go to the package of `function` that this run has built and uploaded.
+/// Lets calls of `takers` go to the package of `function` that this run knows, which lies in the artifact bucket.
 ///
 /// # Errors
 /// Lambda refuses it, or the update failed.
 pub async fn swap(run: &Run<'_>, function: &str, takers: &[String]) -> Result<(), Failure> {
     let failed = || run.failure(format!("cannot swap function `{function}`"));
-    let built = run.package(function).ok_or_else(|| failed().because("it was not built"))?;
+    let key = run.known().code_keys.remove(function).ok_or_else(|| failed().because("it was not built"))?;
     let bucket = run.artifact_bucket().await.map_err(|error| failed().because(error))?;
-    let key = built.key(function);
     let each = takers.iter().map(async |name| {
         give(run.aws, name, &bucket, &key).await?;
         ready(run.aws, name).await

@@ -49,8 +49,3 @@ pub(crate) fn request_time(at: Timestamp) -> String {
     let month = MONTHS[usize::from(u8::from(at.month())) - 1];
     format!("{:02}/{month}/{}:{:02}:{:02}:{:02} +0000", at.day(), at.year(), at.hour(), at.minute(), at.second())
 }
-
-/// The form in which a request that carried none is traced.
-pub(crate) fn trace_id(now: Timestamp, random: &str) -> String {
-    format!("Root=1-{:08x}-{random}", now.seconds())
-}

@@ -159,11 +159,13 @@ impl Cluster {
 
     /// Whether a statement runs or a transaction has begun to read or write.
     async fn works(&self) -> Result<bool, ClusterError> {
-        let [user, command] = [1, 4];
+        /// Columns of it.
+        const USER: usize = 1;
+        const COMMAND: usize = 4;
         let processes = self.ask("SHOW PROCESSLIST").await?;
         let at_work = |row: &Vec<Option<String>>| {
             let word = |at: usize| row.get(at).and_then(Option::as_deref).unwrap_or_default();
-            word(user) != ADMIN && !matches!(word(command), "Sleep" | "Daemon")
+            word(USER) != ADMIN && !matches!(word(COMMAND), "Sleep" | "Daemon")
         };
         if processes.iter().any(at_work) {
             return Ok(true);

@@ -1,5 +1,7 @@
 //! The values of named parameters, as the engine takes them. Pure.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -37,9 +39,18 @@ struct Field {
 /// # Errors
 /// A parameter is missing, or its value is of no use.
 pub(super) fn values(names: &[String], parameters: &[Parameter]) -> Result<Vec<mysql_async::Value>, DataFault> {
+    // A statement may have hundreds.
+    let mut named: HashMap<&str, &Parameter> = HashMap::with_capacity(parameters.len());
+    for parameter in parameters {
+        if let Some(name) = &parameter.name {
+            named.entry(name).or_insert(parameter);
+        }
+    }
     let find = |name: &String| {
-        let found = parameters.iter().find(|parameter| parameter.name.as_deref() == Some(name));
-        found.ok_or_else(|| DataFault::Invalid(format!("Cannot find parameter: {name}"))).and_then(value)
+        let found = named.get(name.as_str());
+        found
+            .ok_or_else(|| DataFault::Invalid(format!("Cannot find parameter: {name}")))
+            .and_then(|parameter| value(parameter))
     };
     names.iter().map(find).collect()
 }

@@ -16,6 +16,8 @@ use crate::fault::Fault;
 
 /// How long a call may take; the tests do not wait for AWS's.
 pub(super) const LONGEST: Duration = if cfg!(test) { Duration::from_secs(3) } else { Duration::from_secs(45) };
+/// `ER_LOCK_DEADLOCK`, which ends a transaction.
+const DEADLOCK: u16 = 1213;
 /// What one statement of the prepared protocol holds at most.
 const PLACEHOLDERS: usize = 65_535;
 
@@ -55,6 +57,8 @@ pub(super) async fn timed(
         let done = perform(&mut lent.conn, work).await;
         match (transaction, &done) {
             (_, Err(DataFault::Unavailable(_))) => {}
+            // The engine has rolled all of it back: what comes next would be stored without what came before.
+            (Some(_), Err(DataFault::Database { code: DEADLOCK, .. })) => {}
             (Some(mut place), _) => *place = Some(lent),
             // The rest of what is too large is still on its way.
             (None, Err(DataFault::Unsupported(_))) => {}

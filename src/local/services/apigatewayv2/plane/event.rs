@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::request::{Incoming, Landing};
 use crate::execute_api::request::{query_pairs, request_time};
+use crate::tracer::TRACE_HEADER;
 
 /// Headers that belong to the connection.
 const OF_CONNECTION: &[&str] = &["connection", "keep-alive", "te", "transfer-encoding", "upgrade"];
@@ -105,7 +106,7 @@ fn headers(request: &Incoming, landing: &Landing<'_>) -> BTreeMap<String, Vec<St
     forwarded.push(request.source_ip());
     let mut set = |name: &str, value: String| all.insert(name.to_owned(), vec![value]);
     set("host", landing.domain());
-    set("x-amzn-trace-id", request.trace.clone());
+    set(TRACE_HEADER, request.trace.to_string());
     set("x-forwarded-for", forwarded.join(", "));
     set("x-forwarded-port", "443".to_owned());
     set("x-forwarded-proto", "https".to_owned());

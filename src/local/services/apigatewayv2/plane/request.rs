@@ -11,13 +11,15 @@ use crate::http::Peer;
 use crate::scope::Scope;
 use crate::services::apigatewayv2::route_key::{DEFAULT, Parameters};
 use crate::services::apigatewayv2::state::{Api, Route, Stage};
+use crate::tracer::TraceHeader;
 
 /// A request to an API.
 pub(super) struct Incoming {
     pub head: Parts,
     pub body: Bytes,
     pub request_id: String,
-    pub trace: String,
+    /// As it came, or begun here: HTTP APIs write no segments.
+    pub trace: TraceHeader,
     pub at: Timestamp,
 }
 

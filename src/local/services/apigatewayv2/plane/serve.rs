@@ -16,14 +16,14 @@ use crate::arriving::Arriving;
 use crate::execute_api::address::Address;
 use crate::execute_api::function::{lambda_arn, with_variables};
 use crate::execute_api::permission;
-use crate::execute_api::request::{read, request_time, trace_id};
+use crate::execute_api::request::{read, request_time};
 use crate::execute_api::throttle::{ACCOUNT_BURST, ACCOUNT_RATE};
 use crate::fault::Fault;
 use crate::http::full;
 use crate::scope::Scope;
 use crate::service::Body;
 use crate::services::apigatewayv2::state::{Api, HttpApis, Integration, Regions, Stage};
-use crate::tracer::TraceHeader;
+use crate::tracer::{TRACE_HEADER, TraceHeader};
 
 /// The API that an address names, with its region.
 fn located<'r>(regions: &'r Regions, address: &Address) -> Option<(&'r str, &'r Api)> {
@@ -45,8 +45,8 @@ pub(in crate::services::apigatewayv2) async fn serve(
     let regions = apis.regions.get();
     let (region, api) = located(&regions, &address)?;
     let now = apis.cloud.clock.now();
-    let given = head.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(str::to_owned);
-    let trace = given.unwrap_or_else(|| trace_id(now, &apis.cloud.ids.hex(24)));
+    let given = head.headers.get(TRACE_HEADER).and_then(|header| TraceHeader::parse(header.to_str().ok()?));
+    let trace = given.unwrap_or_else(|| TraceHeader::begin(now, &apis.cloud.ids));
     let request_id = format!("{}=", apis.cloud.ids.lower(15));
     let body = read(body).await;
     let incoming = |body| Incoming { head, body, request_id: request_id.clone(), trace, at: now };
@@ -178,8 +178,8 @@ impl Gateway<'_> {
         let make = if second { event::of_format_2 } else { event::of_format_1 };
         let payload = make(request, landing).to_string();
         let scope = self.scope.as_service("apigateway.amazonaws.com");
-        let (input, trace) = (json!({"FunctionName": function}), TraceHeader::parse(&request.trace));
-        let reply = cloud.call_in_trace(&scope, ("lambda", "Invoke"), (input, payload.into()), trace).await;
+        let input = (json!({"FunctionName": function}), payload.into());
+        let reply = cloud.call_in_trace(&scope, ("lambda", "Invoke"), input, Some(request.trace.clone())).await;
         let reply = reply.map_err(|fault| refused(&fault, function))?;
         if reply.output.get("FunctionError").is_some() {
             return Err(Refusal::Failed);

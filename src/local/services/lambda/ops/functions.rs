@@ -162,7 +162,7 @@ pub(crate) async fn delete(lambda: Arc<Lambda>, call: &Call, input: Qualified) -
     let retired = lambda.fleet.retire(&arn);
     tokio::spawn(async move {
         for pool in retired {
-            pool.ended().await;
+            pool.gone().await;
         }
         if let Err(error) = lambda.remove_unused_code().await {
             tracing::warn!(%error, "unused function code stays on disk");

@@ -207,14 +207,9 @@ impl Fleet {
 pub(in crate::services::lambda) struct Retired(Arc<Pool>);
 
 impl Retired {
-    /// Waits until its last environment has ended.
-    pub(in crate::services::lambda) async fn ended(&self) {
-        self.0.ended().await;
-    }
-
-    /// Waits until nothing uses it any more, its code neither.
+    /// Waits until its last environment has ended, and nothing uses its code any more.
     pub(in crate::services::lambda) async fn gone(self) {
-        self.ended().await;
+        self.0.ended().await;
         let pool = Arc::downgrade(&self.0);
         drop(self);
         // Whoever told of the end, or has just been answered, holds it for another moment.

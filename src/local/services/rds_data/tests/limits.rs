@@ -183,3 +183,32 @@ async fn the_rows_of_a_batch_are_all_stored_or_none_and_each_tells_its_key() {
     assert_eq!(update, json!({"updateResults": [{"generatedFields": []}, {"generatedFields": []}]}));
     database.world.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_the_engine_gave_up_takes_no_further_statement() {
+    let database = Arc::new(Database::new().await);
+    database.run("CREATE TABLE t (id INT PRIMARY KEY, n INT)").await;
+    database.run("INSERT INTO t VALUES (1, 0), (2, 0)").await;
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap()["transactionId"].clone());
+    }
+    let update = |who: usize, row: usize| {
+        let (database, id) = (database.clone(), ids[who].clone());
+        let sql = format!("UPDATE t SET n = n + 1 WHERE id = {row}");
+        async move { database.call("ExecuteStatement", json!({"sql": sql, "transactionId": id})).await }
+    };
+    update(0, 1).await.unwrap();
+    update(1, 2).await.unwrap();
+    let (first, second) = tokio::join!(update(0, 2), update(1, 1));
+    let loser = usize::from(first.is_ok());
+    let refused = [first, second].into_iter().find_map(Result::err).unwrap();
+    assert!(refused.message.starts_with("Database error code: 1213."), "{refused}");
+    let refused = update(loser, 1).await.unwrap_err();
+    assert_eq!(refused.code, "TransactionNotFoundException");
+    assert!(refused.message.ends_with("aborted due to an error from a previous call."), "{refused}");
+    database.call("CommitTransaction", json!({"transactionId": ids[1 - loser]})).await.unwrap();
+    let read = database.run("SELECT SUM(n) FROM t").await;
+    assert_eq!(field(&read), &json!({"stringValue": "2"}));
+    Arc::into_inner(database).unwrap().world.close().await;
+}
