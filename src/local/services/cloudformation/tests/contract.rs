@@ -171,6 +171,31 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
             json!({"VpcId": "$Vpc", "ServiceName": "com.amazonaws.us-east-1.s3", "RouteTableIds": ["$Table"]}),
         ),
         (
+            "Way",
+            "AWS::QuickSight::VPCConnection",
+            json!({"VPCConnectionId": "w", "Name": "n", "SubnetIds": ["$One", "$Two"], "SecurityGroupIds": ["$Ways"],
+            "RoleArn": "$Role.Arn"}),
+        ),
+        (
+            "Source",
+            "AWS::QuickSight::DataSource",
+            json!({"DataSourceId": "s", "Name": "n", "Type": "AURORA", "Credentials": {"SecretArn": "$Secret"},
+            "DataSourceParameters": {"AuroraParameters": {"Host": "h", "Port": 3306, "Database": "d"}},
+            "VpcConnectionProperties": {"VpcConnectionArn": "$Way.Arn"}}),
+        ),
+        (
+            "Set",
+            "AWS::QuickSight::DataSet",
+            json!({"DataSetId": "e", "Name": "n", "ImportMode": "DIRECT_QUERY", "PhysicalTableMap": {"t": {"CustomSql": {
+            "DataSourceArn": "$Source.Arn", "Name": "t", "SqlQuery": "SELECT 1", "Columns": [{"Name": "c", "Type": "INTEGER"}]}}}}),
+        ),
+        (
+            "Board",
+            "AWS::QuickSight::Dashboard",
+            json!({"DashboardId": "b", "Name": "n", "Definition": {
+            "DataSetIdentifierDeclarations": [{"Identifier": "e", "DataSetArn": "$Set.Arn"}]}}),
+        ),
+        (
             "Subnets",
             "AWS::RDS::DBSubnetGroup",
             json!({"DBSubnetGroupName": "sg", "DBSubnetGroupDescription": "d", "SubnetIds": ["$One", "$Two"]}),
