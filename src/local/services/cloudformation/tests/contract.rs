@@ -121,6 +121,13 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
         ("Members", "AWS::IAM::UserToGroupAddition", json!({"GroupName": "$Group", "Users": ["$User"]})),
         ("Logs", "AWS::Logs::LogGroup", json!({"LogGroupName": "g", "RetentionInDays": 7})),
         ("Stream", "AWS::Logs::LogStream", json!({"LogGroupName": "$Logs", "LogStreamName": "named"})),
+        ("Traces", "AWS::XRay::Group", json!({"GroupName": "t", "FilterExpression": "fault"})),
+        (
+            "Sampling",
+            "AWS::XRay::SamplingRule",
+            json!({"SamplingRule": {"ResourceARN": "*", "Priority": 7, "FixedRate": 0.5, "ReservoirSize": 1, "ServiceName": "*",
+                "ServiceType": "*", "Host": "*", "HTTPMethod": "*", "URLPath": "*"}}),
+        ),
         ("Bucket", "AWS::S3::Bucket", json!({"BucketName": "a-bucket"})),
         ("BucketPolicy", "AWS::S3::BucketPolicy", json!({"Bucket": "$Bucket", "PolicyDocument": bucket_policy})),
         ("Secret", "AWS::SecretsManager::Secret", json!({"Name": "s", "SecretString": "one"})),
