@@ -217,7 +217,7 @@ role = iam.create_role(RoleName='reader', AssumeRolePolicyDocument=json.dumps(tr
 def allow(*statements): iam.put_role_policy(RoleName='reader', PolicyName='p', PolicyDocument=json.dumps({'Version': '2012-10-17',
     'Statement': [{'Effect': 'Allow', 'Action': action, 'Resource': resource} for action, resource in statements]}))
 def asked():
-    key = sts.assume_role(RoleArn=role, RoleSessionName='s')['Credentials']
+    key = sts.assume_role(RoleArn=role, RoleSessionName='one')['Credentials']
     session = boto3.client('rds-data', aws_access_key_id=key['AccessKeyId'], aws_secret_access_key=key['SecretAccessKey'], aws_session_token=key['SessionToken'])
     try: return session.execute_statement(sql='SELECT 1', **to)['records'][0][0]['longValue']
     except Exception as error: return [error.response['Error']['Code'], error.response['Error']['Message'], error.response['ResponseMetadata']['HTTPStatusCode']]
@@ -235,7 +235,7 @@ say([sizes, answers])
         let message = message.as_str().unwrap();
         assert!(
             message
-                .contains(&format!("assumed-role/reader/s is not authorized to perform: {action} on resource: arn:")),
+                .contains(&format!("assumed-role/reader/one is not authorized to perform: {action} on resource: arn:")),
             "{message}"
         );
     };

@@ -40,8 +40,13 @@ pub(super) fn status(rds: &Rds) -> Value {
     let clusters = book.regions.values().flat_map(|region| region.clusters.values());
     let mut shown = Map::new();
     for cluster in clusters {
-        let paused = rds.running(&cluster.resource_id).is_some_and(|running| running.is_paused());
-        let how = if paused { "paused" } else { cluster_status(rds, cluster) };
+        let how = match rds.running(&cluster.resource_id).map(|running| running.health()) {
+            // What is not on record yet would not outlive a restart.
+            Some(Health::Paused) if cluster.paused => "paused",
+            Some(Health::Pausing | Health::Paused) => "pausing",
+            Some(Health::Resuming) => "resuming",
+            _ => cluster_status(rds, cluster),
+        };
         shown.insert(cluster.identifier.clone(), how.into());
     }
     if shown.is_empty() { Value::Null } else { Value::Object(shown) }
