@@ -151,13 +151,16 @@ impl Watched {
         watch: Watch<impl FnMut(&Moment), impl Future<Output = ()>>,
     ) -> (Vec<Moment>, bool) {
         let Watch { mut seen, stop } = watch;
-        let mut moments = Vec::new();
+        let (mut moments, sliver) = (Vec::new(), self.interval / 4);
         // Looks, and tells when it did.
         let mut look = |last: Duration| {
             let until = recorder.begun().elapsed();
-            let moment = recorder.moment(until, until.saturating_sub(last));
-            seen(&moment);
-            moments.push(moment);
+            // The rate of a sliver of time would say nothing.
+            let moment = recorder.moment(until, until.saturating_sub(last).max(sliver));
+            if moment.requests > 0 || moments.is_empty() || until - last > sliver {
+                seen(&moment);
+                moments.push(moment);
+            }
             until
         };
         let mut last = Duration::ZERO;
@@ -183,10 +186,8 @@ impl Watched {
             }
         }
         self.work.shutdown().await;
-        // A rest too short to have a rate of its own belongs to what was before.
-        if last.is_zero() || recorder.begun().elapsed() - last > self.interval / 4 {
-            look(last);
-        }
+        // What came after the last look, even if that was just now.
+        look(last);
         (moments, stopped.is_some())
     }
 
