@@ -5,7 +5,7 @@ use crate::error::Failure;
 use crate::lab::model::Chart as Wanted;
 use crate::sql::ResultSet;
 use crate::ui::chart::{Axis, Chart, Series, Size};
-use crate::ui::words;
+use crate::ui::{Format, words};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use time::PrimitiveDateTime;
@@ -49,7 +49,8 @@ impl ChartArgs {
             write(file, &chart.svg())?;
             cx.ui.note(&format!("wrote {}", file.display()));
         }
-        if self.chart {
+        // A document that was asked for has the rows; a drawing is for people.
+        if self.chart && cx.ui.format() == Format::Human {
             cx.ui.raw(&chart.text(Size { columns: width(), ..Size::default() }, cx.ui.out_theme()));
         }
         Ok(())

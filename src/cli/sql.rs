@@ -87,9 +87,11 @@ pub(crate) async fn run(args: SqlArgs, cx: &Context) -> Result<(), Failure> {
         let query = query::Prepared::of(&deployed.wanted.lab, name, &args.named.param)?;
         let chart = args.drawn.is_asked().then(|| query::chart(&deployed.wanted.lab, name)).transpose()?;
         let result = query.run(&database).await?;
-        match chart {
-            Some(chart) => args.drawn.draw(cx, name, chart, &result)?,
-            None => show(cx, &[result], format),
+        if let Some(chart) = chart {
+            args.drawn.draw(cx, name, chart, &result)?;
+        }
+        if chart.is_none() || cx.globals.output == Format::Json {
+            show(cx, &[result], format);
         }
         return Ok(());
     }
