@@ -178,6 +178,31 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
             json!({"VpcId": "$Vpc", "ServiceName": "com.amazonaws.us-east-1.s3", "RouteTableIds": ["$Table"]}),
         ),
         (
+            "Way",
+            "AWS::QuickSight::VPCConnection",
+            json!({"VPCConnectionId": "w", "Name": "n", "SubnetIds": ["$One", "$Two"], "SecurityGroupIds": ["$Ways"],
+            "RoleArn": "$Role.Arn"}),
+        ),
+        (
+            "Source",
+            "AWS::QuickSight::DataSource",
+            json!({"DataSourceId": "s", "Name": "n", "Type": "AURORA", "Credentials": {"SecretArn": "$Secret"},
+            "DataSourceParameters": {"AuroraParameters": {"Host": "h", "Port": 3306, "Database": "d"}},
+            "VpcConnectionProperties": {"VpcConnectionArn": "$Way.Arn"}}),
+        ),
+        (
+            "Set",
+            "AWS::QuickSight::DataSet",
+            json!({"DataSetId": "e", "Name": "n", "ImportMode": "DIRECT_QUERY", "PhysicalTableMap": {"t": {"CustomSql": {
+            "DataSourceArn": "$Source.Arn", "Name": "t", "SqlQuery": "SELECT 1", "Columns": [{"Name": "c", "Type": "INTEGER"}]}}}}),
+        ),
+        (
+            "Board",
+            "AWS::QuickSight::Dashboard",
+            json!({"DashboardId": "b", "Name": "n", "Definition": {
+            "DataSetIdentifierDeclarations": [{"Identifier": "e", "DataSetArn": "$Set.Arn"}]}}),
+        ),
+        (
             "Subnets",
             "AWS::RDS::DBSubnetGroup",
             json!({"DBSubnetGroupName": "sg", "DBSubnetGroupDescription": "d", "SubnetIds": ["$One", "$Two"]}),
@@ -228,6 +253,22 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
             "InPlan",
             "AWS::ApiGateway::UsagePlanKey",
             json!({"KeyId": "$Key", "KeyType": "API_KEY", "UsagePlanId": "$Plan"}),
+        ),
+        ("HttpApi", "AWS::ApiGatewayV2::Api", json!({"Name": "h", "ProtocolType": "HTTP", "Tags": {"a": "b"}})),
+        (
+            "HttpIntegration",
+            "AWS::ApiGatewayV2::Integration",
+            json!({
+                "ApiId": "$HttpApi", "IntegrationType": "AWS_PROXY", "PayloadFormatVersion": "2.0",
+                "IntegrationUri": "arn:aws:lambda:us-east-1:000000000000:function:f",
+            }),
+        ),
+        ("HttpRoute", "AWS::ApiGatewayV2::Route", json!({"ApiId": "$HttpApi", "RouteKey": "POST /a"})),
+        ("HttpDeployment", "AWS::ApiGatewayV2::Deployment", json!({"ApiId": "$HttpApi"})),
+        (
+            "HttpStage",
+            "AWS::ApiGatewayV2::Stage",
+            json!({"ApiId": "$HttpApi", "StageName": "live", "DeploymentId": "$HttpDeployment"}),
         ),
     ]
 }
