@@ -225,7 +225,7 @@ impl Wanted {
         })?;
         let trace = Trace::of(documents);
         if let Some(path) = &self.args.svg {
-            let picture = waterfall::svg(&trace, &format!("{}  {}", heading(&trace), trace.id));
+            let picture = waterfall::svg(&trace, &heading(&trace));
             std::fs::write(path, picture)
                 .map_err(|error| Failure::usage(format!("cannot write `{}`", path.display())).because(error))?;
             cx.ui.note(&format!("wrote {}", path.display()));

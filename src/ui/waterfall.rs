@@ -137,7 +137,7 @@ const ROW: f64 = 22.0;
 const LEFT: f64 = 330.0;
 const WIDTH: f64 = 1100.0;
 const RIGHT: f64 = 150.0;
-const TOP: f64 = 64.0;
+const TOP: f64 = 80.0;
 const INK: &str = "#24292f";
 const FAINT: &str = "#6e7781";
 
@@ -167,7 +167,8 @@ pub fn svg(trace: &Trace, title: &str) -> String {
         .set("font-family", "ui-sans-serif, system-ui, sans-serif")
         .set("font-size", 12)
         .add(Rectangle::new().set("width", WIDTH).set("height", height).set("fill", "#ffffff"))
-        .add(words(plain(title), (12.0, 22.0), INK).set("font-weight", 600).set("font-size", 14));
+        .add(words(plain(title), (12.0, 22.0), INK).set("font-weight", 600).set("font-size", 14))
+        .add(words(trace.id.as_str(), (12.0, 40.0), FAINT));
     for tick in 0..=4 {
         let share = f64::from(tick) / 4.0;
         let x = LEFT + share * (WIDTH - LEFT - RIGHT);

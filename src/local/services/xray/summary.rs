@@ -1,5 +1,7 @@
 //! What GetTraceSummaries says of a trace.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value, json};
 
 use super::assemble::{Assembled, Flags, Segment, each_subsegment, subsegments, text};
@@ -129,11 +131,12 @@ fn distinct(values: impl Iterator<Item = Value>) -> Value {
 
 /// From the root down to the deepest segment in which something went wrong, with the path within each.
 fn root_causes(trace: &Assembled, wrong: fn(Flags) -> bool) -> Value {
+    let leads = leads_to(trace, wrong);
     let (mut services, mut next) = (Vec::new(), trace.root());
-    while let Some(segment) = next.filter(|segment| wrong(segment.flags) || has_wrong(segment, wrong)) {
+    while let Some(segment) = next.filter(|segment| leads.contains(segment.id.as_str())) {
         let mut path = vec![entity(&segment.document)];
         let mut node = &segment.document;
-        while let Some(below) = subsegments(node).iter().find(|below| is_wrong(below, wrong)) {
+        while let Some(below) = subsegments(node).iter().find(|below| leads.contains(id(below))) {
             path.push(entity(below));
             node = below;
         }
@@ -141,23 +144,41 @@ fn root_causes(trace: &Assembled, wrong: fn(Flags) -> bool) -> Value {
         service["EntityPath"] = json!(path);
         service["Inferred"] = json!(segment.inferred);
         services.push(service);
-        let id = node["id"].as_str().unwrap_or_default();
-        next = trace.called_by(id).find(|called| services.len() < trace.segments.len() && called.id != segment.id);
+        // Segments that call each other have no end.
+        let more = services.len() < trace.segments.len();
+        next = trace.called_by(id(node)).find(|called| more && leads.contains(called.id.as_str()));
     }
-    let any = trace.segments.iter().any(|segment| wrong(segment.flags));
-    if services.is_empty() || !any {
+    if services.is_empty() {
         return json!([]);
     }
     let impacting = trace.root().is_some_and(|root| wrong(root.flags));
     json!([{"Services": services, "ClientImpacting": impacting}])
 }
 
-fn is_wrong(node: &Value, wrong: fn(Flags) -> bool) -> bool {
-    wrong(Flags::of(node)) || subsegments(node).iter().any(|below| is_wrong(below, wrong))
+fn id(node: &Value) -> &str {
+    node["id"].as_str().unwrap_or_default()
 }
 
-fn has_wrong(segment: &Segment, wrong: fn(Flags) -> bool) -> bool {
-    subsegments(&segment.document).iter().any(|below| is_wrong(below, wrong))
+/// The ids of segments and subsegments in which, or below which, something went wrong.
+fn leads_to(trace: &Assembled, wrong: fn(Flags) -> bool) -> HashSet<&str> {
+    let (mut parents, mut guilty) = (HashMap::new(), Vec::new());
+    for segment in &trace.segments {
+        parents.extend(segment.parent.as_deref().map(|parent| (segment.id.as_str(), parent)));
+        let mut nodes = vec![&segment.document];
+        while let Some(node) = nodes.pop() {
+            guilty.extend(wrong(Flags::of(node)).then(|| id(node)));
+            parents.extend(subsegments(node).iter().map(|below| (id(below), id(node))));
+            nodes.extend(subsegments(node));
+        }
+    }
+    let mut leads = HashSet::new();
+    for start in guilty {
+        let mut next = Some(start);
+        while let Some(at) = next.filter(|at| leads.insert(*at)) {
+            next = parents.get(at).copied();
+        }
+    }
+    leads
 }
 
 fn entity(node: &Value) -> Value {
