@@ -13,8 +13,8 @@
 
 mod aws;
 mod cloud;
-mod driver;
 mod data_api;
+mod driver;
 mod inventory;
 mod processes;
 mod swaps;

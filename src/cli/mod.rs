@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod access;
+mod chart;
 mod completions;
 mod confirm;
 mod context;

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::select::LabArg;
 use crate::error::Failure;
 use crate::lab::Lab;
-use crate::lab::model::Query;
+use crate::lab::model::{Chart, Query};
 use crate::lab::queries::{self, Value};
 use crate::sql::{self, DataApi, Parameter, ResultSet};
 use crate::template::problem::nearest;
@@ -61,6 +61,15 @@ fn parameter(value: Value) -> Parameter {
         Value::Number(number) => Parameter::Number(number),
         Value::Timestamp(text) => Parameter::Timestamp(text),
     }
+}
+
+/// What the manifest says of a query's chart.
+pub(super) fn chart<'l>(lab: &'l Lab, name: &str) -> Result<&'l Chart, Failure> {
+    let chart = lab.manifest.queries.get(name).and_then(|query| query.chart.as_ref());
+    chart.ok_or_else(|| {
+        Failure::usage(format!("the query `{name}` has no chart"))
+            .hint("say which columns it is made of, `chart: { x: …, y: … }`: docs/guide/manifest.md")
+    })
 }
 
 /// The one statement of a query's file, whose parameters are those of the manifest.

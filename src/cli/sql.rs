@@ -1,5 +1,6 @@
 //! `labctl sql`.
 
+use super::chart::ChartArgs;
 use super::context::Context;
 use super::deployed::Deployed;
 use super::query;
@@ -32,6 +33,8 @@ pub(crate) struct SqlArgs {
     file: Option<PathBuf>,
     #[command(flatten)]
     named: query::QueryArgs,
+    #[command(flatten)]
+    drawn: ChartArgs,
     /// Folder of SQL files to apply, each statement once
     #[arg(value_name = "DIR", conflicts_with_all = ["query", "queries"])]
     dir: Option<PathBuf>,
@@ -82,7 +85,12 @@ pub(crate) async fn run(args: SqlArgs, cx: &Context) -> Result<(), Failure> {
     let format = if cx.globals.output == Format::Json { RowFormat::Json } else { args.format };
     if let Some(name) = &args.named.query {
         let query = query::Prepared::of(&deployed.wanted.lab, name, &args.named.param)?;
-        show(cx, &[query.run(&database).await?], format);
+        let chart = args.drawn.is_asked().then(|| query::chart(&deployed.wanted.lab, name)).transpose()?;
+        let result = query.run(&database).await?;
+        match chart {
+            Some(chart) => args.drawn.draw(cx, name, chart, &result)?,
+            None => show(cx, &[result], format),
+        }
         return Ok(());
     }
     if let Some(folder) = &args.dir {

@@ -114,7 +114,7 @@ try:
             [
                 "9:29: stacks.1.when: the lab has no parameter `Acces` (did you mean `Access`?)",
                 "9:44: stacks.1: unknown key of a stack `unles` (did you mean `unless`?)",
-                "11:36: try.0.unless: `Access` must be one of closed, open: shut",
+                "11:38: try.0.unless: `Access` must be one of closed, open: shut",
             ]
         );
     }

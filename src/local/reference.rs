@@ -42,6 +42,11 @@ that could leave something in its session or find something there. What AWS does
 a transaction is stored whole or not at all; `YEAR` is a text; column metadata are those of AWS's JDBC driver, as far as the engine
 tells (MariaDB's JSON is a `LONGTEXT`). Refused, as by AWS: several statements, `schema`, array parameters, geometries, `ExecuteSql`.
 
+X-Ray has a daemon for each region, UDP and TCP on one port (`AWS_XRAY_DAEMON_ADDRESS` of functions and of `labctl local env`). It keeps
+64 MB of documents, 30 days at most. Lambda samples one request a second and 5 % of the rest for each function, REST stages with
+tracing go by the sampling rules. Connections are those of this user alone, as everywhere; who sends a datagram cannot be asked, so what
+comes is bounded and only ever kept and shown. A summary has no root causes of response times, insights are refused.
+
 Faults on purpose, by `labctl local fault add`: a service that throttles, a resource type that CloudFormation cannot create or delete,
 clusters that pause soon or resume slowly. They end with the local cloud, a reset, or `labctl local fault clear`.
 ";

@@ -5,6 +5,9 @@ use std::io::{self, Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+/// The quickest. The smallest would be 7 % smaller and cost a second of every deployment.
+const LEVEL: i64 = 1;
+
 /// Packs `binary` as `bootstrap`. No clock and no file system has a say in the bytes.
 ///
 /// # Errors
@@ -12,7 +15,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 pub fn bootstrap(binary: &[u8]) -> io::Result<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
+        .compression_level(Some(LEVEL))
         .last_modified_time(DateTime::default())
         .unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));

@@ -20,7 +20,6 @@ def run(sql, more={}, **values): return data.execute_statement(sql=sql, paramete
 pub(super) async fn with_data_api() -> LocalCloud {
     let cloud = LocalCloud::start_with_engines().await;
     Database::create(&cloud, "{'EnableHttpEndpoint': True}").await;
-    println!("on {}", cloud.sql_engine());
     cloud
 }
 

@@ -24,7 +24,6 @@ def error(call, **input):
 async fn with_a_cluster() -> (LocalCloud, Database) {
     let cloud = LocalCloud::start_with_engines().await;
     let database = Database::create(&cloud, "{'EnableHttpEndpoint': True}").await;
-    println!("on {}", cloud.sql_engine());
     (cloud, database)
 }
 

@@ -235,7 +235,7 @@ def pieces(piece): return [piece] + [below for each in piece.get("subsegments", 
 def calls():
     traces = xray.batch_get_traces(TraceIds=[root])["Traces"]
     all = [below for trace in traces for s in trace["Segments"] for below in pieces(json.loads(s["Document"]))]
-    return sorted((piece for piece in all if piece["name"] == "rds-data"), key=lambda piece: piece["start_time"])
+    return sorted((piece for piece in all if piece["name"] == "rds-data" and "inferred" not in piece), key=lambda piece: piece["start_time"])
 wait(lambda: [call for call in calls() if call["aws"]["operation"] == "CommitTransaction"], 30)
 say(calls())
 "###,

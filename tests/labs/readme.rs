@@ -10,7 +10,7 @@ const LABS: &[(&str, &[&str])] = &[
     ("inventory", &["\"new_record\"", "\"record_found\":true", "\"package_version\":\"v2\"", "/ec2/"]),
     ("superheroes", &["\"writesuccess\"", "\"statusCode\":200", "\"name\":\"Plumbline\""]),
     ("telemetry", &["{\"success\":true,\"error\":null}", "abc4110.500.500.500.25", "1rowaffected"]),
-    ("timeseries", &["{\"stored\":1}", "port3306isopento127.0.0.1/32"]),
+    ("timeseries", &["{\"stored\":1}", "events-per-hour", "port3306isopento127.0.0.1/32"]),
 ];
 
 /// The commands of a page's `console` blocks, in their order.

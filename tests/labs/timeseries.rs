@@ -154,6 +154,8 @@ fn the_webhook_stores_a_whole_message_or_nothing() {
     let times = webhook.sql("SELECT COUNT(DISTINCT ts) AS n FROM events WHERE board = 'batch'");
     assert_eq!(times[0]["n"], 1, "a message arrives at one time");
 
+    per_hour(&webhook);
+
     // A few hundred generated messages through the gateway: a documented status, and what was acknowledged is there.
     let stored = webhook.stored();
     let acknowledged = generated(&webhook, 200);
@@ -164,6 +166,30 @@ fn the_webhook_stores_a_whole_message_or_nothing() {
     let again = webhook.machine.well(&["up", "timeseries", "--local", "--set", "ApiAccess=public"]);
     assert!(again.contains("nothing to do"), "{again}");
     webhook.gone();
+}
+
+/// The named query, of all and of one board, in the terminal and as a file.
+fn per_hour(webhook: &Webhook) {
+    let query =
+        |more: &[&str]| webhook.machine.run(&[&["sql"], &LAB[..], &["--query", "events-per-hour"], more].concat());
+    let rows =
+        |more: &[&str]| query(&[more, &["--output", "json"]].concat()).json()["rows"].as_array().unwrap().clone();
+    let whole = rows(&[]);
+    assert_eq!(whole.iter().map(|row| row["events"].as_i64().unwrap()).sum::<i64>(), webhook.stored());
+    let batch = rows(&["--param", "board=batch", "--param", "sensor=/3200/0/5501"]);
+    let (events, average) =
+        (batch.iter().map(|row| row["events"].as_i64().unwrap()).sum::<i64>(), &batch[0]["average"]);
+    assert_eq!((events, average.as_f64()), (3_000, Some(1.0)), "{batch:?}");
+    assert!(batch[0]["hour"].as_str().unwrap().ends_with(":00:00"), "{batch:?}");
+    assert_eq!(rows(&["--param", "sensor=/none"]), Vec::<Value>::new());
+
+    let drawn = query(&["--chart", "--svg", "chart.svg"]);
+    assert!(drawn.code == Some(0) && drawn.out.contains("batch") && drawn.out.contains("UTC"), "{drawn:?}");
+    let picture = std::fs::read_to_string(webhook.machine.work().join("chart.svg")).unwrap();
+    assert!(picture.starts_with("<svg") && picture.contains("batch"), "{picture}");
+    let indexes =
+        webhook.sql("EXPLAIN SELECT board, COUNT(*), AVG(value) FROM events WHERE ts >= '2020-01-01' GROUP BY board");
+    assert!(indexes[0].to_string().contains("Using index"), "the summary reads no row of the table: {indexes:?}");
 }
 
 /// 503 and when to come again while the database is away, and nothing of it stored; as before when it is back.

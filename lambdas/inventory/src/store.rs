@@ -94,7 +94,11 @@ impl Store<'_> {
             return Err(fault);
         }
         let done = session.commit(&transaction).await;
-        *perhaps |= done.is_err();
+        if done.is_err() {
+            *perhaps = true;
+            // A commit that never arrived has left its locks; one that did has left nothing to roll back.
+            session.rollback(&transaction).await;
+        }
         done
     }
 
@@ -248,65 +252,4 @@ impl Waiting {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn packages(count: usize) -> Vec<Package> {
-        let package = |at| Package { package_name: format!("p{at}"), package_version: "v".into() };
-        (0..count).map(package).collect()
-    }
-
-    #[test]
-    fn a_hundred_packages_are_four_sets_and_a_thousand_fit_into_one_call() {
-        for (count, rows, sets) in [(1, 1, 1), (3, 4, 1), (4, 4, 1), (100, 25, 4), (101, 25, 5), (1000, 25, 40)] {
-            let found = count_of(count);
-            assert_eq!(found, (rows, sets), "{count}");
-            assert!(sets <= MOST_SETS);
-        }
-    }
-
-    fn count_of(count: usize) -> (usize, usize) {
-        let rows = count.next_power_of_two().min(MOST_ROWS);
-        (rows, count.div_ceil(rows))
-    }
-
-    #[test]
-    fn a_set_that_is_not_full_repeats_its_last_package() {
-        let packages = packages(3);
-        let set = values(&packages.iter().collect::<Vec<_>>(), 4);
-        let names: Vec<_> = set.iter().filter_map(SqlParameter::name).collect();
-        assert_eq!(names, ["name0", "version0", "name1", "version1", "name2", "version2", "name3", "version3"]);
-        let last: Vec<_> = set[4..].iter().step_by(2).filter_map(SqlParameter::value).collect();
-        assert_eq!(last, [&Field::StringValue("p2".into()), &Field::StringValue("p2".into())]);
-    }
-
-    #[test]
-    fn statements_name_their_values_and_hold_none() {
-        assert_eq!(
-            add_packages(2),
-            "INSERT IGNORE INTO package (package_name, package_version) VALUES (:name0, :version0), (:name1, :version1)"
-        );
-        assert!(add_relations(1).contains("VALUES (:id, :name0, :version0) ON DUPLICATE KEY UPDATE"));
-        assert!(FIND.ends_with(&PAGE.to_string()));
-    }
-
-    #[test]
-    fn dates_have_the_guide_s_form() {
-        assert_eq!(date("2019-03-06 02:45:32"), "2019-03-06 02:45:32.0");
-        assert_eq!(date("2019-03-06 02:45:32.0"), "2019-03-06 02:45:32.0");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_resume_is_waited_for_until_the_end_and_an_absence_for_a_while() {
-        let waited = async |fault: Fault| {
-            let begun = Instant::now();
-            let mut waiting = Waiting::new(begun + Duration::from_secs(25));
-            while waiting.after(fault.clone(), false).await.is_ok() {}
-            begun.elapsed().as_secs()
-        };
-        assert_eq!(waited(Fault::Resuming).await, 24);
-        assert_eq!(waited(Fault::Contended("deadlock".into())).await, 24);
-        assert!((7..=8).contains(&waited(Fault::Away("gone".into())).await));
-        assert_eq!(waited(Fault::Broken("no table".into())).await, 0);
-    }
-}
+mod tests;

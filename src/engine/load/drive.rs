@@ -1,4 +1,4 @@
-//! Runs a load from its beginning to its end, and looks at it once a second.
+//! Runs a load from its beginning to its end, and looks at it now and then.
 
 use std::future::Future;
 use std::pin::pin;
@@ -48,6 +48,15 @@ impl Run {
     }
 }
 
+/// How often a load is looked at: once a second, oftener in a short one, which would have nothing to show, and seldom in a
+/// long one.
+fn interval(within: Duration) -> Duration {
+    match within.as_secs() {
+        0..=60 => Duration::from_millis(250),
+        seconds => Duration::from_secs(seconds.div_ceil(MOST_MOMENTS)),
+    }
+}
+
 /// Who looks at a load while it runs.
 pub struct Watch<S, F> {
     /// Is told of every moment.
@@ -86,7 +95,7 @@ pub async fn drive(
             paced(&mut work, rate)
         }
     };
-    let interval = Duration::from_secs(shape.within.as_secs().div_ceil(MOST_MOMENTS).max(1));
+    let interval = interval(shape.within);
     let watched = Watched { work, wanted, ending, interval };
     let (over_time, stopped) = watched.until_done(&recorder, watch).await;
     Ok(result(&recorder, shape, over_time, stopped))

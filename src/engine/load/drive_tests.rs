@@ -163,7 +163,7 @@ async fn a_load_that_is_stopped_reports_what_it_has() {
         let stop = async { drop(stop.await) };
         let run = drive(server.mix(), &shape, Watch { seen, stop }).await.unwrap();
         assert!(run.stopped && run.took < MINUTE / 2);
-        assert!(run.report().requests > 20 && run.report().errors.is_empty(), "{:?}", run.report());
+        assert!(run.report().requests > 5 && run.report().errors.is_empty(), "{:?}", run.report());
     }
 }
 

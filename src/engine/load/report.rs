@@ -93,7 +93,7 @@ pub struct Late {
     pub unsent: u64,
 }
 
-/// What happened in one short while, mostly a second.
+/// What happened in one short while.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Moment {
     /// Seconds from the beginning to its end.

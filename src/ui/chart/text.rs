@@ -69,24 +69,33 @@ fn plot(frame: &Frame, raster: &Raster, signs: &Signs, margin: usize, theme: The
     let rows = raster.rows().zip(labels).map(|(cells, label)| {
         let edge = if label.is_some() { signs.tick } else { signs.upright };
         let edge = format!("{:>margin$} {edge}", label.unwrap_or_default());
-        let cells: String = cells.iter().map(|cell| sign(*cell, theme)).collect();
+        // Neighbours that look alike are painted at once.
+        let runs = cells.chunk_by(|a, b| (a.dots == 0, a.series) == (b.dots == 0, b.series));
+        let cells: String = runs.map(|run| painted(run, theme)).collect();
         format!("{}{cells}", theme.paint(Label::Dim, &edge))
     });
     rows.collect()
 }
 
-fn sign(cell: Cell, theme: Theme) -> String {
+fn painted(run: &[Cell], theme: Theme) -> String {
+    let signs: String = run.iter().map(|cell| sign(*cell, theme)).collect();
+    match run.first() {
+        Some(cell) if cell.dots > 0 => theme.paint(Label::Series(cell.series), &signs).into_owned(),
+        _ => signs,
+    }
+}
+
+fn sign(cell: Cell, theme: Theme) -> char {
     if cell.dots == 0 {
-        return " ".to_owned();
+        return ' ';
     }
     if !theme.has_colours() {
-        return SIGNS[cell.series % SIGNS.len()].to_string();
+        return SIGNS[cell.series % SIGNS.len()];
     }
     // The bits of U+2800: the upper three rows go down the left column and then the right one, the fourth row came later.
     const BITS: [u32; 8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80];
     let bits: u32 = BITS.iter().enumerate().filter(|(bit, _)| cell.dots & 1 << bit != 0).map(|(_, bits)| bits).sum();
-    let dots = char::from_u32(0x2800 + bits).unwrap_or(' ').to_string();
-    theme.paint(Label::Series(cell.series), &dots).into_owned()
+    char::from_u32(0x2800 + bits).unwrap_or(' ')
 }
 
 /// The floor with its marks, the labels below them, and what they mean.

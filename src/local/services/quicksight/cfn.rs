@@ -54,8 +54,10 @@ impl Asset {
         if self.0 == Kind::Dashboard && asset["Version"]["Status"] == "CREATION_FAILED" {
             return Err(ResourceFault::not_stabilized(asset["Version"]["Errors"].to_string()));
         }
-        let mut attributes = asset.pick(&["Arn", "Status", "VPCId"]);
-        for time in ["CreatedTime", "LastUpdatedTime"] {
+        let names =
+            ["Arn", "Status", "VPCId", "NetworkInterfaces", "OutputColumns", "ConsumedSpiceCapacityInBytes", "Version"];
+        let mut attributes = asset.pick(&names);
+        for time in ["CreatedTime", "LastUpdatedTime", "LastPublishedTime"] {
             attributes[time] = json!(asset.time(time));
         }
         // The physical id has the account in it, as the type's identifier has.

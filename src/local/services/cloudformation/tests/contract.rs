@@ -121,6 +121,13 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
         ("Members", "AWS::IAM::UserToGroupAddition", json!({"GroupName": "$Group", "Users": ["$User"]})),
         ("Logs", "AWS::Logs::LogGroup", json!({"LogGroupName": "g", "RetentionInDays": 7})),
         ("Stream", "AWS::Logs::LogStream", json!({"LogGroupName": "$Logs", "LogStreamName": "named"})),
+        ("Traces", "AWS::XRay::Group", json!({"GroupName": "t", "FilterExpression": "fault"})),
+        (
+            "Sampling",
+            "AWS::XRay::SamplingRule",
+            json!({"SamplingRule": {"ResourceARN": "*", "Priority": 7, "FixedRate": 0.5, "ReservoirSize": 1, "ServiceName": "*",
+                "ServiceType": "*", "Host": "*", "HTTPMethod": "*", "URLPath": "*"}}),
+        ),
         ("Bucket", "AWS::S3::Bucket", json!({"BucketName": "a-bucket"})),
         ("BucketPolicy", "AWS::S3::BucketPolicy", json!({"Bucket": "$Bucket", "PolicyDocument": bucket_policy})),
         ("Secret", "AWS::SecretsManager::Secret", json!({"Name": "s", "SecretString": "one"})),
@@ -169,6 +176,31 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
             "Endpoint",
             "AWS::EC2::VPCEndpoint",
             json!({"VpcId": "$Vpc", "ServiceName": "com.amazonaws.us-east-1.s3", "RouteTableIds": ["$Table"]}),
+        ),
+        (
+            "Way",
+            "AWS::QuickSight::VPCConnection",
+            json!({"VPCConnectionId": "w", "Name": "n", "SubnetIds": ["$One", "$Two"], "SecurityGroupIds": ["$Ways"],
+            "RoleArn": "$Role.Arn"}),
+        ),
+        (
+            "Source",
+            "AWS::QuickSight::DataSource",
+            json!({"DataSourceId": "s", "Name": "n", "Type": "AURORA", "Credentials": {"SecretArn": "$Secret"},
+            "DataSourceParameters": {"AuroraParameters": {"Host": "h", "Port": 3306, "Database": "d"}},
+            "VpcConnectionProperties": {"VpcConnectionArn": "$Way.Arn"}}),
+        ),
+        (
+            "Set",
+            "AWS::QuickSight::DataSet",
+            json!({"DataSetId": "e", "Name": "n", "ImportMode": "DIRECT_QUERY", "PhysicalTableMap": {"t": {"CustomSql": {
+            "DataSourceArn": "$Source.Arn", "Name": "t", "SqlQuery": "SELECT 1", "Columns": [{"Name": "c", "Type": "INTEGER"}]}}}}),
+        ),
+        (
+            "Board",
+            "AWS::QuickSight::Dashboard",
+            json!({"DashboardId": "b", "Name": "n", "Definition": {
+            "DataSetIdentifierDeclarations": [{"Identifier": "e", "DataSetArn": "$Set.Arn"}]}}),
         ),
         (
             "Subnets",
