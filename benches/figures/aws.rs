@@ -106,5 +106,5 @@ fn noop_package() -> Vec<u8> {
     let compiled =
         Command::new("rustc").args(["--edition", "2024", "-O", "-o"]).arg(&binary).arg(source).status().unwrap();
     assert!(compiled.success());
-    labctl::package::zip::bootstrap(&std::fs::read(binary).unwrap()).unwrap()
+    labctl::package::zip::bootstrap(&std::fs::read(binary).unwrap(), labctl::package::zip::Effort::ForKeeps).unwrap()
 }

@@ -13,6 +13,7 @@ use tokio::process::Command;
 use super::glibc::{self, Requirement, Version};
 use super::source::Source;
 use super::toolchain::{Builder, Toolchain, on_path};
+use super::zip::Effort;
 use crate::env::LABCTL_CACHE;
 
 /// Where and for what to build.
@@ -164,7 +165,8 @@ pub async fn build(source: &Source, options: &Options, progress: impl Fn(&str)) 
     let compiled = Some(Instant::now());
     let binary = std::fs::read(&binary).map_err(io_error("read", &binary))?;
     check(source, &binary, options.ceiling)?;
-    let bytes = super::zip::bootstrap(&binary).map_err(io_error("pack", &zip))?;
+    let effort = if options.quick { Effort::Quick } else { Effort::ForKeeps };
+    let bytes = super::zip::bootstrap(&binary, effort).map_err(io_error("pack", &zip))?;
     write_whole(&zip, &bytes).map_err(io_error("write", &zip))?;
     Ok(Built { compiled, ..built(zip, &bytes, false) })
 }

@@ -58,7 +58,9 @@ impl Asset {
             ["Arn", "Status", "VPCId", "NetworkInterfaces", "OutputColumns", "ConsumedSpiceCapacityInBytes", "Version"];
         let mut attributes = asset.pick(&names);
         for time in ["CreatedTime", "LastUpdatedTime", "LastPublishedTime"] {
-            attributes[time] = json!(asset.time(time));
+            if let Some(at) = asset.time(time) {
+                attributes[time] = json!(at);
+            }
         }
         // The physical id has the account in it, as the type's identifier has.
         Ok(Provisioned::with(format!("{}|{id}", cx.scope.account), attributes))

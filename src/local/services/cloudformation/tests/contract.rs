@@ -254,6 +254,22 @@ fn samples() -> Vec<(&'static str, &'static str, Value)> {
             "AWS::ApiGateway::UsagePlanKey",
             json!({"KeyId": "$Key", "KeyType": "API_KEY", "UsagePlanId": "$Plan"}),
         ),
+        ("HttpApi", "AWS::ApiGatewayV2::Api", json!({"Name": "h", "ProtocolType": "HTTP", "Tags": {"a": "b"}})),
+        (
+            "HttpIntegration",
+            "AWS::ApiGatewayV2::Integration",
+            json!({
+                "ApiId": "$HttpApi", "IntegrationType": "AWS_PROXY", "PayloadFormatVersion": "2.0",
+                "IntegrationUri": "arn:aws:lambda:us-east-1:000000000000:function:f",
+            }),
+        ),
+        ("HttpRoute", "AWS::ApiGatewayV2::Route", json!({"ApiId": "$HttpApi", "RouteKey": "POST /a"})),
+        ("HttpDeployment", "AWS::ApiGatewayV2::Deployment", json!({"ApiId": "$HttpApi"})),
+        (
+            "HttpStage",
+            "AWS::ApiGatewayV2::Stage",
+            json!({"ApiId": "$HttpApi", "StageName": "live", "DeploymentId": "$HttpDeployment"}),
+        ),
     ]
 }
 
