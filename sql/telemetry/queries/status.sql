@@ -8,7 +8,7 @@ SELECT
     CAST(memory_min AS DECIMAL(4, 2)) AS min_memory,
     CAST(memory_sum / data_points AS DECIMAL(4, 2)) AS avg_memory,
     CAST(memory_max AS DECIMAL(4, 2)) AS max_memory,
-    latest_ts
+    LEFT(latest_ts, 19) AS latest_ts
 FROM device_total
 ORDER BY data_points DESC, device_id
 LIMIT :limit

@@ -128,7 +128,8 @@ async fn initialise(
     processes: &Processes,
     stopped: impl Future<Output = ()>,
 ) -> Result<(), SetupError> {
-    let mut args: Vec<OsString> = vec!["--no-defaults".into(), option("datadir", data)];
+    let mut args: Vec<OsString> =
+        vec!["--no-defaults".into(), option("datadir", data), option("tmpdir", &layout.directory)];
     args.extend(as_root().map(OsString::from));
     args.push("--innodb-buffer-pool-size=32M".into());
     let (program, args) = if engine.kind == EngineKind::MySql {

@@ -261,6 +261,8 @@ pub(super) fn arguments(
         option("datadir", &layout.data),
         option("socket", &layout.socket),
         option("pid-file", &layout.directory.join("engine.pid")),
+        // MariaDB deletes every `#sql…` of its temporary directory when it starts, also those of engines that run.
+        option("tmpdir", &layout.directory),
         option("secure-file-priv", &layout.objects),
         option("init-file", init_file),
         option("ssl-cert", &certificate.certificate),
