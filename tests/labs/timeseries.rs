@@ -187,8 +187,10 @@ fn per_hour(webhook: &Webhook) {
     assert!(drawn.code == Some(0) && drawn.out.contains("batch") && drawn.out.contains("UTC"), "{drawn:?}");
     let picture = std::fs::read_to_string(webhook.machine.work().join("chart.svg")).unwrap();
     assert!(picture.starts_with("<svg") && picture.contains("batch"), "{picture}");
-    let indexes =
-        webhook.sql("EXPLAIN SELECT board, COUNT(*), AVG(value) FROM events WHERE ts >= '2020-01-01' GROUP BY board");
+    let statement = include_str!("../../sql/timeseries/queries/events-per-hour.sql");
+    let statement = statement.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ");
+    let statement = statement.replace(":since", "'2020-01-01'").replace(":board", "''").replace(":sensor", "''");
+    let indexes = webhook.sql(&format!("EXPLAIN {statement}"));
     assert!(indexes[0].to_string().contains("Using index"), "the summary reads no row of the table: {indexes:?}");
 }
 

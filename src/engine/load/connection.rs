@@ -106,7 +106,7 @@ pub(super) enum Exchange {
     Answered(u16, Bytes),
     Failed(Trouble),
     /// The connection had been closed while it was idle, and nothing was sent.
-    Unsent(http::Request<Full<Bytes>>),
+    Unsent(Box<http::Request<Full<Bytes>>>),
 }
 
 impl Connection {
@@ -120,7 +120,7 @@ impl Connection {
         let reused = std::mem::replace(used, true);
         let work = async {
             if sender.ready().await.is_err() {
-                return if reused { Exchange::Unsent(request) } else { Exchange::Failed(Trouble::Broken) };
+                return if reused { Exchange::Unsent(Box::new(request)) } else { Exchange::Failed(Trouble::Broken) };
             }
             match sender.try_send_request(request).await {
                 Ok(answer) => match whole(answer).await {
@@ -128,7 +128,7 @@ impl Connection {
                     Err(trouble) => Exchange::Failed(trouble),
                 },
                 Err(mut error) => match error.take_message().filter(|_| reused) {
-                    Some(request) => Exchange::Unsent(request),
+                    Some(request) => Exchange::Unsent(Box::new(request)),
                     None => Exchange::Failed(Trouble::Broken),
                 },
             }

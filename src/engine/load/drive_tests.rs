@@ -107,7 +107,7 @@ async fn users_wait_between_their_bursts() {
     let shape = Shape { pace: Pace::Users(habits), requests: None, within: Duration::from_millis(500) };
     // At 0, 0.2 and 0.4 s, if this machine keeps up; never more.
     let requests = server.drive(&shape).await.tally.requests();
-    assert!(requests >= 10 && requests <= 30 && requests.is_multiple_of(5), "{requests}");
+    assert!((10..=30).contains(&requests) && requests.is_multiple_of(5), "{requests}");
 }
 
 #[tokio::test]

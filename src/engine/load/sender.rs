@@ -73,7 +73,7 @@ impl Sender {
                     return Ok((status, body));
                 }
                 Exchange::Failed(trouble) => return Err(trouble),
-                Exchange::Unsent(again) => request = again,
+                Exchange::Unsent(again) => request = *again,
             }
         }
     }

@@ -108,6 +108,9 @@ impl Service for Speechless {
     }
 }
 
+/// Puts something in front of a service, such as one that is slow.
+type Wrapping = fn(Arc<dyn Service>) -> Arc<dyn Service>;
+
 impl World {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -132,11 +135,7 @@ impl World {
         World::at(directory, clock, (lifecycle::PATIENCE, |secrets| secrets)).await
     }
 
-    async fn at(
-        directory: tempfile::TempDir,
-        clock: Clock,
-        (patience, secrets): (Duration, fn(Arc<dyn Service>) -> Arc<dyn Service>),
-    ) -> Self {
+    async fn at(directory: tempfile::TempDir, clock: Clock, (patience, secrets): (Duration, Wrapping)) -> Self {
         let engines = Engines::find(&Search::here(directory.path())).await.unwrap();
         let cloud = Cloud::new(Parts { engines, clock, ..Parts::of_test(directory.path()) });
         let objects = cloud.home.state("s3").join("objects");

@@ -290,10 +290,10 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_read_or_refused(sql in ".{0,200}") {
-            if let Ok(statement) = Statement::read(&sql) {
-                if let Some(row) = &statement.row {
-                    statement.with_rows(row, 3);
-                }
+            if let Ok(statement) = Statement::read(&sql)
+                && let Some(row) = &statement.row
+            {
+                statement.with_rows(row, 3);
             }
         }
 
