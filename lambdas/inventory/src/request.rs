@@ -142,7 +142,6 @@ fn only(fields: &Map<String, Value>, known: &[&str], place: &str) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use serde_json::json;
 

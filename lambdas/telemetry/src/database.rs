@@ -221,7 +221,6 @@ fn sign_token(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use aws_credential_types::Credentials;
     use mysql_async::ServerError;

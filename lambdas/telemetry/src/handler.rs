@@ -129,7 +129,6 @@ pub fn log(line: &str) {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::{Answer, Event, accept};
 

@@ -161,7 +161,6 @@ fn share(raw: &str) -> Checked<f64> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use proptest::prelude::{Just, Strategy, any, prop_oneof};
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -89,7 +89,6 @@ fn days(year: u16, month: u16) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::normal;
 

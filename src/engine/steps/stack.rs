@@ -58,7 +58,9 @@ async fn clear_the_way(run: &Run<'_>, step: &Step, name: &str) -> Result<Option<
     loop {
         let Some(there) = run.aws.stack(name).await? else { return Ok(None) };
         let condition = Condition::of(&there.status);
-        if condition != Condition::Gone && !is_ours(run, &there) {
+        // What nobody has tagged and nothing is in was left by a change set that was never made whole.
+        let unclaimed = condition == Condition::Empty && there.tags.is_empty();
+        if condition != Condition::Gone && !is_ours(run, &there) && !unclaimed {
             return Err(Trouble::Foreign { name: name.to_owned() });
         }
         match condition {

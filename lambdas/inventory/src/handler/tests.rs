@@ -1,7 +1,5 @@
 //! The contract over an inventory in memory; and generated requests, ten thousand for each route.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::cell::RefCell;
 use std::collections::HashMap;
 

@@ -1,7 +1,5 @@
 //! Statements and waiting; and transactions against a Data API that answers from a script, or not at all.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
