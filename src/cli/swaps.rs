@@ -141,7 +141,8 @@ impl Swaps {
         let unknown: Vec<&String> = functions.iter().filter(|name| !self.takers.contains_key(*name)).collect();
         for function in unknown {
             let found = swap::takers(aws, wanted, function).await;
-            let found = found.map_err(|error| super::instances::unseen(aws, error))?;
+            let mut found = found.map_err(|error| super::instances::unseen(aws, error))?;
+            found.sort();
             self.takers.insert(function.clone(), found);
         }
         Ok(())

@@ -153,7 +153,7 @@ fn other(value: serde_yaml::Value) -> Json {
 
 #[test]
 fn two_parsers_agree_on_every_template_and_manifest_of_the_repository() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let mut files: Vec<_> =
         std::fs::read_dir(root.join("templates")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.extend(std::fs::read_dir(root.join("examples")).unwrap().map(|entry| entry.unwrap().path().join("lab.yaml")));

@@ -1,5 +1,8 @@
 //! A lab of two functions that run one package, without an engine: it is up in a second, and its function builds in a few.
 
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use super::machine::Machine;
 
 /// The function: `tests/functions/unruly.rs`, which tells its generation.
@@ -58,12 +61,18 @@ Outputs:
   FunctionName: { Value: !Ref One }
 "#;
 
-/// The function's source, of a generation.
+/// The function's source, of a generation. No other run of the tests has it: what was built before is not built again, and
+/// here the building is what is looked at.
 pub(crate) fn source(generation: u32) -> String {
+    static RUN: OnceLock<String> = OnceLock::new();
+    let run = RUN.get_or_init(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        format!("{}-{}", std::process::id(), now.as_nanos())
+    });
     let told = format!("\\\"body\\\":\\\"generation {generation} process ");
     let source = UNRULY.replace("\\\"body\\\":\\\"process ", &told);
     assert_ne!(source, UNRULY);
-    source
+    format!("{source}\n// Of run {run}.\n")
 }
 
 /// Writes the lab to the folder `small`.
