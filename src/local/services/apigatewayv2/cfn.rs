@@ -50,14 +50,18 @@ pub(super) fn types() -> Vec<ResourceType> {
         ResourceType::new("AWS::ApiGatewayV2::Api", API, Api).kept(&[&["Name"], &["RouteKey"], &["Target"]]).defaults(
             |_| json!({"Description": "", "Version": "", "DisableExecuteApiEndpoint": false, "IpAddressType": "ipv4"}),
         ),
-        ResourceType::new("AWS::ApiGatewayV2::Integration", INTEGRATION, Integration)
-            .kept(&[&["IntegrationUri"], &["PayloadFormatVersion"]])
-            .defaults(|_| {
-                json!({
-                    "IntegrationMethod": "", "ConnectionType": "INTERNET", "TimeoutInMillis": 30_000, "Description": "",
-                })
-            }),
-        ResourceType::new("AWS::ApiGatewayV2::Route", ROUTE, Route).defaults(
+        ResourceType::new(
+            "AWS::ApiGatewayV2::Integration",
+            INTEGRATION,
+            Part { kind: "Integration", properties: INTEGRATION },
+        )
+        .kept(&[&["IntegrationUri"], &["PayloadFormatVersion"]])
+        .defaults(|_| {
+            json!({
+                "IntegrationMethod": "", "ConnectionType": "INTERNET", "TimeoutInMillis": 30_000, "Description": "",
+            })
+        }),
+        ResourceType::new("AWS::ApiGatewayV2::Route", ROUTE, Part { kind: "Route", properties: ROUTE }).defaults(
             |_| json!({"Target": "", "AuthorizationType": "NONE", "ApiKeyRequired": false, "OperationName": ""}),
         ),
         ResourceType::new("AWS::ApiGatewayV2::Stage", STAGE, Stage).kept(&[&["DeploymentId"]]).defaults(
@@ -143,45 +147,41 @@ impl Provider for Api {
     }
 }
 
-struct Integration;
+/// An integration or a route: a thing within an API that has an id of its own.
+struct Part {
+    kind: &'static str,
+    properties: &'static [&'static str],
+}
 
-#[async_trait]
-impl Provider for Integration {
-    async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let made = cx.ask("CreateIntegration", properties.pick(INTEGRATION)).await?;
-        let id = made.text("IntegrationId");
-        Ok(Provisioned::with(id, json!({"IntegrationId": id})))
+impl Part {
+    fn id(&self) -> String {
+        format!("{}Id", self.kind)
     }
 
-    async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        let place = json!({"ApiId": new["ApiId"], "IntegrationId": id});
-        change(cx, "UpdateIntegration", changes(place, old, new, INTEGRATION)).await?;
-        Ok(Provisioned::with(id, json!({"IntegrationId": id})))
+    fn place(&self, properties: &Value, id: &str) -> Value {
+        json!({"ApiId": properties["ApiId"], self.id(): id})
     }
 
-    async fn delete(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), ResourceFault> {
-        cx.remove("DeleteIntegration", json!({"ApiId": properties["ApiId"], "IntegrationId": id})).await
+    fn provisioned(&self, id: &str) -> Provisioned {
+        Provisioned::with(id, json!({self.id(): id}))
     }
 }
 
-struct Route;
-
 #[async_trait]
-impl Provider for Route {
+impl Provider for Part {
     async fn create(&self, cx: &ResourceContext, properties: &Value) -> Made {
-        let made = cx.ask("CreateRoute", properties.pick(ROUTE)).await?;
-        let id = made.text("RouteId");
-        Ok(Provisioned::with(id, json!({"RouteId": id})))
+        let made = cx.ask(&format!("Create{}", self.kind), properties.pick(self.properties)).await?;
+        Ok(self.provisioned(made.text(&self.id())))
     }
 
     async fn update(&self, cx: &ResourceContext, id: &str, old: &Value, new: &Value) -> Made {
-        let place = json!({"ApiId": new["ApiId"], "RouteId": id});
-        change(cx, "UpdateRoute", changes(place, old, new, ROUTE)).await?;
-        Ok(Provisioned::with(id, json!({"RouteId": id})))
+        let input = changes(self.place(new, id), old, new, self.properties);
+        change(cx, &format!("Update{}", self.kind), input).await?;
+        Ok(self.provisioned(id))
     }
 
     async fn delete(&self, cx: &ResourceContext, id: &str, properties: &Value) -> Result<(), ResourceFault> {
-        cx.remove("DeleteRoute", json!({"ApiId": properties["ApiId"], "RouteId": id})).await
+        cx.remove(&format!("Delete{}", self.kind), self.place(properties, id)).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, nothing, page};
+use super::{Answer, List, nothing};
 use crate::call::Call;
 use crate::services::apigatewayv2::faults::GatewayFault;
 use crate::services::apigatewayv2::state::{Deployment, HttpApis, set_text};
@@ -76,20 +76,12 @@ pub(crate) async fn get(apis: Arc<HttpApis>, call: &Call, input: Named) -> Answe
     Ok(shape(api.deployments.get(&input.deployment_id).ok_or_else(|| GatewayFault::missing("Deployment"))?))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct List {
-    api_id: String,
-    max_results: Option<String>,
-    next_token: Option<String>,
-}
-
 /// GetDeployments, newest first.
 pub(crate) async fn list(apis: Arc<HttpApis>, call: &Call, input: List) -> Answer {
     let api = apis.api(&call.scope, &input.api_id)?;
     let mut all: Vec<&Deployment> = api.deployments.values().collect();
     all.sort_by_key(|deployment| std::cmp::Reverse(deployment.created));
-    page(all.into_iter().map(shape).collect(), input.next_token.as_deref(), input.max_results.as_deref())
+    input.page(all.into_iter().map(shape).collect())
 }
 
 #[derive(Deserialize)]

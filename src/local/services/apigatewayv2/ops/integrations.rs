@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Answer, nothing, page};
+use super::{Answer, List, nothing};
 use crate::call::Call;
 use crate::execute_api::function::lambda_arn;
 use crate::services::apigatewayv2::faults::GatewayFault;
@@ -131,19 +131,11 @@ pub(crate) async fn get(apis: Arc<HttpApis>, call: &Call, input: Named) -> Answe
     shown(api.integrations.get(&input.integration_id).ok_or_else(|| GatewayFault::missing("Integration"))?)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct List {
-    api_id: String,
-    max_results: Option<String>,
-    next_token: Option<String>,
-}
-
 /// GetIntegrations.
 pub(crate) async fn list(apis: Arc<HttpApis>, call: &Call, input: List) -> Answer {
     let api = apis.api(&call.scope, &input.api_id)?;
     let items = api.integrations.values().map(shown).collect::<Result<Vec<_>, _>>()?;
-    page(items, input.next_token.as_deref(), input.max_results.as_deref())
+    input.page(items)
 }
 
 /// UpdateIntegration.

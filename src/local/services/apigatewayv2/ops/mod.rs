@@ -7,6 +7,7 @@ pub(super) mod routes;
 pub(super) mod stages;
 pub(super) mod tags;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults::GatewayFault;
@@ -17,6 +18,21 @@ pub(super) type Answer = Result<Value, GatewayFault>;
 /// An operation that answers nothing.
 fn nothing() -> Answer {
     Ok(json!({}))
+}
+
+/// What asks for a page of an API's things.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct List {
+    api_id: String,
+    max_results: Option<String>,
+    next_token: Option<String>,
+}
+
+impl List {
+    fn page(&self, items: Vec<Value>) -> Answer {
+        page(items, self.next_token.as_deref(), self.max_results.as_deref())
+    }
 }
 
 /// A page of `items`: `most` (100 by default) from the position that `token` is.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Answer, nothing, only_for_websockets, page};
+use super::{Answer, List, nothing, only_for_websockets};
 use crate::call::Call;
 use crate::services::apigatewayv2::faults::GatewayFault;
 use crate::services::apigatewayv2::route_key::RouteKey;
@@ -103,19 +103,11 @@ pub(crate) async fn get(apis: Arc<HttpApis>, call: &Call, input: Named) -> Answe
     shown(api.routes.get(&input.route_id).ok_or_else(|| GatewayFault::missing("Route"))?)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct List {
-    api_id: String,
-    max_results: Option<String>,
-    next_token: Option<String>,
-}
-
 /// GetRoutes.
 pub(crate) async fn list(apis: Arc<HttpApis>, call: &Call, input: List) -> Answer {
     let api = apis.api(&call.scope, &input.api_id)?;
     let items = api.routes.values().map(shown).collect::<Result<Vec<_>, _>>()?;
-    page(items, input.next_token.as_deref(), input.max_results.as_deref())
+    input.page(items)
 }
 
 /// UpdateRoute. A stage's settings of the route follow its key.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Answer, nothing, only_for_websockets, page};
+use super::{Answer, List, nothing, only_for_websockets};
 use crate::call::Call;
 use crate::clock::Timestamp;
 use crate::services::apigatewayv2::faults::GatewayFault;
@@ -165,19 +165,11 @@ pub(crate) async fn get(apis: Arc<HttpApis>, call: &Call, input: Named) -> Answe
     shown(api.stages.get(&input.stage_name).ok_or_else(|| GatewayFault::missing("stage"))?)
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct List {
-    api_id: String,
-    max_results: Option<String>,
-    next_token: Option<String>,
-}
-
 /// GetStages.
 pub(crate) async fn list(apis: Arc<HttpApis>, call: &Call, input: List) -> Answer {
     let api = apis.api(&call.scope, &input.api_id)?;
     let items = api.stages.values().map(shown).collect::<Result<Vec<_>, _>>()?;
-    page(items, input.next_token.as_deref(), input.max_results.as_deref())
+    input.page(items)
 }
 
 /// UpdateStage.
