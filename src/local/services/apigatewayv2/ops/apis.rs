@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::execute_api::address::PREFIX;
 use crate::scope::Scope;
 use crate::services::apigatewayv2::faults::GatewayFault;
-use crate::services::apigatewayv2::route_key::{DEFAULT, RouteKey};
+use crate::services::apigatewayv2::route_key::DEFAULT;
 use crate::services::apigatewayv2::state::{Api, Cors, HttpApis, Texts, no_api, set_text};
 use crate::store::Shared;
 
@@ -212,9 +212,7 @@ pub(crate) async fn update(apis: Arc<HttpApis>, call: &Call, input: UpdateApi) -
             managed.ok_or_else(not_quick)?.integration_uri = uri;
         }
         if let Some(key) = input.route_key {
-            RouteKey::parse(&key).map_err(GatewayFault::Invalid)?;
-            let managed = api.routes.values_mut().find(|route| route.api_gateway_managed);
-            managed.ok_or_else(not_quick)?.route_key = key;
+            routes::rekey_managed(api, key).ok_or_else(not_quick)??;
         }
         if let Some(name) = input.name {
             api.name = name;
