@@ -128,6 +128,11 @@ impl<T> Shared<T> {
     pub fn new(record: T) -> Self {
         Shared(Arc::new(record))
     }
+
+    /// The record for somebody who keeps it longer than the document does.
+    pub fn pointer(&self) -> Arc<T> {
+        self.0.clone()
+    }
 }
 
 impl<T: Clone> Shared<T> {
