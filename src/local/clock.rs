@@ -6,6 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+/// The furthest moment from the epoch that a client can name, in milliseconds (275,000 years). What is beyond is taken for it, so
+/// that no sum or difference of two moments overflows.
+const FURTHEST: f64 = 8.64e15;
+
 /// A moment, in milliseconds since the epoch. Serialised as AWS does in JSON: seconds with a fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -61,9 +65,9 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
+        let millis = (f64::deserialize(deserializer)? * 1000.0).round();
         #[expect(clippy::cast_possible_truncation, reason = "rounded to whole milliseconds")]
-        Ok(Timestamp((seconds * 1000.0).round() as i64))
+        Ok(Timestamp(millis.clamp(-FURTHEST, FURTHEST) as i64))
     }
 }
 
@@ -105,5 +109,19 @@ impl Clock {
         if let Clock::Fixed(at) = self {
             at.fetch_add(millis, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_sum_or_difference_of_moments_that_a_client_can_name_overflows() {
+        let read = |text: &str| serde_json::from_str::<Timestamp>(text).unwrap().millis();
+        assert_eq!((read("1.5"), read("-1.002")), (1500, -1002));
+        let (first, last) = (read("-1e300"), read("1e300"));
+        assert!(last - first > 0 && first < 0);
+        assert_eq!(Timestamp::from_millis(last).plus_millis(1).millis(), last + 1);
     }
 }

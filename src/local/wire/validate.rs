@@ -21,7 +21,7 @@ pub(super) fn check(model: &Model, operation: &Operation, input: &Value) -> Resu
 fn code(model: &Model) -> &'static str {
     match (model.service, model.protocol) {
         ("logs", _) => "InvalidParameterException",
-        ("apigateway", _) => "BadRequestException",
+        ("apigateway" | "apigatewayv2", _) => "BadRequestException",
         ("rds" | "elasticache", _) | (_, Protocol::Ec2) => "InvalidParameterValue",
         (_, Protocol::Query) => "ValidationError",
         (_, Protocol::Json | Protocol::RestJson | Protocol::RestXml) => "ValidationException",

@@ -218,7 +218,12 @@ impl Provider for Stage {
             "StageVariables",
             "AccessLogSettings",
         ];
-        change(cx, "UpdateStage", changes(place(), old, new, names)).await?;
+        let mut input = changes(place(), old, new, names);
+        if let Some(variables) = input.as_mut().and_then(|input| input.get_mut("StageVariables")) {
+            let gone = old.members("StageVariables").filter(|(name, _)| new["StageVariables"].get(name).is_none());
+            gone.for_each(|(name, _)| variables[name.as_str()] = json!(""));
+        }
+        change(cx, "UpdateStage", input).await?;
         retag(cx, &format!("/apis/{}/stages/{name}", new.text("ApiId")), old, new).await?;
         Ok(Provisioned::named(name))
     }

@@ -117,6 +117,34 @@ async fn a_stage_that_deploys_by_itself_follows_every_change_and_another_stays()
 }
 
 #[tokio::test]
+async fn an_update_of_a_stage_changes_the_variables_that_it_names_and_drops_the_empty_ones() {
+    let world = World::new();
+    let (api, _) = world.api().await;
+    let with = |variables: Value| json!({"ApiId": api, "StageName": "s", "StageVariables": variables});
+    let made = world.ok("CreateStage", with(json!({"a": "1", "b": "2", "none": ""}))).await;
+    assert_eq!(made["StageVariables"], json!({"a": "1", "b": "2"}));
+    let changed = world.ok("UpdateStage", with(json!({"b": "", "c": "3"}))).await;
+    assert_eq!(changed["StageVariables"], json!({"a": "1", "c": "3"}));
+}
+
+#[tokio::test]
+async fn no_two_routes_get_one_key_and_what_a_stage_says_of_a_route_follows_its_key() {
+    let world = World::new();
+    let made = json!({"Name": "a", "ProtocolType": "HTTP", "Target": FUNCTION, "RouteKey": "GET /quick"});
+    let api = world.ok("CreateApi", made).await["ApiId"].clone();
+    world.ok("CreateRoute", json!({"ApiId": api, "RouteKey": "GET /a/{x}"})).await;
+    let settings = json!({"GET /quick": {"ThrottlingBurstLimit": 7}});
+    world.ok("UpdateStage", json!({"ApiId": api, "StageName": "$default", "RouteSettings": settings})).await;
+    let rekey = |key: &str| json!({"ApiId": api, "RouteKey": key});
+    assert_eq!(world.code("UpdateApi", rekey("GET /a/{y}")).await, "ConflictException");
+    world.ok("UpdateApi", rekey("GET /quick")).await;
+    world.ok("UpdateApi", rekey("GET /b")).await;
+    let stage = world.ok("GetStage", json!({"ApiId": api, "StageName": "$default"})).await;
+    assert_eq!(stage["RouteSettings"]["GET /b"]["ThrottlingBurstLimit"], 7);
+    assert_eq!(stage["RouteSettings"].as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_api_without_routes_is_not_deployed_and_its_stage_says_why() {
     let world = World::new();
     let api = world.ok("CreateApi", json!({"Name": "a", "ProtocolType": "HTTP"})).await["ApiId"].clone();

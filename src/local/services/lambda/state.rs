@@ -14,7 +14,7 @@ use super::queue::Queue;
 use super::runtime::Fleet;
 use crate::cloud::Cloud;
 use crate::scope::Scope;
-use crate::store::{Shelf, StoreError};
+use crate::store::{Shared, Shelf, StoreError};
 
 const LAYOUT: u32 = 1;
 
@@ -190,42 +190,6 @@ impl Function {
     }
 }
 
-/// A record shared between the document's old and new state: a change copies pointers and not the whole account.
-#[derive(Debug)]
-pub(super) struct Shared<T>(pub Arc<T>);
-
-impl<T> Shared<T> {
-    pub(super) fn new(record: T) -> Self {
-        Shared(Arc::new(record))
-    }
-}
-
-impl<T> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        Shared(self.0.clone())
-    }
-}
-
-impl<T> std::ops::Deref for Shared<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T: Serialize> Serialize for Shared<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shared<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Shared::new)
-    }
-}
-
 /// Functions by region and name.
 pub(super) type Functions = BTreeMap<String, BTreeMap<String, Shared<Function>>>;
 
@@ -282,7 +246,7 @@ impl Lambda {
     pub(super) fn version(&self, scope: &Scope, target: &Target) -> Result<Arc<Version>, LambdaFault> {
         let function = self.function(scope, target)?;
         let version = function.resolve(target.qualifier.as_deref(), rand::random::<f64>);
-        version.map(|version| version.0.clone()).ok_or_else(|| LambdaFault::NoFunction(target.arn(scope)))
+        version.map(Shared::pointer).ok_or_else(|| LambdaFault::NoFunction(target.arn(scope)))
     }
 
     /// Changes one function's record.
@@ -299,7 +263,7 @@ impl Lambda {
                 if target.qualifier.as_deref().is_some_and(|qualifier| !function.knows(qualifier)) {
                     return Err(LambdaFault::NoFunction(target.arn(scope)));
                 }
-                change(Arc::make_mut(&mut function.0))
+                change(function.own())
             })
             .await
     }

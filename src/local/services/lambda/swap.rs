@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::faults::LambdaFault;
 use super::names::Target;
-use super::state::{Function, Functions, Lambda, Shared, Version};
+use super::state::{Function, Functions, Lambda, Version};
 use crate::scope::Scope;
+use crate::store::Shared;
 
 /// With the disk failing, how long until the end of an update is recorded again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -25,7 +26,7 @@ impl Swap {
     pub(super) fn begin(lambda: &Lambda, function: &mut Function, next: Version) -> Self {
         let warm = lambda.fleet.warmth(&function.latest);
         let next = Shared::new(next);
-        let swap = Swap { next: next.0.clone(), warm };
+        let swap = Swap { next: next.pointer(), warm };
         match warm {
             0 => function.latest = next,
             _ => function.next = Some(next),
@@ -40,13 +41,21 @@ impl Swap {
         }
     }
 
-    async fn finish(self, lambda: Arc<Lambda>, scope: Scope, target: Target) {
+    pub(super) async fn finish(self, lambda: Arc<Lambda>, scope: Scope, target: Target) {
         lambda.fleet.warm(&self.next, &lambda.code, self.warm).await;
         // The environments first: whoever reads the new status finds nothing but the new code.
         let retired = lambda.fleet.switch(&self.next);
-        while let Err(LambdaFault::Internal(error)) = self.record(&lambda, &scope, &target).await {
-            tracing::error!(%error, function = target.name, "the end of an update cannot be recorded");
-            tokio::time::sleep(AGAIN).await;
+        let recorded = loop {
+            match self.record(&lambda, &scope, &target).await {
+                Err(LambdaFault::Internal(error)) => {
+                    tracing::error!(%error, function = target.name, "the end of an update cannot be recorded");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                recorded => break recorded.is_ok_and(|recorded| recorded),
+            }
+        };
+        if !recorded {
+            lambda.fleet.abandon(&self.next);
         }
         let Some(retired) = retired else { return };
         retired.gone().await;
@@ -55,13 +64,11 @@ impl Swap {
         }
     }
 
-    /// Unless the function has been deleted meanwhile, and perhaps made again.
-    async fn record(&self, lambda: &Lambda, scope: &Scope, target: &Target) -> Result<(), LambdaFault> {
+    /// False: the function has been deleted meanwhile, and perhaps made again.
+    async fn record(&self, lambda: &Lambda, scope: &Scope, target: &Target) -> Result<bool, LambdaFault> {
         let record = |function: &mut Function| {
-            if let Some(next) = function.next.take_if(|next| next.revision == self.next.revision) {
-                function.latest = next;
-            }
-            Ok(())
+            let next = function.next.take_if(|next| next.revision == self.next.revision);
+            Ok(next.map(|next| function.latest = next).is_some())
         };
         lambda.change(scope, target, record).await
     }
@@ -75,7 +82,7 @@ pub(super) async fn finish_all(lambda: &Lambda) -> Result<(), LambdaFault> {
     }
     let finish = |functions: &mut Functions| {
         for function in functions.values_mut().flat_map(|here| here.values_mut()).filter(|f| f.next.is_some()) {
-            let function = Arc::make_mut(&mut function.0);
+            let function = function.own();
             function.latest = function.next.take().unwrap_or_else(|| function.latest.clone());
         }
         Ok(())

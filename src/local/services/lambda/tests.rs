@@ -13,6 +13,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::ops::settings::host_architecture;
+use super::state::Lambda;
 use crate::call::{Call, Reply};
 use crate::cloud::{Cloud, Parts};
 use crate::fault::Fault;
@@ -87,6 +88,7 @@ impl Service for FakeSts {
 
 struct World {
     cloud: Arc<Cloud>,
+    lambda: Arc<Lambda>,
     home: tempfile::TempDir,
 }
 
@@ -109,9 +111,10 @@ impl World {
 
     async fn on(dir: tempfile::TempDir) -> Self {
         let cloud = Cloud::new(Parts::of_test(dir.path()));
-        cloud.register(vec![Arc::new(FakeSts), logs::open(&cloud).unwrap(), super::open(&cloud).unwrap()]);
+        let lambda = Arc::new(Lambda::open(cloud.clone()).unwrap());
+        cloud.register(vec![Arc::new(FakeSts), logs::open(&cloud).unwrap(), lambda.clone()]);
         cloud.service("lambda").unwrap().start().await.unwrap();
-        World { cloud, home: dir }
+        World { cloud, lambda, home: dir }
     }
 
     async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {

@@ -49,7 +49,7 @@ impl Pattern {
             None => Ok(Pattern::All),
             Some('{') => {
                 let inner = text[1..].strip_suffix('}').ok_or_else(|| invalid("the closing } is missing"))?;
-                let mut parser = Parser { chars: inner.chars().peekable(), ends: ENDS };
+                let mut parser = Parser::new(inner, ENDS);
                 let condition = parser.any()?;
                 parser.spaces();
                 match parser.chars.next() {
@@ -87,7 +87,7 @@ fn invalid(why: &str) -> PatternError {
 
 fn terms(text: &str) -> Result<Pattern, PatternError> {
     let (mut required, mut any, mut excluded) = (Vec::new(), Vec::new(), Vec::new());
-    let mut parser = Parser { chars: text.chars().peekable(), ends: ENDS };
+    let mut parser = Parser::new(text, ENDS);
     loop {
         parser.spaces();
         let Some(&first) = parser.chars.peek() else { break };
@@ -211,8 +211,21 @@ struct Parser<'t> {
     chars: Peekable<Chars<'t>>,
     /// What ends a value that is not quoted, apart from spaces.
     ends: &'static str,
+    /// How many regular expressions there were.
+    expressions: usize,
 }
 
+impl<'t> Parser<'t> {
+    fn new(text: &'t str, ends: &'static str) -> Self {
+        Parser { chars: text.chars().peekable(), ends, expressions: 0 }
+    }
+}
+
+/// What regular expressions may hold beside ASCII letters, digits and spaces: no groups, no `!`.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/regex-expressions.html>
+const IN_EXPRESSIONS: &str = ":_#=@/;,- ^$?[]{}|\\*+.";
+/// "The limit is 2 regex for each filter pattern."
+const MOST_EXPRESSIONS: usize = 2;
 const ENDS: &str = ")&|";
 
 impl Parser<'_> {
@@ -255,6 +268,13 @@ impl Parser<'_> {
         let source = self.while_in(|c| c != '%');
         if self.chars.next().is_none() {
             return Err(invalid("the closing % of a regular expression is missing"));
+        }
+        if let Some(other) = source.chars().find(|c| !c.is_ascii_alphanumeric() && !IN_EXPRESSIONS.contains(*c)) {
+            return Err(invalid(&format!("{other} is not supported in the regular expression %{source}%")));
+        }
+        self.expressions += 1;
+        if self.expressions > MOST_EXPRESSIONS {
+            return Err(invalid(&format!("it has more than {MOST_EXPRESSIONS} regular expressions")));
         }
         Regex::new(&source).map_err(|error| invalid(&format!("%{source}% is no regular expression: {error}")))
     }
@@ -443,10 +463,26 @@ mod tests {
 
     #[test]
     fn broken_patterns_are_refused_with_what_is_wrong() {
-        for pattern in
-            ["foo:bar", "\"open", "{ $.a = }", "{ $.a > x }", "{ a = 1 }", "{ $.a = 1", "{ $.a IS MAYBE }", "%(%"]
-        {
+        for pattern in [
+            "foo:bar",
+            "\"open",
+            "{ $.a = }",
+            "{ $.a > x }",
+            "{ a = 1 }",
+            "{ $.a = 1",
+            "{ $.a IS MAYBE }",
+            "%[%",
+            "%(a|b)%",
+            "%something!%",
+            "%é%",
+            "%a% %b% %c%",
+            "{ $.a = %a% && $.b = %b% && $.c = %c% }",
+            "[x = %a%, y = %b%, z = %c%]",
+        ] {
             assert!(Pattern::parse(pattern).is_err(), "{pattern}");
+        }
+        for pattern in ["%[Ee]rror|\\d{1,3}\\.\\d+% ?%^a:b_c#d=e@f/g;h,i-j$%", "{ $.a = %a% && $.b = %b% }"] {
+            Pattern::parse(pattern).unwrap();
         }
     }
 }

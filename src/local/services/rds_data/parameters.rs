@@ -113,13 +113,7 @@ fn check(hint: &str, text: &str) -> Result<(), String> {
         "DATE" => Date::parse(text, DATE).is_ok(),
         "TIME" => whole.is_some_and(|whole| Time::parse(whole, TIME).is_ok()),
         "TIMESTAMP" => whole.is_some_and(|whole| PrimitiveDateTime::parse(whole, BOTH).is_ok()),
-        "DECIMAL" => {
-            let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-            !digits.is_empty()
-                && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-                && digits.bytes().any(|byte| byte.is_ascii_digit())
-                && digits.matches('.').count() <= 1
-        }
+        "DECIMAL" => is_decimal(text),
         "JSON" => serde_json::from_str::<Json>(text).is_ok(),
         "UUID" => {
             let groups: Vec<&str> = text.split('-').collect();
@@ -129,6 +123,16 @@ fn check(hint: &str, text: &str) -> Result<(), String> {
         other => return Err(format!("of a known type hint ({other})")),
     };
     if good { Ok(()) } else { Err(format!("a {hint}")) }
+}
+
+/// `-1.50`, `1E+5`: what java.math.BigDecimal reads, and Python's Decimal writes.
+fn is_decimal(text: &str) -> bool {
+    let unsigned = |text: &str| text.strip_prefix(['-', '+']).unwrap_or(text).to_owned();
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (mantissa, exponent) = (unsigned(mantissa), unsigned(exponent));
+    let digits = mantissa.replacen('.', "", 1);
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits(&digits) && all_digits(&exponent)
 }
 
 #[cfg(test)]
@@ -155,6 +159,8 @@ mod tests {
             (json!({"booleanValue": true}), None, Value::Int(1)),
             (json!({"blobValue": "AP8="}), None, Value::Bytes(vec![0, 255])),
             (json!({"stringValue": "1.50"}), Some("DECIMAL"), Value::Bytes(b"1.50".to_vec())),
+            (json!({"stringValue": "-1.5E+5"}), Some("DECIMAL"), Value::Bytes(b"-1.5E+5".to_vec())),
+            (json!({"stringValue": "+.5e-3"}), Some("DECIMAL"), Value::Bytes(b"+.5e-3".to_vec())),
             (
                 json!({"stringValue": "2026-11-21 10:00:00.123"}),
                 Some("TIMESTAMP"),
@@ -173,6 +179,9 @@ mod tests {
             (json!({"stringValue": "{"}), Some("JSON")),
             (json!({"stringValue": "x"}), Some("GEOMETRY")),
             (json!({"stringValue": "."}), Some("DECIMAL")),
+            (json!({"stringValue": "1.2.3"}), Some("DECIMAL")),
+            (json!({"stringValue": "1E"}), Some("DECIMAL")),
+            (json!({"stringValue": "E5"}), Some("DECIMAL")),
         ];
         for (field, hint) in bad {
             assert!(one(field.clone(), hint).is_err(), "{field} {hint:?}");

@@ -36,18 +36,24 @@ impl Statement {
     /// # Errors
     /// It is empty, too long, or several.
     pub(super) fn read(sql: &str) -> Result<Self, DataFault> {
-        if sql.len() > LONGEST {
+        if sql.len() > LONGEST && sql.chars().count() > LONGEST {
             return Err(DataFault::Invalid(format!("The SQL statement is longer than {LONGEST} characters.")));
         }
         let all = tokens(sql.as_bytes());
-        let mut statements = all.split(|token| token.is_mark(b';')).filter(|statement| !statement.is_empty());
+        let is_program = is_program(&all);
+        let ends = |token: &Token<'_>| token.is_mark(b';') && !is_program;
+        let mut statements = all.split(ends).filter(|statement| !statement.is_empty());
         let Some(words) = statements.next() else {
             return Err(DataFault::Invalid("The SQL statement is empty.".into()));
         };
         if statements.next().is_some() {
             return Err(DataFault::Invalid("Multistatements aren't supported.".into()));
         }
-        let places = Places::of(sql, words);
+        if words.iter().any(|word| word.is_mark(b'?')) {
+            return Err(DataFault::Invalid("Parameters have names: :name, not ?.".into()));
+        }
+        // A program takes none: a colon in it is behind a label.
+        let places = Places::of(sql, if is_program { &[] } else { words });
         // What `/*! … */` holds is code, and would be cut in two.
         let row = single_row(words).filter(|_| !sql.contains("/*!") && !sql.contains("/*M!"));
         let row = row.map(|row| places.moved(row));
@@ -114,6 +120,17 @@ impl Places {
         };
         moved(range.start)..moved(range.end)
     }
+}
+
+/// `CREATE PROCEDURE … BEGIN …; … END`: one statement, whatever semicolons are in its body. One without `END` has none.
+fn is_program(all: &[Token<'_>]) -> bool {
+    let end = all.iter().rposition(|token| !token.is_mark(b';')).map_or(0, |last| last + 1);
+    let words = &all[..end];
+    let kinds = ["PROCEDURE", "FUNCTION", "TRIGGER", "EVENT"];
+    let made = words.first().is_some_and(|first| first.is("CREATE"))
+        && words.iter().take_while(|word| !word.is_any(&["BEGIN", "TABLE"])).any(|word| word.is_any(&kinds));
+    // `END`, `END IF`, `END label`.
+    made && words.iter().rev().take(2).any(|word| word.is("END"))
 }
 
 fn on_duplicate(words: &[Token<'_>]) -> bool {
@@ -218,6 +235,33 @@ mod tests {
         assert!(refused(&"x".repeat(65_537)).contains("65536"));
         for sql in ["SELECT 1;", "SELECT ';'", "SELECT 1 -- ; SELECT 2"] {
             read(sql);
+        }
+        read(&format!("SELECT '{}'", "é".repeat(65_527)));
+        assert!(refused("SELECT ? + :a").contains(":name"));
+        read("SELECT '?', `?` -- ?");
+    }
+
+    #[test]
+    fn a_stored_program_is_one_statement_without_parameters() {
+        let programs = [
+            "CREATE PROCEDURE p() BEGIN SELECT 1; SELECT 2; END",
+            "CREATE DEFINER=`a`@`%` PROCEDURE p(IN a INT)\nfirst:BEGIN SET @a:=1; LEAVE first; END first ; ",
+            "create or replace function f() returns int begin declare a int; return a; end;",
+            "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW IF NEW.n > 1 THEN SET NEW.n = 1; END IF",
+            "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN DELETE FROM a; DELETE FROM b; END",
+        ];
+        for sql in programs {
+            let read = read(sql);
+            assert_eq!((read.sql.as_str(), read.names.len(), read.left), (sql, 0, Left::Something), "{sql}");
+        }
+        let several = [
+            "CREATE PROCEDURE p() SELECT 1; SELECT 2",
+            "CREATE PROCEDURE p() BEGIN SELECT 1; END; DROP TABLE a",
+            "CREATE TABLE event (a INT); SELECT 1 AS end",
+            "SELECT 1; BEGIN; END",
+        ];
+        for sql in several {
+            assert_eq!(Statement::read(sql).unwrap_err().to_string(), "Multistatements aren't supported.", "{sql}");
         }
     }
 

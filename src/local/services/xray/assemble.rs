@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::segment::moment;
+
 /// So deep subsegments are joined into each other; those below stand apart. (What is deeper few clients can read, and a chain of
 /// thousands would be the stack's end.)
 const DEEPEST: usize = 64;
@@ -154,8 +156,8 @@ impl Segment {
             parent: some("parent_id"),
             origin: some("origin"),
             inferred: document["inferred"] == true,
-            start: document["start_time"].as_f64().unwrap_or_default(),
-            end: document["end_time"].as_f64(),
+            start: start(&document),
+            end: moment(&document["end_time"]),
             flags: Flags::of(&document),
             document,
         }
@@ -208,7 +210,7 @@ fn join(node: &mut Value, waiting: &mut BTreeMap<String, Vec<Value>>, deep: usiz
 }
 
 fn start(node: &Value) -> f64 {
-    node["start_time"].as_f64().unwrap_or_default()
+    moment(&node["start_time"]).unwrap_or_default()
 }
 
 /// A subsegment within its parent needs no name of it.
@@ -237,6 +239,11 @@ fn infer(trace_id: &str, subsegment: &Value) -> Option<Value> {
     let namespace = subsegment["namespace"].as_str()?;
     // "X-Ray considers the trace to be broken until the downstream service uploads a segment."
     if subsegment["http"]["request"]["traced"] == true {
+        return None;
+    }
+    // What stands within a document was not looked at when it came.
+    let began = moment(&subsegment["start_time"])?;
+    if moment(&subsegment["end_time"]).is_some_and(|ended| ended < began) {
         return None;
     }
     let origin = origin(namespace, subsegment)?;
@@ -333,6 +340,9 @@ mod tests {
                 "http": {"response": {"status": 500}}},
             {"id": "c", "name": "Lambda", "start_time": 3, "end_time": 4, "namespace": "aws"},
             {"id": "d", "name": "own work", "start_time": 4, "end_time": 5},
+            {"id": "f", "name": "SQS", "start_time": 1e308, "end_time": 1e308, "namespace": "aws"},
+            {"id": "g", "name": "SQS", "start_time": 4, "end_time": 3, "namespace": "aws"},
+            {"id": "h", "name": "SQS", "namespace": "aws"},
         ]);
         let mut callee = segment("e", 3.1, 3.9);
         callee["parent_id"] = json!("c");

@@ -78,9 +78,10 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn of<'t>(traces: impl Iterator<Item = &'t Assembled>) -> Self {
+    /// Takes one trace after the other: all together may be many times as large as what is kept of them.
+    pub(super) fn of(traces: impl Iterator<Item = Assembled>) -> Self {
         let mut graph = Graph::default();
-        traces.for_each(|trace| graph.add(trace));
+        traces.for_each(|trace| graph.add(&trace));
         graph
     }
 

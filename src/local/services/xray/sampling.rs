@@ -83,9 +83,10 @@ pub(super) struct Counts {
 
 impl Counts {
     fn add(&mut self, more: Counts) {
-        self.requests += more.requests;
-        self.sampled += more.sampled;
-        self.borrowed += more.borrowed;
+        // What clients tell of themselves may be any number.
+        self.requests = self.requests.saturating_add(more.requests);
+        self.sampled = self.sampled.saturating_add(more.sampled);
+        self.borrowed = self.borrowed.saturating_add(more.borrowed);
     }
 }
 
@@ -301,5 +302,7 @@ mod tests {
         let own = (0..20).filter(|_| sampler.decide(&REQUEST, 200_000, 0.5)).count();
         assert_eq!(own, 10, "quotas end");
         assert_eq!(sampler.lend("gone", "a", counts, 105_000), None);
+        let all = Counts { requests: u64::MAX, ..counts };
+        assert!(sampler.lend("r", "a", all, 106_000).is_some() && sampler.lend("r", "a", all, 106_000).is_some());
     }
 }

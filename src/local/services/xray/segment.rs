@@ -10,6 +10,9 @@ pub(super) const LONGEST: usize = 64 * 1024;
 /// Traces are kept for 30 days; what claims to be older is refused.
 pub(super) const RETENTION_SECONDS: i64 = 30 * 86_400;
 const LONGEST_NAME: usize = 200;
+/// The end of the year 9999, in seconds: clients' calendars go no further, and one such time would hide all other traces from
+/// them.
+const LAST_MOMENT: f64 = 253_402_300_800.0;
 /// How far ahead of this clock a trace's may be.
 const AHEAD_SECONDS: i64 = 5 * 60;
 
@@ -85,6 +88,11 @@ impl Document {
     }
 }
 
+/// A time in a document: seconds since the epoch.
+pub(super) fn moment(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|time| *time > 0.0 && *time < LAST_MOMENT)
+}
+
 fn is_open(members: &Map<String, Value>) -> bool {
     members.get("in_progress") == Some(&Value::Bool(true)) || members.get("end_time").is_none()
 }
@@ -110,7 +118,7 @@ fn check(members: &Map<String, Value>, now_seconds: i64) -> Result<(), Refused> 
     }
     let time = |name: &str, what: &'static str| match members.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_f64().filter(|time| *time > 0.0).map(Some).ok_or(Refused::Invalid(what)),
+        Some(value) => moment(value).map(Some).ok_or(Refused::Invalid(what)),
     };
     let start = time("start_time", "StartTime")?.ok_or(Refused::Missing("StartTime"))?;
     let end = time("end_time", "EndTime")?;
@@ -172,6 +180,9 @@ mod tests {
             ("name", json!("x".repeat(201)), "InvalidName"),
             ("start_time", json!(null), "MissingStartTime"),
             ("start_time", json!("now"), "InvalidStartTime"),
+            ("start_time", json!(-1), "InvalidStartTime"),
+            ("start_time", json!(1e308), "InvalidStartTime"),
+            ("end_time", json!(1e308), "InvalidEndTime"),
             ("end_time", json!(null), "MissingEndTime"),
             ("end_time", json!(1), "InvalidEndTime"),
             ("parent_id", json!(7), "InvalidParentId"),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Answer, List, nothing, only_for_websockets};
 use crate::call::Call;
-use crate::services::apigatewayv2::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigatewayv2::route_key::RouteKey;
 use crate::services::apigatewayv2::state::{Api, HttpApis, Integration, Route, set_text, shown};
 
@@ -47,12 +47,7 @@ fn apply(api: &Api, route: &mut Route, put: Put) -> Result<(), GatewayFault> {
         Some(other) => return Err(GatewayFault::invalid(format!("Invalid authorization type: {other}"))),
     }
     if let Some(key) = put.route_key {
-        let read = RouteKey::parse(&key).map_err(GatewayFault::Invalid)?;
-        let others = api.routes.values().filter(|other| other.route_id != route.route_id);
-        if others.filter_map(|other| RouteKey::parse(&other.route_key).ok()).any(|other| other.same(&read)) {
-            return Err(GatewayFault::Conflict(format!("Route with key {key} already exists for this API")));
-        }
-        route.route_key = key;
+        set_key(api, route, key)?;
     }
     if let Some(target) = put.target.as_deref().filter(|target| !target.is_empty()) {
         let known = target.strip_prefix("integrations/").is_some_and(|id| api.integrations.contains_key(id));
@@ -63,6 +58,34 @@ fn apply(api: &Api, route: &mut Route, put: Put) -> Result<(), GatewayFault> {
     set_text(&mut route.target, put.target);
     set_text(&mut route.operation_name, put.operation_name);
     Ok(())
+}
+
+/// Gives a route a key that no other has.
+fn set_key(api: &Api, route: &mut Route, key: String) -> Result<(), GatewayFault> {
+    let read = RouteKey::parse(&key).map_err(GatewayFault::Invalid)?;
+    let others = api.routes.values().filter(|other| other.route_id != route.route_id);
+    if others.filter_map(|other| RouteKey::parse(&other.route_key).ok()).any(|other| other.same(&read)) {
+        return Err(GatewayFault::Conflict(format!("Route with key {key} already exists for this API")));
+    }
+    route.route_key = key;
+    Ok(())
+}
+
+/// Puts a changed route in the place of what it was. What stages say of it follows its key.
+fn replace(api: &mut Api, route: Route) {
+    let key = route.route_key.clone();
+    let Some(before) = api.routes.insert(route.route_id.clone(), route) else { return };
+    for stage in api.stages.values_mut() {
+        if let Some(settings) = stage.route_settings.remove(&before.route_key) {
+            stage.route_settings.insert(key.clone(), settings);
+        }
+    }
+}
+
+/// Gives the route of a quick create another key; `None`: there is no such route.
+pub(super) fn rekey_managed(api: &mut Api, key: String) -> Option<Result<(), GatewayFault>> {
+    let mut route = api.routes.values().find(|route| route.api_gateway_managed)?.clone();
+    Some(set_key(api, &mut route, key).map(|()| replace(api, route)))
 }
 
 /// CreateRoute.
@@ -110,22 +133,14 @@ pub(crate) async fn list(apis: Arc<HttpApis>, call: &Call, input: List) -> Answe
     input.page(items)
 }
 
-/// UpdateRoute. A stage's settings of the route follow its key.
+/// UpdateRoute.
 pub(crate) async fn update(apis: Arc<HttpApis>, call: &Call, input: Put) -> Answer {
     let (api, id) = (input.api_id.clone(), input.route_id.clone().unwrap_or_default());
     apis.change_routes(&call.scope, &api, |api| {
         let mut route = api.routes.get(&id).cloned().ok_or_else(|| GatewayFault::missing("Route"))?;
-        let before = route.route_key.clone();
         apply(api, &mut route, input)?;
-        if route.route_key != before {
-            for stage in api.stages.values_mut() {
-                if let Some(settings) = stage.route_settings.remove(&before) {
-                    stage.route_settings.insert(route.route_key.clone(), settings);
-                }
-            }
-        }
         let answer = shown(&route);
-        api.routes.insert(id, route);
+        replace(api, route);
         answer
     })
     .await

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Answer, List, nothing, only_for_websockets};
 use crate::call::Call;
 use crate::clock::Timestamp;
-use crate::services::apigatewayv2::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigatewayv2::route_key::DEFAULT;
 use crate::services::apigatewayv2::state::{
     AccessLogSettings, Api, HttpApis, RouteSettings, Stage, Texts, set_text, shown,
@@ -107,8 +107,12 @@ fn apply(api: &Api, stage: &mut Stage, put: Put) -> Result<(), GatewayFault> {
         checked_log(&log)?;
         stage.access_log_settings = Some(log);
     }
-    if let Some(variables) = put.stage_variables {
-        stage.stage_variables = variables;
+    // An update names the variables that it changes, and empties those that it takes away.
+    for (name, value) in put.stage_variables.unwrap_or_default() {
+        match value.is_empty() {
+            true => stage.stage_variables.remove(&name),
+            false => stage.stage_variables.insert(name, value),
+        };
     }
     if let Some(auto) = put.auto_deploy {
         stage.auto_deploy = auto;

@@ -14,7 +14,8 @@ use crate::call::Call;
 use crate::services::lambda::faults::LambdaFault;
 use crate::services::lambda::names::{LATEST, Target};
 use crate::services::lambda::runtime::assume;
-use crate::services::lambda::state::{Code, Function, Lambda, Logging, Network, Shared, Version};
+use crate::services::lambda::state::{Code, Function, Lambda, Logging, Network, Version};
+use crate::store::Shared;
 
 /// Where the zip comes from.
 #[derive(Default, Deserialize)]

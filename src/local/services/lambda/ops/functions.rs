@@ -57,7 +57,7 @@ fn configured(
     let shown = function.shown(target.qualifier.as_deref());
     let (version, in_progress) = shown.ok_or_else(|| LambdaFault::NoFunction(arn.clone()))?;
     let shape = FunctionConfiguration::of(version, arn).in_progress(in_progress);
-    Ok((version.0.clone(), shape))
+    Ok((version.pointer(), shape))
 }
 
 /// GetFunction.

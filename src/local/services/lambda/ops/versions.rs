@@ -9,7 +9,8 @@ use super::shape::FunctionConfiguration;
 use crate::call::Call;
 use crate::services::lambda::faults::LambdaFault;
 use crate::services::lambda::names::Target;
-use crate::services::lambda::state::{Function, Lambda, Shared, Version};
+use crate::services::lambda::state::{Function, Lambda, Version};
+use crate::store::Shared;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -101,7 +102,8 @@ pub(crate) async fn list(lambda: Arc<Lambda>, call: &Call, input: ListVersions) 
     let shapes = function
         .all_versions()
         .map(|version| FunctionConfiguration::of(version, format!("{arn}:{}", version.version)).for_list());
-    let key = |shape: &FunctionConfiguration| format!("{:>20}", shape.version.replace("$LATEST", ""));
+    // Of numbers with leading zeros the order of the texts is theirs.
+    let key = |shape: &FunctionConfiguration| format!("{:0>20}", shape.version.replace("$LATEST", ""));
     let (versions, next_marker) = page(shapes.collect(), key, input.marker.as_deref(), input.max_items);
     Ok(Versions { next_marker, versions })
 }

@@ -149,6 +149,13 @@ impl Fleet {
         Some(Retired(old))
     }
 
+    /// Ends what was warmed for an update whose function has gone meanwhile, wherever it is by now.
+    pub(in crate::services::lambda) fn abandon(&self, next: &Version) {
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        let ours = pools.extract_if(|_, pool| pool.version.revision == next.revision);
+        ours.for_each(|(_, pool)| pool.retire());
+    }
+
     fn counter(&self, function: &str) -> Arc<AtomicUsize> {
         if let Some(counter) = self.running.read().unwrap_or_else(PoisonError::into_inner).get(function) {
             return counter.clone();

@@ -8,6 +8,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{BOOTSTRAP, World, zip_of};
+use crate::scope::Scope;
+use crate::services::lambda::names::Target;
+use crate::services::lambda::state::{Function, Version};
+use crate::services::lambda::swap::Swap;
 
 const ROUNDS: u64 = 20;
 
@@ -187,5 +191,24 @@ async fn an_update_that_a_kill_interrupted_is_done_after_the_restart_and_new_cod
     let world = world.reopened().await;
     world.settled().await;
     assert_eq!(world.run(json!({"do": "sleep", "seconds": 0})).await["start"], "1");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_warmed_for_a_function_that_has_gone_ends() {
+    let world = World::open().await;
+    world.create(json!({"Timeout": 10, "Code": {"ZipFile": generation(0)}})).await.unwrap();
+    world.run(json!({})).await;
+    let (lambda, scope, target) = (&world.lambda, Scope::root("us-east-1"), Target::unqualified("f").unwrap());
+    let mut function = Function::clone(&lambda.function(&scope, &target).unwrap());
+    let next = Version { revision: "next".into(), ..Version::clone(&function.latest) };
+    let swap = Swap::begin(lambda, &mut function, next);
+    world.call("DeleteFunction", json!({"FunctionName": "f"})).await.unwrap();
+    swap.finish(lambda.clone(), scope, target).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !lambda.fleet.codes().is_empty() {
+        assert!(Instant::now() < deadline, "an environment of a function that is not there goes on");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     world.stop().await;
 }

@@ -21,7 +21,7 @@ struct Column {
 impl Columns {
     /// Reads what stands between the brackets.
     pub(super) fn parse(inner: &str) -> Result<Self, PatternError> {
-        let mut parser = Parser { chars: inner.chars().peekable(), ends: ")&|," };
+        let mut parser = Parser::new(inner, ")&|,");
         let (mut first, mut last) = (Vec::new(), None);
         loop {
             parser.spaces();

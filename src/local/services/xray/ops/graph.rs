@@ -9,7 +9,6 @@ use super::groups::Meant;
 use super::traces::{ids, range};
 use crate::call::Call;
 use crate::clock::Timestamp;
-use crate::services::xray::assemble::Assembled;
 use crate::services::xray::faults::XRayFault;
 use crate::services::xray::graph::Graph;
 use crate::services::xray::state::XRay;
@@ -34,7 +33,7 @@ pub(crate) struct GetServiceGraph {
 
 pub(crate) async fn service(xray: Arc<XRay>, call: &Call, input: GetServiceGraph) -> Result<Value, XRayFault> {
     let (from, until) = range(input.start, input.end, LONGEST_RANGE)?;
-    let settings = xray.settings_of(&call.scope);
+    let settings = xray.settings.region(&call.scope);
     let expression = match (&input.group, &input.arn) {
         (None, None) => String::new(),
         (name, _) if name.as_deref() == Some(super::groups::DEFAULT) => String::new(),
@@ -44,9 +43,8 @@ pub(crate) async fn service(xray: Arc<XRay>, call: &Call, input: GetServiceGraph
     let region = call.scope.region.clone();
     let drawing = tokio::task::spawn_blocking(move || {
         let found = xray.store.between(&region, from.div_euclid(1000), until.div_euclid(1000));
-        let traces: Vec<Assembled> =
-            found.iter().map(|found| found.assembled()).filter(|trace| filter.fits(trace)).collect();
-        Graph::of(traces.iter()).services()
+        let traces = found.iter().map(|found| found.assembled());
+        Graph::of(traces.filter(|trace| filter.fits(trace))).services()
     });
     let services = drawing.await.map_err(|error| XRayFault::Disk(error.to_string()))?;
     Ok(json!({
@@ -65,6 +63,5 @@ pub(crate) struct GetTraceGraph {
 pub(crate) async fn trace(xray: Arc<XRay>, call: &Call, input: GetTraceGraph) -> Result<Value, XRayFault> {
     ids(&input.trace_ids)?;
     let found = input.trace_ids.iter().filter_map(|id| xray.store.trace(&call.scope.region, id));
-    let traces: Vec<Assembled> = found.map(|found| found.assembled()).collect();
-    Ok(json!({"Services": Graph::of(traces.iter()).services()}))
+    Ok(json!({"Services": Graph::of(found.map(|found| found.assembled())).services()}))
 }
