@@ -81,7 +81,8 @@ async fn send(url: &str) {
     });
     let uri = url.parse().unwrap();
     let (method, body) = (Method::POST, Some(Body::of(&body)));
-    let mix = Mix::new(vec![Request { weight: 1, method, uri, headers, body, judge, signer: None }]).unwrap();
+    let mix =
+        Mix::new(vec![Request { weight: 1, method, uri, path: None, headers, body, judge, signer: None }]).unwrap();
     let shape = Shape { pace: Pace::Users(Users::eager(USERS)), requests: None, within: MEASURED };
     let run = drive(mix, &shape, Watch::nobody()).await.unwrap();
     println!("{}", serde_json::to_string(&run.report()).unwrap());

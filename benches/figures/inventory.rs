@@ -68,7 +68,8 @@ async fn post(url: &str, id: &str) -> Duration {
     });
     let (uri, headers) = (format!("{url}/ec2/{id}").parse().unwrap(), HeaderMap::new());
     let (method, body) = (Method::POST, Some(Body::of(&Sample::Constant(instance(id)))));
-    let mix = Mix::new(vec![Request { weight: 1, method, uri, headers, body, judge, signer: None }]).unwrap();
+    let mix =
+        Mix::new(vec![Request { weight: 1, method, uri, path: None, headers, body, judge, signer: None }]).unwrap();
     let shape = Shape::requests(1, 1, Duration::from_secs(30));
     let report = drive(mix, &shape, Watch::nobody()).await.unwrap().report();
     assert!(report.errors.is_empty(), "{report:?}");

@@ -217,7 +217,7 @@ async fn load(url: &str, pid: u32, use_cache: &str, shape: Shape) -> (Report, St
     let mix = || {
         let (uri, headers) = (format!("{url}/").parse().unwrap(), HeaderMap::new());
         let (method, body, judge) = (Method::POST, Some(Body::of(&body)), judge.clone());
-        Mix::new(vec![Request { weight: 1, method, uri, headers, body, judge, signer: None }]).unwrap()
+        Mix::new(vec![Request { weight: 1, method, uri, path: None, headers, body, judge, signer: None }]).unwrap()
     };
     let warm_up = Shape { requests: shape.requests.map(|requests| requests / 10), ..shape };
     drive(mix(), &warm_up, Watch::nobody()).await.unwrap();

@@ -7,6 +7,7 @@ use crate::aws::signature::Signer;
 use crate::aws::{Aws, AwsError};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -47,6 +48,14 @@ impl Entry {
                 Ok(())
             }
             Entry::Open | Entry::Key(_) | Entry::Signature(_) => Ok(()),
+        }
+    }
+
+    /// Renews the credentials of signatures before they expire, for as long as it is waited for.
+    pub async fn stay_valid(&self) -> Infallible {
+        match self {
+            Entry::Signature(signer) => signer.stay_valid().await,
+            Entry::Open | Entry::Key(_) => std::future::pending().await,
         }
     }
 

@@ -71,6 +71,21 @@ fn expectation<'n>(reader: &mut Reader, path: &str, node: &'n Node, kind: &str, 
 
 /// A request under `http` of `node`, and what `node` expects of it.
 pub(super) fn http(reader: &mut Reader, path: &str, node: &Node, request: &Node) -> Option<HttpCheck> {
+    let place = join(path, "http");
+    let target = reader.text(request, &place, "path").unwrap_or_else(|| "/".to_owned());
+    if !target.starts_with('/') {
+        reader.problem(at(request, "path"), &join(&place, "path"), "must begin with `/`");
+    }
+    http_to(reader, path, (node, request), target)
+}
+
+/// [`http`] without a look at its path.
+pub(super) fn http_to(
+    reader: &mut Reader,
+    path: &str,
+    (node, request): (&Node, &Node),
+    target: String,
+) -> Option<HttpCheck> {
     let expect = expectation(reader, path, node, "http", EXPECT_HTTP);
     let expect_path = join(path, "expect");
     let path = join(path, "http");
@@ -79,10 +94,6 @@ pub(super) fn http(reader: &mut Reader, path: &str, node: &Node, request: &Node)
     let method = reader.text(request, &path, "method").unwrap_or_else(|| "GET".to_owned());
     if !METHODS.contains(&method.as_str()) {
         reader.problem(at(request, "method"), &join(&path, "method"), format!("must be one of {}", METHODS.join(", ")));
-    }
-    let target = reader.text(request, &path, "path").unwrap_or_else(|| "/".to_owned());
-    if !target.starts_with('/') {
-        reader.problem(at(request, "path"), &join(&path, "path"), "must begin with `/`");
     }
     let repeat: i64 = reader.number(request, &path, "repeat").unwrap_or(1);
     let repeat = u32::try_from(repeat).ok().filter(|repeat| (1..=MAX_REPEAT).contains(repeat));

@@ -269,6 +269,8 @@ pub struct Variant {
 pub struct WeightedRequest {
     pub weight: u32,
     pub http: HttpCheck,
+    /// A path that differs from request to request; that of `http` is then empty.
+    pub path: Option<Sample>,
     pub body: Option<Sample>,
 }
 

@@ -1,10 +1,12 @@
 //! The `load` section of a manifest: which requests `labctl load` sends, in which variants, and how users behave.
 
+use serde_json::Value as Json;
+
 use crate::template::reader::{Reader, join};
 use crate::template::yaml::Node;
 
 use super::checks;
-use super::model::{Counter, Load, Range, RequestBody, Users, Variant, WeightedRequest};
+use super::model::{Counter, Load, Range, RequestBody, Sample, Users, Variant, WeightedRequest};
 use super::sample::sample;
 use super::validate::{at, required};
 
@@ -124,7 +126,13 @@ fn request(reader: &mut Reader, path: &str, node: &Node) -> Option<WeightedReque
     if !(1..=MAX_WEIGHT).contains(&weight) {
         reader.problem(at(node, "weight"), &join(path, "weight"), format!("must be from 1 to {MAX_WEIGHT}"));
     }
-    let http = checks::http(reader, path, node, request);
+    let (http, target) = match request.get("path").filter(|target| target.as_map().is_some()) {
+        None => (checks::http(reader, path, node, request), None),
+        Some(target) => {
+            let target = differing_path(reader, &join(&join(path, "http"), "path"), target);
+            (checks::http_to(reader, path, (node, request), String::new()), Some(target))
+        }
+    };
     let expect = node.get("expect");
     let unused = [
         (Some(request), "http", "body", "a load sends `json`"),
@@ -139,7 +147,25 @@ fn request(reader: &mut Reader, path: &str, node: &Node) -> Option<WeightedReque
     let http = http?;
     let json = request.get("json").filter(|_| matches!(http.body, RequestBody::Json(_)));
     let body = json.map(|json| sample(reader, &join(&join(path, "http"), "json"), json));
-    Some(WeightedRequest { weight, http, body })
+    Some(WeightedRequest { weight, http, path: target, body })
+}
+
+/// `path: { $text: [/ec2/load-, { $now: epoch_ms }] }`.
+fn differing_path(reader: &mut Reader, path: &str, node: &Node) -> Sample {
+    let target = sample(reader, path, node);
+    let parts = if let Sample::Text(parts) = &target { parts.as_slice() } else { &[] };
+    let texts = |part: &Sample| match part {
+        Sample::Constant(Json::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    if !parts.first().and_then(texts).is_some_and(|text| text.starts_with('/')) {
+        reader.problem(node.at, path, "must be a text, or a `$text` whose first part begins with `/`");
+    }
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte);
+    if let Some(text) = parts.iter().filter_map(texts).find(|text| !text.bytes().all(fits)) {
+        reader.problem(node.at, path, format!("`{text}` has a character that no path has; write it as `%20` is"));
+    }
+    target
 }
 
 #[cfg(test)]
@@ -164,7 +190,7 @@ mod tests {
     - name: ingest
       requests:
         - { weight: 9, http: { method: POST, json: { id: { $zipf: [1, 150] } } }, expect: { status: 200 } }
-        - { http: {}, expect: { status: 405 } }
+        - { http: { path: { $text: [/a/, { $random: [1, 9] }] } }, expect: { status: 405 } }
 ",
         );
         let load = manifest(&text).unwrap().load.unwrap();
@@ -174,6 +200,8 @@ mod tests {
         let requests = &load.variants[0].requests;
         assert_eq!((requests[0].weight, requests[1].weight), (9, 1));
         assert!(matches!(&requests[0].body, Some(Sample::Object(_))) && requests[1].body.is_none());
+        assert!((&*requests[0].http.path, &requests[0].path) == ("/", &None));
+        assert!(requests[1].http.path.is_empty() && matches!(&requests[1].path, Some(Sample::Text(_))));
     }
 
     #[test]
@@ -190,6 +218,7 @@ mod tests {
       requests: [{ wieght: 2, http: { json: { a: { $rndom: [1, 2] } } }, expect: { status: 200 } }]
     - { name: two, http: {}, requests: [], expect: { status: 200 } }
     - { name: three, requests: [{ weight: 0, expect: {} }] }
+    - { name: four, http: { path: { $text: [{ $random: [1, 9] }, /a b] } }, expect: { status: 200 } }
 ",
         );
         let told: Vec<String> = manifest(&text).unwrap_err().iter().map(ToString::to_string).collect();
@@ -203,6 +232,8 @@ mod tests {
             "13:52: load.variants.0.requests.0.http.json.a: unknown value `$rndom` (did you mean `$random`?)",
             "14:40: load.variants.1: has both `http` and `requests`: make it one more of the requests",
             "15:33: load.variants.2.requests.0: `http` is missing",
+            "16:35: load.variants.3.http.path: `/a b` has a character that no path has; write it as `%20` is",
+            "16:35: load.variants.3.http.path: must be a text, or a `$text` whose first part begins with `/`",
         ];
         assert_eq!(told, expected);
     }

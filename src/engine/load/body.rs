@@ -47,6 +47,11 @@ impl Body {
         Body::within(sample, true)
     }
 
+    /// A text that is no JSON: a path.
+    pub fn plain(sample: &Sample) -> Self {
+        Body::within(sample, false)
+    }
+
     /// `quoted`: texts have their quotes, because they are not parts of a longer one.
     fn within(sample: &Sample, quoted: bool) -> Self {
         let mut body = Body { parts: Vec::new() };

@@ -51,7 +51,8 @@ impl Server {
     fn mix(&self) -> Mix {
         let judge: Judge = Arc::new(|status, _| if status == 200 { Ok(()) } else { Err(status.to_string()) });
         let (method, headers, uri) = (Method::POST, HeaderMap::new(), self.uri.clone());
-        Mix::new(vec![Request { weight: 1, method, uri, headers, body: None, judge, signer: None }]).unwrap()
+        Mix::new(vec![Request { weight: 1, method, uri, path: None, headers, body: None, judge, signer: None }])
+            .unwrap()
     }
 
     async fn drive(&self, shape: &Shape) -> Run {
@@ -168,6 +169,17 @@ async fn a_load_that_is_stopped_reports_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_request_that_has_no_answer_when_a_stopped_load_ends_is_counted_as_cut_off() {
+    // Every third request is never answered.
+    let server = Server::start(|number| (200, if number % 3 == 2 { MINUTE } else { Duration::ZERO })).await;
+    for shape in [Shape::requests(2, u64::MAX, MINUTE), rate(20.0, 2, MINUTE)] {
+        let stop = tokio::time::sleep(Duration::from_millis(300));
+        let run = drive(server.mix(), &shape, Watch { seen: |_: &Moment| {}, stop }).await.unwrap();
+        assert_eq!(run.report().errors.get("cut off"), Some(&2), "{:?}", run.report());
+    }
+}
+
+#[tokio::test]
 async fn where_nobody_listens_every_request_is_an_error_of_its_kind() {
     let mix = {
         let server = Server::start(at_once).await;
@@ -186,7 +198,8 @@ async fn where_nobody_listens_every_request_is_an_error_of_its_kind() {
 fn mix_again(mix: &Mix) -> Mix {
     let judge: Judge = Arc::new(|_, _| Ok(()));
     let (uri, headers) = (mix.uri.clone(), HeaderMap::new());
-    Mix::new(vec![Request { weight: 1, method: Method::GET, uri, headers, body: None, judge, signer: None }]).unwrap()
+    let method = Method::GET;
+    Mix::new(vec![Request { weight: 1, method, uri, path: None, headers, body: None, judge, signer: None }]).unwrap()
 }
 
 #[tokio::test]

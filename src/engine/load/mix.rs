@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
@@ -24,6 +24,8 @@ pub struct Request {
     pub method: Method,
     /// The whole address.
     pub uri: Uri,
+    /// What stands after it, where that differs from request to request.
+    pub path: Option<Body>,
     pub headers: HeaderMap,
     pub body: Option<Body>,
     pub judge: Judge,
@@ -77,7 +79,10 @@ impl Mix {
         };
         let mut request = http::Request::new(body);
         *request.method_mut() = kind.method.clone();
-        *request.uri_mut() = kind.uri.clone();
+        *request.uri_mut() = match &kind.path {
+            Some(path) => below(&kind.uri, path, &mut dice, into)?,
+            None => kind.uri.clone(),
+        };
         *request.headers_mut() = kind.headers.clone();
         if let Some(signer) = &kind.signer {
             signer(&mut request)?;
@@ -110,6 +115,12 @@ impl Mix {
     }
 }
 
+fn below(uri: &Uri, path: &Body, dice: &mut Dice, into: &mut BytesMut) -> Result<Uri, String> {
+    into.put_slice(uri.to_string().trim_end_matches('/').as_bytes());
+    path.write(dice, into);
+    Uri::from_maybe_shared(into.split().freeze()).map_err(|_| "address".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -122,6 +133,7 @@ mod tests {
             weight,
             method: Method::POST,
             uri: Uri::from_static(uri),
+            path: None,
             headers: HeaderMap::new(),
             body: Some(Body::of(&Sample::Constant(json!({"a": 1})))),
             judge: Arc::new(|_, _| Ok(())),
@@ -146,6 +158,27 @@ mod tests {
         assert!(Mix::new(vec![request(1, "http://h:1/"), request(1, "http://h:2/")]).is_err());
         assert!(Mix::new(vec![request(1, "/no-host")]).is_err());
         assert!(Mix::new(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_path_differs_from_request_to_request() {
+        let part = |text: &str| Sample::Constant(json!(text));
+        let path = Sample::Text(vec![part("/ec2/load-"), Sample::Integer { from: 0, to: i64::MAX }, part("?a=%20")]);
+        for (uri, base) in [("http://h:1/stage", "/stage"), ("http://h:1", "")] {
+            let signer: Signer = Arc::new(|request| {
+                assert_eq!(request.uri().host(), Some("h"));
+                Ok(())
+            });
+            for signer in [None, Some(signer)] {
+                let mix = Mix::new(vec![Request { path: Some(Body::plain(&path)), signer, ..request(1, uri) }]);
+                let (mix, mut buffer) = (mix.unwrap(), BytesMut::new());
+                let mut sent = |number| mix.request(number, &mut buffer).unwrap().1;
+                let (one, two) = (sent(0), sent(1));
+                let begins = format!("{base}/ec2/load-");
+                assert!(one.uri().to_string().starts_with(&begins) && one.uri().query() == Some("a=%20"), "{one:?}");
+                assert!(one.uri() != two.uri() && *one.uri() == *sent(0).uri() && one.body() == "{\"a\":1}");
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::desk::{Desk, Next, Ticket};
-use super::recorder::{Done, Recorder};
+use super::recorder::Recorder;
 use super::sender::{Lane, Sender};
 use super::shape::Schedule;
 
@@ -88,8 +88,7 @@ pub(super) async fn worker(rate: Arc<Rate>, worker: usize) {
         };
         let due = rate.due(ticket.number);
         rate.recorder.began(worker, Instant::now().saturating_duration_since(due), ticket.free);
-        let sent = sender.send(ticket.number).await;
-        let (verdict, sent, received) = (sent.verdict, sent.sent, sent.received);
-        rate.recorder.record(worker, &Done { due, ended: Instant::now(), verdict, sent, received });
+        let under_way = rate.recorder.under_way(worker, due);
+        under_way.done(sender.send(ticket.number).await);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::report::{Late, Moment};
+use super::sender::Sent;
 use super::tally::Tally;
 
 const SHARES: usize = 8;
@@ -15,13 +16,13 @@ const IN_TIME: Duration = Duration::from_millis(10);
 const DIGITS: u8 = 2;
 
 /// One request, done.
-pub(super) struct Done {
+struct Done {
     /// When it should have begun.
-    pub(super) due: Instant,
-    pub(super) ended: Instant,
-    pub(super) verdict: Result<(), String>,
-    pub(super) sent: usize,
-    pub(super) received: usize,
+    due: Instant,
+    ended: Instant,
+    verdict: Result<(), String>,
+    sent: usize,
+    received: usize,
 }
 
 pub(super) struct Recorder {
@@ -53,6 +54,33 @@ impl Share {
     }
 }
 
+/// A request that was sent. One that is given up, because the load has ended, is written down too: nobody knows what became
+/// of it.
+pub(super) struct UnderWay<'r> {
+    recorder: &'r Recorder,
+    user: usize,
+    due: Instant,
+    over: bool,
+}
+
+impl UnderWay<'_> {
+    pub(super) fn done(mut self, sent: Sent) {
+        self.over = true;
+        let Sent { verdict, sent, received } = sent;
+        self.recorder.record(self.user, &Done { due: self.due, ended: Instant::now(), verdict, sent, received });
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            let cut =
+                Done { verdict: Err("cut off".to_owned()), sent: 0, received: 0, due: self.due, ended: Instant::now() };
+            self.recorder.record(self.user, &cut);
+        }
+    }
+}
+
 /// Everything that was measured.
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
@@ -78,7 +106,7 @@ impl Recorder {
         self.shares[user % SHARES].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn record(&self, user: usize, done: &Done) {
+    fn record(&self, user: usize, done: &Done) {
         let took = done.ended.saturating_duration_since(done.due);
         let mut share = self.share(user);
         let share = &mut *share;
@@ -91,6 +119,11 @@ impl Recorder {
             }
             tally.transferred(done.sent, done.received);
         }
+    }
+
+    /// A request that is sent now.
+    pub(super) fn under_way(&self, user: usize, due: Instant) -> UnderWay<'_> {
+        UnderWay { recorder: self, user, due, over: false }
     }
 
     /// How long after its moment a request began, and whether there was a connection free for it.

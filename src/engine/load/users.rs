@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::time::Instant;
 
 use super::dice::Dice;
-use super::recorder::{Done, Recorder};
+use super::recorder::Recorder;
 use super::sender::{Lane, Sender};
 use super::shape::Users;
 
@@ -39,9 +39,8 @@ pub(super) async fn user(crowd: Arc<Crowd>, user: u32) {
             if number >= crowd.requests {
                 return;
             }
-            let sent = sender.send(number).await;
-            let (verdict, sent, received) = (sent.verdict, sent.sent, sent.received);
-            crowd.recorder.record(user as usize, &Done { due, ended: Instant::now(), verdict, sent, received });
+            let under_way = crowd.recorder.under_way(user as usize, due);
+            under_way.done(sender.send(number).await);
         }
         if let Some(wait) = crowd.habits.next_wait(&mut dice) {
             let left = crowd.deadline.saturating_duration_since(Instant::now());

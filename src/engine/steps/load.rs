@@ -65,7 +65,11 @@ pub async fn measure(
         variant.requests.iter().map(|request| of_endpoint(endpoint, request)).collect();
     let mix = Mix::new(requests?)?;
     let before = count(endpoint, counter).await?;
-    let run = drive(mix, shape, watch).await?;
+    let run = tokio::select! {
+        run = drive(mix, shape, watch) => run?,
+        // A load may last longer than the credentials of a session.
+        never = endpoint.entry().stay_valid() => match never {},
+    };
     let after = count(endpoint, counter).await?;
     let counter =
         counter.zip(before.zip(after)).map(|(counter, (before, after))| (counter.name.clone(), after - before));
@@ -73,12 +77,13 @@ pub async fn measure(
 }
 
 fn of_endpoint(endpoint: &Endpoint<'_>, request: &WeightedRequest) -> Result<Request, CheckError> {
-    let WeightedRequest { weight, http, body } = request;
+    let WeightedRequest { weight, http, path, body } = request;
     let (parts, _) = endpoint.request(http).map_err(CheckError::NoRequest)?.into_parts();
     Ok(Request {
         weight: *weight,
         method: parts.method,
         uri: parts.uri,
+        path: path.as_ref().map(Body::plain),
         headers: parts.headers,
         body: body.as_ref().map(Body::of),
         judge: judge(http),
