@@ -18,8 +18,6 @@ use crate::settings::{DatabaseSettings, required};
 const RDS_AUTHORITIES: &[u8] = include_bytes!("../certs/rds-ca.pem");
 /// The connection keeps the statement prepared under its text.
 const INSERT: &str = "INSERT INTO telemetry (data) VALUES (?)";
-/// A paused Aurora needs about 15 s to wake, 30 s after a day; the function is given 29, and the gateway waits no longer than 30.
-const ANSWER_WITHIN: Duration = Duration::from_secs(26);
 /// A database that is awake has let us in long before.
 const SLOW: Duration = Duration::from_secs(2);
 /// A connection that rested longer is asked whether it still lives, so that an INSERT is not its first test.
@@ -33,20 +31,20 @@ pub enum DatabaseError {
     /// No connection: nothing was sent.
     Connect(mysql_async::Error),
     /// No connection within the time that there is.
-    NoConnection,
+    NoConnection(Duration),
     /// The database looked at the row and does not take it.
     Refused(mysql_async::ServerError),
     /// The database is there and says that it stored nothing.
     Unable(mysql_async::ServerError),
     /// The statement was sent and no answer came.
     Lost(mysql_async::Error),
-    NoAnswer,
+    NoAnswer(Duration),
 }
 
 impl DatabaseError {
     /// Whether the row may be there although nobody says so.
     pub fn may_have_stored(&self) -> bool {
-        matches!(self, DatabaseError::Lost(_) | DatabaseError::NoAnswer)
+        matches!(self, DatabaseError::Lost(_) | DatabaseError::NoAnswer(_))
     }
 }
 
@@ -55,11 +53,11 @@ impl fmt::Display for DatabaseError {
         match self {
             DatabaseError::Token(why) => write!(f, "no authentication token: {why}"),
             DatabaseError::Connect(error) => write!(f, "no connection: {error}"),
-            DatabaseError::NoConnection => write!(f, "no connection within {} s", ANSWER_WITHIN.as_secs()),
+            DatabaseError::NoConnection(within) => write!(f, "no connection within {:.1} s", within.as_secs_f64()),
             DatabaseError::Refused(error) => write!(f, "refused a message: {error}"),
             DatabaseError::Unable(error) => write!(f, "did not store a message: {error}"),
             DatabaseError::Lost(error) => write!(f, "lost while storing a message: {error}"),
-            DatabaseError::NoAnswer => write!(f, "no answer within {} s", ANSWER_WITHIN.as_secs()),
+            DatabaseError::NoAnswer(within) => write!(f, "no answer within {:.1} s", within.as_secs_f64()),
         }
     }
 }
@@ -81,9 +79,9 @@ impl Database {
         Database { settings, resting: None }
     }
 
-    /// Stores one message. Committed when this returns `Ok`.
-    pub async fn insert(&mut self, data: &str) -> Result<(), DatabaseError> {
-        let until = Instant::now() + ANSWER_WITHIN;
+    /// Stores one message, by `until` or not at all. Committed when this returns `Ok`.
+    pub async fn insert(&mut self, data: &str, until: Instant) -> Result<(), DatabaseError> {
+        let begun = Instant::now();
         let mut pause = Duration::from_millis(5);
         loop {
             let mut connection = self.connection(until).await?;
@@ -94,7 +92,7 @@ impl Database {
                 }
                 Ok(Err(mysql_async::Error::Server(error))) => error,
                 Ok(Err(error)) => return Err(DatabaseError::Lost(error)),
-                Err(_) => return Err(DatabaseError::NoAnswer),
+                Err(_) => return Err(DatabaseError::NoAnswer(begun.elapsed())),
             };
             // Rolled back as a whole, so that it can be sent again: it met a DELETE that thins out the same devices.
             let again = matches!(error.code, DEADLOCK | LOCK_WAIT) && Instant::now() + pause < until;
@@ -127,8 +125,12 @@ impl Database {
         let connected = match timeout(SLOW, &mut connecting).await {
             Ok(connected) => connected,
             Err(_) => {
-                log("database: waiting for it to let us in; a paused one needs 15 to 30 s to resume");
-                let connected = timeout_at(until, connecting).await.map_err(|_| DatabaseError::NoConnection)?;
+                let left = until.saturating_duration_since(Instant::now()).as_secs();
+                log(&format!(
+                    "database: waiting for it to let us in, {left} s at most; a paused one needs 15 to 30 s to resume"
+                ));
+                let late = |_| DatabaseError::NoConnection(begun.elapsed());
+                let connected = timeout_at(until, connecting).await.map_err(late)?;
                 log(&format!("database: let us in after {:.1} s", begun.elapsed().as_secs_f64()));
                 connected
             }

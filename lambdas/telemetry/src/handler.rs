@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::database::{Database, DatabaseError};
 use crate::message::{self, Message, Problem};
@@ -59,14 +60,15 @@ impl Answer {
     }
 }
 
-pub async fn handle(event: &Event, database: &mut Database) -> Answer {
+/// Answers by `until`, whatever the database does.
+pub async fn handle(event: &Event, database: &mut Database, until: Instant) -> Answer {
     let message = match accept(event) {
         Ok(message) => message,
         Err(answer) => return answer,
     };
     // Strings and finite numbers always have a JSON form.
     let data = serde_json::to_string(&message).unwrap_or_default();
-    match database.insert(&data).await {
+    match database.insert(&data, until).await {
         Ok(()) => Answer::new(200, &json!({"success": true, "error": null})),
         Err(error) => failed(&error),
     }

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
@@ -10,46 +10,60 @@ use aws_sigv4::sign::v4;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, Params, SslOpts, TxOpts, Value};
 use time::OffsetDateTime;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::handler::log;
 use crate::message::Reading;
 use crate::settings::{Settings, required};
 
 /// Amazon's authorities for RDS.
 const RDS_AUTHORITIES: &[u8] = include_bytes!("../certs/rds-ca.pem");
-/// Together under the function's 28 s: a paused Aurora needs about 15 s to wake.
-const CONNECT_WITHIN: Duration = Duration::from_secs(20);
-const STORE_WITHIN: Duration = Duration::from_secs(7);
+/// A database that is awake has let us in long before.
+const SLOW: Duration = Duration::from_secs(2);
 /// A connection that rested longer is asked whether it still lives, so that a message is not its first test.
 const RESTED: Duration = Duration::from_millis(500);
 /// An answer to that comes at once or not at all.
 const PING_WITHIN: Duration = Duration::from_secs(1);
+/// The server closes what rested longer: an open connection would keep Aurora from pausing, and a function at rest cannot act.
+const IDLE: &str = "SET SESSION wait_timeout = 60";
 /// Rows in one statement: far under the 65,535 placeholders that a statement may have, and enough that more gains nothing.
 const MOST_ROWS: usize = 1024;
 
 #[derive(Debug)]
 pub enum DatabaseError {
     Token(String),
-    Mysql(mysql_async::Error),
+    /// No connection: nothing was sent.
+    Connect(mysql_async::Error),
+    /// No connection within the time that there was.
+    NoConnection(Duration),
+    /// The database is there and says that it stored nothing.
+    Unable(mysql_async::ServerError),
+    /// A statement was sent and no answer came.
+    Lost(mysql_async::Error),
     NoAnswer(Duration),
+}
+
+impl DatabaseError {
+    /// Whether the readings may be there although nobody says so.
+    pub fn may_have_stored(&self) -> bool {
+        matches!(self, DatabaseError::Lost(_) | DatabaseError::NoAnswer(_))
+    }
 }
 
 impl fmt::Display for DatabaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DatabaseError::Token(why) => write!(f, "no authentication token: {why}"),
-            DatabaseError::Mysql(error) => error.fmt(f),
-            DatabaseError::NoAnswer(within) => write!(f, "no answer within {} s", within.as_secs()),
+            DatabaseError::Connect(error) => write!(f, "no connection: {error}"),
+            DatabaseError::NoConnection(within) => write!(f, "no connection within {:.1} s", within.as_secs_f64()),
+            DatabaseError::Unable(error) => write!(f, "did not store a message: {error}"),
+            DatabaseError::Lost(error) => write!(f, "lost while storing a message: {error}"),
+            DatabaseError::NoAnswer(within) => write!(f, "no answer within {:.1} s", within.as_secs_f64()),
         }
     }
 }
 
 impl std::error::Error for DatabaseError {}
-
-impl From<mysql_async::Error> for DatabaseError {
-    fn from(error: mysql_async::Error) -> Self {
-        DatabaseError::Mysql(error)
-    }
-}
 
 pub struct Database {
     settings: Settings,
@@ -66,25 +80,53 @@ impl Database {
         Database { settings, resting: None }
     }
 
-    /// Stores all of the readings or none: one statement per chunk, all in one transaction.
-    pub async fn store(&mut self, arrived: OffsetDateTime, readings: &[Reading]) -> Result<(), DatabaseError> {
+    /// Stores all of the readings or none, by `until`: one statement per chunk, all in one transaction.
+    pub async fn store(
+        &mut self,
+        arrived: OffsetDateTime,
+        readings: &[Reading],
+        until: Instant,
+    ) -> Result<(), DatabaseError> {
         if readings.is_empty() {
             return Ok(());
         }
-        let mut connection = self.connection().await?;
-        within(STORE_WITHIN, write(&mut connection, arrived, readings)).await?;
+        let begun = Instant::now();
+        let mut connection = self.connection(until).await?;
+        match timeout_at(until, write(&mut connection, arrived, readings)).await {
+            Ok(Ok(())) => {}
+            // What fails by the server's word is rolled back, with the transaction whose connection is dropped.
+            Ok(Err(mysql_async::Error::Server(error))) => return Err(DatabaseError::Unable(error)),
+            Ok(Err(error)) => return Err(DatabaseError::Lost(error)),
+            Err(_) => return Err(DatabaseError::NoAnswer(begun.elapsed())),
+        }
         // Only put back after a transaction that ended well: a connection that is dropped takes its transaction with it.
         self.resting = Some(Resting { connection, since: Instant::now() });
         Ok(())
     }
 
-    async fn connection(&mut self) -> Result<Conn, DatabaseError> {
+    async fn connection(&mut self, until: Instant) -> Result<Conn, DatabaseError> {
         if let Some(Resting { mut connection, since }) = self.resting.take()
-            && (since.elapsed() < RESTED || within(PING_WITHIN, connection.ping()).await.is_ok())
+            && (since.elapsed() < RESTED
+                || timeout(PING_WITHIN, connection.ping()).await.is_ok_and(|pong| pong.is_ok()))
         {
             return Ok(connection);
         }
-        within(CONNECT_WITHIN, Conn::new(self.options()?)).await
+        let begun = Instant::now();
+        let mut connecting = std::pin::pin!(Conn::new(self.options()?));
+        let connected = match timeout(SLOW, &mut connecting).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                let left = until.saturating_duration_since(Instant::now()).as_secs();
+                log(&format!(
+                    "database: waiting for it to let us in, {left} s at most; a paused one needs 15 to 30 s to resume"
+                ));
+                let late = |_| DatabaseError::NoConnection(begun.elapsed());
+                let connected = timeout_at(until, connecting).await.map_err(late)?;
+                log(&format!("database: let us in after {:.1} s", begun.elapsed().as_secs_f64()));
+                connected
+            }
+        };
+        connected.map_err(DatabaseError::Connect)
     }
 
     fn options(&self) -> Result<Opts, DatabaseError> {
@@ -103,6 +145,7 @@ impl Database {
             .enable_cleartext_plugin(true)
             .prefer_socket(false)
             .tcp_nodelay(true)
+            .init(vec![IDLE])
             .ssl_opts(tls)
             .into())
     }
@@ -184,16 +227,6 @@ fn sign_token(
     instructions.apply_to_request_http1x(&mut request);
     let uri = request.uri().to_string();
     Ok(uri.strip_prefix("https://").unwrap_or(&uri).to_owned())
-}
-
-async fn within<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, mysql_async::Error>>,
-) -> Result<T, DatabaseError> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(done) => Ok(done?),
-        Err(_) => Err(DatabaseError::NoAnswer(limit)),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use crate::database::Database;
 use crate::message::{self, Reading, Refusal};
@@ -42,18 +43,23 @@ impl Answer {
     }
 }
 
-pub async fn handle(event: Event, database: &mut Database) -> Answer {
+/// Answers by `until`, whatever the database does.
+pub async fn handle(event: Event, database: &mut Database, until: Instant) -> Answer {
     let arrived = OffsetDateTime::now_utc();
     let readings = match readings(&event) {
         Ok(readings) => readings,
         Err(Refusal(text)) => return Answer::of(400, &json!({"message": text})),
     };
-    match database.store(arrived, &readings).await {
+    match database.store(arrived, &readings, until).await {
         Ok(()) => Answer::of(200, &json!({"stored": readings.len()})),
         Err(error) => {
             log(&format!("database: {error}"));
-            let body = json!({"message": "the database is not available; nothing is stored; try again"});
-            Answer::of(503, &body).with("Retry-After", RETRY_AFTER)
+            let message = if error.may_have_stored() {
+                "the database did not answer; the message may be stored or not"
+            } else {
+                "the database is not available; nothing is stored; try again"
+            };
+            Answer::of(503, &json!({"message": message})).with("Retry-After", RETRY_AFTER)
         }
     }
 }
@@ -69,7 +75,7 @@ fn readings(event: &Event) -> Result<Vec<Reading>, Refusal> {
 }
 
 /// One line in the function's log.
-fn log(line: &str) {
+pub fn log(line: &str) {
     eprintln!("{line}");
 }
 

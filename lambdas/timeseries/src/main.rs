@@ -8,13 +8,19 @@ mod message;
 mod settings;
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use database::Database;
 use handler::Event;
 use settings::Settings;
+
+/// Kept of an invocation's time for the answer: the function is given 28 s, and the gateway waits no longer than 29. A paused Aurora
+/// needs about 15 s to wake, 30 s after a day.
+const RESERVE: Duration = Duration::from_millis(1_500);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -23,7 +29,16 @@ async fn main() -> Result<(), Error> {
     let database = Arc::new(Mutex::new(Database::new(Settings::from_env()?)));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let database = database.clone();
-        async move { Ok::<_, Error>(handler::handle(event.payload, &mut *database.lock().await).await) }
+        async move {
+            let until = until(&event.context);
+            Ok::<_, Error>(handler::handle(event.payload, &mut *database.lock().await, until).await)
+        }
     }))
     .await
+}
+
+/// When the answer must be ready.
+fn until(context: &Context) -> Instant {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now).saturating_sub(RESERVE)
 }
