@@ -5,6 +5,7 @@ mod answer;
 use super::context::Context;
 use super::deployed::Deployed;
 use super::select::LabArg;
+use super::sql;
 use crate::engine::load::{Pace, Shape, Users, Watch, room};
 use crate::engine::steps::check::Endpoint;
 use crate::engine::steps::load::{self, Measured};
@@ -154,6 +155,7 @@ async fn send(args: LoadArgs, cx: &Context, asked: watch::Receiver<u32>) -> Resu
     let drawing = args.drawing()?;
     let cannot = || Failure::failed(format!("cannot send load to lab `{lab}`"));
     let endpoint = Endpoint::of(&aws, &wanted, known).await.map_err(|error| cannot().because(error))?;
+    let endpoint = endpoint.telling(sql::notes(cx));
     let mut variants: Vec<Measured> = Vec::with_capacity(wanted_load.variants.len());
     for variant in &wanted_load.variants {
         cx.ui.note(&format!("sending {}: {}", told(&shape), variant.name));

@@ -166,7 +166,7 @@ pub(super) fn data_api(deployed: &Deployed) -> Result<DataApi, Failure> {
 }
 
 /// Says on stderr what is being done.
-fn notes(cx: &Context) -> impl Fn(&str) + Send + Sync + use<> {
+pub(super) fn notes(cx: &Context) -> impl Fn(&str) + Send + Sync + use<> {
     let notes = Notes::new(cx.ui.is_quiet(), cx.ui.err_theme());
     move |text| notes.note(text)
 }

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::deployed::Deployed;
 use super::select::LabArg;
+use super::sql;
 use crate::engine::steps::check::{self, Endpoint, Outcome};
 use crate::error::Failure;
 use crate::ui::{Answer, Label, Theme};
@@ -45,6 +46,7 @@ pub(crate) async fn run(args: ValidateArgs, cx: &Context) -> Result<(), Failure>
     let Deployed { aws, wanted, known, .. } = Deployed::of(cx, &args.lab).await?;
     let cannot = || Failure::failed("cannot run the lab's checks");
     let endpoint = Endpoint::of(&aws, &wanted, known).await.map_err(|error| cannot().because(error))?;
+    let endpoint = endpoint.telling(sql::notes(cx));
     let checks = endpoint.run_all(|_| ()).await.map_err(|error| cannot().because(error))?;
     let failed = checks.iter().filter(|outcome| !outcome.passed).count();
     let failure = check::failure(&checks);

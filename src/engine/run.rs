@@ -103,6 +103,12 @@ impl<'a> Run<'a> {
         self.events.emit(Event::StepWaiting { step: step.id.0.clone(), why: why.to_owned() });
     }
 
+    /// [`Run::waiting`] for what outlives a borrow.
+    pub fn teller(&self, step: &Step) -> impl Fn(&str) + Clone + Send + Sync + use<> {
+        let (events, id) = (self.events.clone(), step.id.0.clone());
+        move |why| events.emit(Event::StepWaiting { step: id.clone(), why: why.to_owned() })
+    }
+
     pub fn note(&self, step: &Step, note: impl Into<String>) {
         self.events.emit(Event::StepNoted { step: step.id.0.clone(), note: note.into() });
     }

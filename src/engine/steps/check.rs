@@ -20,6 +20,7 @@ use http_body_util::Full;
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How one check went.
@@ -60,13 +61,22 @@ pub struct Endpoint<'a> {
     names: BTreeMap<String, String>,
     http: HttpClient,
     entry: Entry,
+    /// Hears why a statement waits.
+    tell: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl<'a> Endpoint<'a> {
     pub async fn of(aws: &'a Aws, wanted: &'a Wanted, known: Known) -> Result<Endpoint<'a>, CheckError> {
         let names = names_of(wanted, &known);
         let entry = Entry::of(aws, &names).await?;
-        Ok(Endpoint { aws, lab: &wanted.lab, known, names, http: HttpClient::new()?, entry })
+        let tell = Arc::new(|_: &str| ());
+        Ok(Endpoint { aws, lab: &wanted.lab, known, names, http: HttpClient::new()?, entry, tell })
+    }
+
+    /// `tell` hears why a statement waits: for a database that resumes.
+    #[must_use]
+    pub fn telling(self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Endpoint { tell: Arc::new(tell), ..self }
     }
 
     /// Runs every check, one after the other, whatever comes of it. What they store is taken away afterwards; and before,
@@ -176,7 +186,8 @@ impl<'a> Endpoint<'a> {
         let cluster = self.lab.manifest.sql.as_ref().map(|sql| sql.cluster.name.as_str()).unwrap_or_default();
         let outputs = self.known.outputs.get(cluster).cloned().unwrap_or_default();
         let address = sql::address(&outputs).map_err(CheckError::NoOutput)?;
-        let database = DataApi::new(self.aws.rdsdata().clone(), address);
+        let tell = self.tell.clone();
+        let database = DataApi::new(self.aws.rdsdata().clone(), address).telling(move |why| tell(why));
         database.execute(statement, &[], None).await.map_err(|error| match error {
             SqlError::Aws(error) => error.into(),
             error => CheckError::Sql(error),
@@ -193,6 +204,7 @@ pub async fn run(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
         return Ok(Done::did("every resource is ready"));
     }
     let endpoint = Endpoint::of(run.aws, run.wanted, run.known()).await.map_err(|error| failed().because(error))?;
+    let endpoint = endpoint.telling(run.teller(step));
     let outcomes = endpoint.run_all(|check| run.waiting(step, &check.name)).await;
     let outcomes = outcomes.map_err(|error| failed().because(error))?;
     match failure(&outcomes) {

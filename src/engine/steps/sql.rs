@@ -61,10 +61,7 @@ pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
     let outputs = known.outputs.get(cluster).cloned().unwrap_or_default();
     let missing = |output| failed().because(format!("stack `{cluster}` has no output `{output}`"));
     let address = address(&outputs).map_err(missing)?;
-    let (events, id) = (run.events.clone(), step.id.0.clone());
-    let tell = move |why: &str| {
-        events.emit(crate::engine::Event::StepWaiting { step: id.clone(), why: why.to_owned() });
-    };
+    let tell = run.teller(step);
     let database = DataApi::new(run.aws.rdsdata().clone(), address).telling(tell.clone());
     let names = run.names();
     let loader = loader(run.aws, &names);
