@@ -1,7 +1,7 @@
 //! Whole labs, up, up again and down.
 
+mod bad_days;
 mod inventory;
-mod inventory_days;
 mod readme;
 mod superheroes;
 mod telemetry;

@@ -14,7 +14,7 @@ use crate::support::labctl::Labctl;
 use crate::support::processes::{DATABASES, kill};
 
 /// Rows of a roll-up that are not what the messages say. Both sides are counted, so that none is missing on either.
-const WRONG_MINUTES: &str = "
+pub(super) const WRONG_MINUTES: &str = "
 SELECT COUNT(*) AS n FROM (
     SELECT DATE_FORMAT(entry_ts, '%Y-%m-%d %H:%i:00') AS at, device_id, COUNT(*) AS n, SUM(cpu_usage) AS cs, MIN(cpu_usage) AS ci,
         MAX(cpu_usage) AS ca, SUM(memory_usage) AS ms, MIN(memory_usage) AS mi, MAX(memory_usage) AS ma, MAX(entry_ts) AS late
@@ -23,7 +23,7 @@ SELECT COUNT(*) AS n FROM (
 LEFT JOIN device_minute AS kept ON kept.minute = said.at AND kept.device_id = said.device_id AND data_points = n
     AND cpu_sum = cs AND cpu_min = ci AND cpu_max = ca AND memory_sum = ms AND memory_min = mi AND memory_max = ma AND latest_ts = late
 WHERE kept.device_id IS NULL";
-const WRONG_TOTALS: &str = "
+pub(super) const WRONG_TOTALS: &str = "
 SELECT COUNT(*) AS n FROM (
     SELECT device_id, COUNT(*) AS n, SUM(cpu_usage) AS cs, MIN(cpu_usage) AS ci, MAX(cpu_usage) AS ca, SUM(memory_usage) AS ms,
         MIN(memory_usage) AS mi, MAX(memory_usage) AS ma, MAX(entry_ts) AS late
@@ -32,9 +32,10 @@ SELECT COUNT(*) AS n FROM (
 LEFT JOIN device_total AS kept ON kept.device_id = said.device_id AND data_points = n AND cpu_sum = cs AND cpu_min = ci
     AND cpu_max = ca AND memory_sum = ms AND memory_min = mi AND memory_max = ma AND latest_ts = late
 WHERE kept.device_id IS NULL";
-const MORE_MINUTES: &str = "
+pub(super) const MORE_MINUTES: &str = "
 SELECT COUNT(*) - (SELECT COUNT(DISTINCT device_id, DATE_FORMAT(entry_ts, '%Y-%m-%d %H:%i:00')) FROM telemetry) AS n FROM device_minute";
-const MORE_TOTALS: &str = "SELECT COUNT(*) - (SELECT COUNT(DISTINCT device_id) FROM telemetry) AS n FROM device_total";
+pub(super) const MORE_TOTALS: &str =
+    "SELECT COUNT(*) - (SELECT COUNT(DISTINCT device_id) FROM telemetry) AS n FROM device_total";
 
 /// The lab, up and open to the public.
 struct Telemetry {

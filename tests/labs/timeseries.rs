@@ -1,19 +1,13 @@
 //! The timeseries lab, whole: up, used as the device platform uses it, opened and closed, down, nothing left.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::{Strategy, any};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::machine::send;
-use crate::support::processes::{DATABASES, kill};
 use crate::support::{Machine, until};
 
 const LAB: [&str; 2] = ["timeseries", "--local"];
@@ -357,67 +351,5 @@ fn access_is_granted_to_one_address_listed_replaced_and_revoked() {
         webhook.machine.well(&[&["up", "timeseries", "--local", "--yes"], settings].concat());
         assert_eq!(webhook.stored(), 1);
     }
-    webhook.gone();
-}
-
-/// A day on which engines and functions are killed under load.
-#[derive(Default)]
-struct Day {
-    over: AtomicBool,
-    /// Boards whose messages were acknowledged.
-    acknowledged: Mutex<BTreeSet<String>>,
-}
-
-impl Day {
-    /// Sends messages, each of a board of its own, until the day is over.
-    fn send(&self, webhook: &Webhook, client: usize) {
-        for number in 0.. {
-            let board = format!("day-{client}-{number}");
-            let answer = webhook.put(&json!({"notifications": vec![notification(&board, ONE); 5]}));
-            match answer.status {
-                200 => drop(self.acknowledged.lock().unwrap().insert(board)),
-                503 => assert!(answer.head.contains("retry-after:"), "{} {}", answer.head, answer.body),
-                other => panic!("{other} {}", answer.body),
-            }
-            if self.over.load(Ordering::Relaxed) {
-                return;
-            }
-        }
-    }
-
-    /// Waits until more messages are acknowledged.
-    fn more(&self) {
-        let count = || self.acknowledged.lock().unwrap().len();
-        let wanted = count() + 20;
-        until("messages are acknowledged again", || count() >= wanted);
-    }
-}
-
-#[test]
-fn engines_and_functions_killed_under_load_lose_nothing_and_store_nothing_in_part() {
-    let (webhook, day) = (Webhook::up(&["ApiAccess=public", "ThrottleRate=10000"]), Day::default());
-    std::thread::scope(|clients| {
-        for client in 0..3 {
-            let (day, webhook) = (&day, &webhook);
-            clients.spawn(move || day.send(webhook, client));
-        }
-        for _ in 0..2 {
-            day.more();
-            kill(&webhook.machine.home(), DATABASES);
-            day.more();
-            let functions = webhook.machine.processes();
-            let functions = functions.iter().filter(|(_, line)| line.contains("bootstrap"));
-            let killed = functions.map(|(pid, _)| send(*pid, Signal::KILL)).count();
-            assert!(killed > 0, "no function runs");
-        }
-        day.more();
-        day.over.store(true, Ordering::Relaxed);
-    });
-    let rows = webhook.sql("SELECT board, COUNT(*) AS n FROM events GROUP BY board");
-    assert!(rows.iter().all(|row| row["n"] == 5), "nothing is stored in part: {rows:?}");
-    let kept: BTreeSet<String> = rows.iter().map(|row| row["board"].as_str().unwrap().to_owned()).collect();
-    let acknowledged = day.acknowledged.into_inner().unwrap();
-    let lost: Vec<_> = acknowledged.difference(&kept).collect();
-    assert!(lost.is_empty(), "{} of {} acknowledged are lost: {lost:?}", lost.len(), acknowledged.len());
     webhook.gone();
 }

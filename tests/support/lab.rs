@@ -1,14 +1,18 @@
 //! A built-in lab, up in a home of its own and open to the public.
 
-use serde_json::Value;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use serde_json::{Value, json};
 
 use super::clients::{Answer, Clients};
 use super::labctl::Labctl;
+use super::processes::{DATABASES, children, send};
 
 pub(crate) struct Lab {
     pub(crate) labctl: Labctl,
     pub(crate) clients: Clients,
-    name: &'static str,
+    pub(crate) name: &'static str,
     path: String,
 }
 
@@ -46,6 +50,52 @@ impl Lab {
             format!("DELETE /_labctl/faults HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.clients.host());
         let answer = Answer::parse(&self.clients.send_raw(request.into_bytes()).await);
         assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// The processes of its functions.
+    pub(crate) fn functions(&self) -> Vec<Pid> {
+        let home = self.labctl.home().canonicalize().unwrap();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let ours = processes.filter(|process| {
+            let program = std::fs::read_link(process.path().join("exe")).unwrap_or_default();
+            program.starts_with(&home) && program.file_name().is_some_and(|name| name == "bootstrap")
+        });
+        ours.filter_map(|process| process.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)).collect()
+    }
+
+    /// Pauses the cluster, and makes it take so many seconds longer to come back. Its functions end: an open connection keeps a
+    /// cluster awake.
+    pub(crate) async fn pause(&self, resume_takes: u32) {
+        send(Signal::KILL, &self.functions());
+        self.fault(&json!({"fault": "pause-after", "seconds": 0.2})).await;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !children(self.clients.home(), DATABASES).is_empty() {
+            assert!(Instant::now() < deadline, "the cluster does not pause");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.no_faults().await;
+        self.fault(&json!({"fault": "resume-delay", "seconds": resume_takes})).await;
+    }
+
+    /// How often a function (`add` of the inventory lab) has said something.
+    pub(crate) async fn said(&self, function: &str, part: &str) -> usize {
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&self.clients.sdk());
+        let group = format!("/aws/lambda/{}-dev-{function}", self.name);
+        let events = logs.filter_log_events().log_group_name(group).send().await.unwrap();
+        events.events().iter().filter(|event| event.message().is_some_and(|line| line.contains(part))).count()
+    }
+
+    /// Waits until it has said that so often, and not once more.
+    pub(crate) async fn has_said(&self, function: &str, part: &str, times: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let said = self.said(function, part).await;
+            assert!(said <= times && Instant::now() < deadline, "{part:?} is said {said} times, not {times}");
+            if said == times {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Sends a request to the lab's API. `path` is written as it goes over the wire.

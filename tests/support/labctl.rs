@@ -22,14 +22,18 @@ impl Labctl {
         self.home.path()
     }
 
-    pub(crate) fn try_run(&self, args: &[&str]) -> Output {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_labctl"));
         // An empty directory: everything the lab needs is in the program.
         let empty = self.home.path().join("empty");
         std::fs::create_dir_all(&empty).unwrap();
         command.args(args).current_dir(empty);
         command.env("LABCTL_HOME", self.home.path().join("home")).env("LABCTL_LOCAL_PORT", "0");
-        command.output().unwrap()
+        command
+    }
+
+    pub(crate) fn try_run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
     }
 
     /// stdout of a run that ends well.
