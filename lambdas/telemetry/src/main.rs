@@ -4,22 +4,19 @@ mod database;
 mod handler;
 mod message;
 mod moment;
-mod settings;
 
 use std::sync::Arc;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use tokio::sync::Mutex;
 
+use aurora::Settings;
 use database::Database;
 use handler::Event;
-use settings::DatabaseSettings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    // The client uses the process-wide provider; installing it twice cannot happen here.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let database = Arc::new(Mutex::new(Database::new(DatabaseSettings::from_env()?)));
+    let database = Arc::new(Mutex::new(Database::new(Settings::from_env()?)));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let database = database.clone();
         async move { Ok::<_, Error>(handler::handle(&event.payload, &mut *database.lock().await).await) }
