@@ -101,7 +101,11 @@ impl Command {
 
     /// What it was asked to do goes on without it, and the next run goes on from there.
     fn resumes(&self) -> bool {
-        matches!(self, Command::Up(_) | Command::Down(_) | Command::DeployLambda(_))
+        match self {
+            Command::Up(_) | Command::Down(_) | Command::DeployLambda(_) => true,
+            Command::Sql(args) => args.resumes(),
+            _ => false,
+        }
     }
 }
 

@@ -326,8 +326,22 @@ mod tests {
             terminal.draw(draw).expect("drawn");
             terminal
         };
-        insta::assert_snapshot!(drawn(80).backend(), @r#""#);
-        insta::assert_snapshot!(drawn(40).backend(), @r#""#);
+        insta::assert_snapshot!(drawn(80).backend(), @r#"
+        "┌ devices ─────────────────────────────────────────────────────────────────────┐"
+        "│device      data  min  avg  max    min    avg    max latest                   │"
+        "│id        points  cpu  cpu  cpu memory memory memory ts                       │"
+        "│abc1846\n  79151 0.50 0.50 0.50   0.50   0.50   0.50 2023-03-08 17:04:50      │"
+        "│                                                                              │"
+        "└──────────────────────────────────────────────────────────────────────────────┘"
+        "#);
+        insta::assert_snapshot!(drawn(40).backend(), @r#"
+        "┌ devices ─────────────────────────────┐"
+        "│device      data  min  avg  max    min│"
+        "│id        points  cpu  cpu  cpu memory│"
+        "│abc1846\n  79151 0.50 0.50 0.50   0.50│"
+        "│                                      │"
+        "└──────────────────────────────────────┘"
+        "#);
         assert_eq!((panel.height(80), panel.height(200)), (5, 4));
     }
 
