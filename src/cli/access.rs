@@ -143,10 +143,11 @@ impl Guarded {
         let names = names_of(&deployed.wanted, &deployed.known);
         let name = &deployed.wanted.instance.lab;
         if !deployed.wanted.values.contains_key(PARAMETER) {
+            let flags = flags(cx, &deployed.aws);
             return Err(Failure::usage(format!(
-                "lab `{name}` has no parameter `{PARAMETER}`: its database cannot be reached from outside"
+                "lab `{name}` has no parameter `{PARAMETER}`: its database is reached over the Data API only"
             ))
-            .hint(format!("labctl sql {name} works from everywhere, over the Data API")));
+            .hint(format!("labctl sql{}{flags}", lab.typed())));
         }
         let group = names
             .get(GROUP)

@@ -59,7 +59,7 @@ impl ChartArgs {
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(file, text)
-        .map_err(|error| Failure::failed(format!("cannot write {}", file.display())).because(error))
+        .map_err(|error| Failure::usage(format!("cannot write `{}`", file.display())).because(error))
 }
 
 /// How wide the terminal is; of what is no terminal the usual width.

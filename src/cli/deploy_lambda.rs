@@ -87,7 +87,7 @@ async fn watch(
     functions: &BTreeSet<String>,
     log: &mut EventLog,
 ) -> Result<(), Failure> {
-    let folders: Vec<_> = functions.iter().filter_map(|function| sources::folder_of(lab, function)).collect();
+    let folders: Vec<_> = functions.iter().flat_map(|function| sources::folders_of(lab, function)).collect();
     if folders.is_empty() {
         let name = &lab.manifest.lab;
         return Err(Failure::usage(format!(

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::instances;
+use super::prepare::flags;
 use super::select::LabArg;
 use crate::aws::stacks::StackResource;
 use crate::aws::{Aws, Need};
@@ -19,6 +20,8 @@ pub(crate) struct Functions {
     all: Vec<Function>,
     /// The one function of the manifest, if it has one only: what is meant where none is named.
     main: Option<String>,
+    /// The lab and the flags, as they have to be typed again.
+    typed: String,
 }
 
 /// One function.
@@ -57,7 +60,10 @@ impl Functions {
         let manifest = if all.len() > 1 { lab.load().ok() } else { None };
         let mut names = manifest.iter().flat_map(|lab| lab.manifest.functions.keys());
         let main = names.next().cloned().filter(|_| names.next().is_none());
-        Ok(Functions { aws, instance, all, main })
+        // A function can only be named after the lab.
+        let named = lab.lab.as_ref().map_or_else(|| " .".to_owned(), |_| lab.typed());
+        let typed = format!("{named}{}", flags(cx, &aws));
+        Ok(Functions { aws, instance, all, main, typed })
     }
 
     /// The function that is named, or the only one.
@@ -70,7 +76,8 @@ impl Functions {
             (None, several) => {
                 let failure =
                     Failure::usage(format!("lab `{}` has {} functions: name one", self.instance.lab, several.len()));
-                Err(several.iter().fold(failure, |failure, function| failure.hint(function.name.clone())))
+                let command = |function: &Function| format!("labctl invoke{} {}", self.typed, function.name);
+                Err(several.iter().fold(failure, |failure, function| failure.hint(command(function))))
             }
         }
     }

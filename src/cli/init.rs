@@ -1,6 +1,7 @@
 //! `labctl init`.
 
 use super::context::Context;
+use crate::engine::sources;
 use crate::error::Failure;
 use crate::lab::{self, Lab, LoadError, builtin};
 use crate::ui::{Answer, Theme, words};
@@ -64,7 +65,9 @@ pub(crate) fn run(args: InitArgs, cx: &Context) -> Result<(), Failure> {
 fn files(lab: &Lab) -> BTreeMap<String, Vec<u8>> {
     let examples = format!("examples/{}/", lab.manifest.lab);
     let mut folders = vec![examples.trim_end_matches('/').to_owned()];
-    folders.extend(lab.manifest.functions.values().map(|function| format!("lambdas/{}", function.crate_name)));
+    let crates =
+        lab.manifest.functions.keys().flat_map(|function| sources::crates_of(lab, function).unwrap_or_default());
+    folders.extend(crates.map(|name| format!("lambdas/{name}")));
     folders.extend(lab.manifest.sql.iter().map(|sql| sql.path.clone()));
     let embedded = folders.iter().flat_map(|folder| builtin::folder(folder));
     let mut files: BTreeMap<String, Vec<u8>> = embedded

@@ -6,7 +6,7 @@ use super::select::LabArg;
 use crate::aws::functions::{Called, FunctionCall};
 use crate::engine::call::{self, Repeated, Thrown};
 use crate::engine::logs::is_platforms;
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 use crate::ui::table::Table;
 use crate::ui::{self, Answer, Format, Label, Theme, words};
 use serde::Serialize;
@@ -108,26 +108,45 @@ impl Answer for RepeatAnswer {
 }
 
 pub(crate) async fn run(args: InvokeArgs, cx: &Context) -> Result<(), Failure> {
-    let (named, payload) = args.words();
-    let payload = payload_of(payload, args.file.as_deref()).await?;
-    check(&payload, args.r#async)?;
-    let functions = Functions::of(cx, &args.lab).await?;
-    let function = functions.one(named)?;
-    let call = FunctionCall {
-        function: function.full.clone(),
-        qualifier: args.qualifier.clone(),
-        payload: payload.into_bytes(),
-        wait: !args.r#async,
-        // The end of the log tells cold starts.
-        tail: !args.r#async,
+    let Some(times) = args.repeat else {
+        let (functions, function, call) = args.prepared(cx).await?;
+        return once(cx, &functions, &function, &call, args.tail).await;
     };
-    match args.repeat {
-        Some(times) => repeat(cx, &functions, function, &call, (times, args.concurrency)).await,
-        None => once(cx, &functions, function, &call, args.tail).await,
-    }
+    let (functions, function, call) = tokio::select! {
+        prepared = args.prepared(cx) => prepared?,
+        () = super::asked_to_end() => return Err(interrupted("interrupted before anything was called")),
+    };
+    repeat(cx, &functions, &function, &call, (times, args.concurrency)).await
+}
+
+fn interrupted(what: &str) -> Failure {
+    Failure::new(Kind::Interrupted, what)
 }
 
 impl InvokeArgs {
+    /// Many calls that are interrupted are told as far as they came.
+    pub(crate) fn hears_signals(&self) -> bool {
+        self.repeat.is_some()
+    }
+
+    /// What is called and with what; what is wrong with it is told before anything is sent.
+    async fn prepared(&self, cx: &Context) -> Result<(Functions, Function, FunctionCall), Failure> {
+        let (named, payload) = self.words();
+        let payload = payload_of(payload, self.file.as_deref()).await?;
+        check(&payload, self.r#async)?;
+        let functions = Functions::of(cx, &self.lab).await?;
+        let function = functions.one(named)?.clone();
+        let call = FunctionCall {
+            function: function.full.clone(),
+            qualifier: self.qualifier.clone(),
+            payload: payload.into_bytes(),
+            wait: !self.r#async,
+            // The end of the log tells cold starts.
+            tail: !self.r#async,
+        };
+        Ok((functions, function, call))
+    }
+
     /// The function's name and the payload: the second word is the payload when it cannot be a name.
     fn words(&self) -> (Option<&str>, Option<&str>) {
         match (self.function.as_deref(), self.payload.as_deref()) {
@@ -177,7 +196,8 @@ async fn repeat(
     (times, concurrency): (u32, u16),
 ) -> Result<(), Failure> {
     cx.ui.note(&format!("calling {} {}", function.full, words::count(times as usize, "time")));
-    let repeated = call::repeat(&functions.aws, call, times, concurrency).await;
+    let repeated = call::repeat(&functions.aws, call, (times, concurrency), super::asked_to_end()).await;
+    let ended_early = repeated.interrupted;
     let failed: u64 = repeated.report.errors.values().sum();
     let first = repeated.first_error.clone();
     cx.ui.answer(&RepeatAnswer {
@@ -188,6 +208,7 @@ async fn repeat(
         repeated,
     });
     match (failed, first) {
+        _ if ended_early => Err(interrupted("interrupted: the calls were ended early")),
         (0, _) => Ok(()),
         (_, Some(Thrown { kind, message, .. })) => {
             let which =
@@ -288,7 +309,6 @@ fn tell(cx: &Context, answer: &InvokeAnswer<'_>, called: &Called, waited: bool) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
 
     #[test]
     fn a_payload_that_lambda_would_refuse_is_refused_before_anything_is_sent() {

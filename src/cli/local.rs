@@ -34,6 +34,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The flags as they have to be typed again, each with a space before it.
+    pub(crate) fn typed(&self) -> String {
+        let local = if self.local { " --local" } else { "" };
+        format!("{local}{}", self.port.map(|port| format!(" --port {port}")).unwrap_or_default())
+    }
+
     /// The local cloud as a target, if the flags ask for it.
     pub(crate) async fn target(
         &self,

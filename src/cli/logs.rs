@@ -39,10 +39,10 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_name = "PATTERN")]
     filter: Option<String>,
     /// From when on: a time ago (10m, 2h), or a date (2026-11-22T12:00:00Z)
-    #[arg(long, value_name = "TIME", default_value = USUAL, value_parser = words::parse_moment)]
+    #[arg(long, value_name = "TIME", default_value = USUAL, value_parser = words::parse_moment, allow_hyphen_values = true)]
     since: i64,
     /// Until when
-    #[arg(long, value_name = "TIME", value_parser = words::parse_moment, conflicts_with = "follow")]
+    #[arg(long, value_name = "TIME", value_parser = words::parse_moment, allow_hyphen_values = true, conflicts_with = "follow")]
     until: Option<i64>,
     /// Only so many events, from the end
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

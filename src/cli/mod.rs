@@ -83,7 +83,27 @@ impl Command {
     fn is_endless(&self) -> bool {
         match self {
             Command::Logs(args) => args.is_endless(),
+            Command::Status(args) => args.is_endless(),
             Command::DeployLambda(args) => args.is_endless(),
+            _ => false,
+        }
+    }
+
+    /// Decides itself what a signal means: the local cloud's server goes on until it is told to stop; a load and many calls that are
+    /// ended early are reported as far as they came.
+    fn hears_signals(&self) -> bool {
+        match self {
+            Command::Load(_) | Command::Local(_) => true,
+            Command::Invoke(args) => args.hears_signals(),
+            _ => false,
+        }
+    }
+
+    /// What it was asked to do goes on without it, and the next run goes on from there.
+    fn resumes(&self) -> bool {
+        match self {
+            Command::Up(_) | Command::Down(_) | Command::DeployLambda(_) => true,
+            Command::Sql(args) => args.resumes(),
             _ => false,
         }
     }
@@ -138,12 +158,11 @@ fn start(command: Command, cx: &Context) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("cannot start threads").because(error))?;
-    // Its server goes on until it is told to stop; a load that is ended reports what it has. They decide themselves what a signal means.
-    let hears_signals = matches!(command, Command::Load(_) | Command::Local(_));
+    let (hears_signals, resumes) = (command.hears_signals(), command.resumes());
     let done = runtime.block_on(async {
         tokio::select! {
             done = dispatch(command, cx) => done,
-            () = asked_to_end(), if !hears_signals => Err(interrupted()),
+            () = asked_to_end(), if !hears_signals => Err(interrupted(resumes)),
         }
     });
     // What still runs in the background (a connection that closes, a blocking read) is not waited for.
@@ -168,8 +187,12 @@ async fn asked_to_end() {
 }
 
 /// Nothing is undone: what AWS was asked to do goes on there, and the next run waits for it.
-fn interrupted() -> Failure {
-    Failure::new(Kind::Interrupted, "interrupted").hint("run the same command again: it goes on from what is there")
+fn interrupted(resumes: bool) -> Failure {
+    let failure = Failure::new(Kind::Interrupted, "interrupted");
+    match resumes {
+        true => failure.hint("run the same command again: it goes on from what is there"),
+        false => failure,
+    }
 }
 
 async fn dispatch(command: Command, cx: &Context) -> Result<(), Failure> {

@@ -43,6 +43,13 @@ pub(crate) struct SqlArgs {
     format: RowFormat,
 }
 
+impl SqlArgs {
+    /// A folder's ledger tells the next run where to go on.
+    pub(crate) fn resumes(&self) -> bool {
+        self.dir.is_some()
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum RowFormat {
     /// Columns that line up

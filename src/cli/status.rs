@@ -25,6 +25,13 @@ pub(crate) struct StatusArgs {
     watch: bool,
 }
 
+impl StatusArgs {
+    /// It ends when it is interrupted, and not before.
+    pub(crate) fn is_endless(&self) -> bool {
+        self.watch
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct StatusAnswer {
     lab: String,

@@ -14,6 +14,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 use time::OffsetDateTime;
+use unicode_width::UnicodeWidthStr;
 
 /// Show where the time of a lab's requests went
 ///
@@ -36,7 +37,7 @@ pub(crate) struct TraceArgs {
     #[arg(long, conflicts_with = "trace")]
     errors: bool,
     /// How far to look back: 10m, 2h, 1d
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = words::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = words::parse_duration, allow_hyphen_values = true)]
     since: Duration,
     /// How many traces to list
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
@@ -46,6 +47,7 @@ pub(crate) struct TraceArgs {
     svg: Option<PathBuf>,
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
 /// X-Ray keeps traces so long.
 const KEPT: Duration = Duration::from_secs(30 * 86_400);
 
@@ -55,6 +57,12 @@ struct TraceList {
     env: String,
     target: String,
     traces: Vec<TraceSummary>,
+    /// Columns of the screen, if there is one.
+    #[serde(skip)]
+    width: Option<usize>,
+    /// All are of the last hours: their times need no date.
+    #[serde(skip)]
+    recent: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,21 +78,34 @@ struct TraceAnswer {
 
 impl Answer for TraceList {
     fn text(&self, theme: Theme) -> String {
-        let mut table = Table::new(&["TIME (UTC)", "DURATION", "STATUS", "REQUEST", "TRACE", "ANNOTATIONS"]);
-        for trace in &self.traces {
+        const HEADINGS: [&str; 5] = ["TIME (UTC)", "DURATION", "STATUS", "TRACE", "REQUEST"];
+        let mut table = Table::new(&HEADINGS);
+        let rows = self.traces.iter().map(|trace| {
             let (label, status) = outcome(trace);
+            let time = moment(trace.start);
+            let time = if self.recent { time.split_once(' ').map_or("", |(_, time)| time).to_owned() } else { time };
+            (label, [time, millis(trace.duration * 1000.0), status, trace.id.clone()], told(trace))
+        });
+        let rows: Vec<_> = rows.collect();
+        let width = |at: usize| rows.iter().map(|row| row.1[at].width()).chain([HEADINGS[at].len()]).max().unwrap_or(0);
+        let before: usize = (0..4).map(|at| width(at) + 2).sum();
+        // The identifier is whole, so that it can be copied; what is long is what clients have asked for.
+        let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(before).max(SHORTEST));
+        for (label, [time, duration, status, id], request) in rows {
             table.labelled([
-                (None, moment(trace.start)),
-                (None, millis(trace.duration * 1000.0)),
+                (None, time),
+                (None, duration),
                 (Some(label), status),
-                (None, plain(&request(trace))),
-                (Some(Label::Name), trace.id.clone()),
-                (Some(Label::Dim), plain(&annotations(trace))),
+                (Some(Label::Name), id),
+                (None, words::cut(&request, room)),
             ]);
         }
         if table.is_empty() { String::new() } else { table.render(theme) }
     }
 }
+
+/// A request is cut to no fewer columns than these.
+const SHORTEST: usize = 12;
 
 impl Answer for TraceAnswer {
     fn text(&self, theme: Theme) -> String {
@@ -121,6 +142,12 @@ fn outcome(trace: &TraceSummary) -> (Label, String) {
     (label, text)
 }
 
+/// The request, and what people noted of it.
+fn told(trace: &TraceSummary) -> String {
+    let (request, annotations) = (plain(&request(trace)), plain(&annotations(trace)));
+    if annotations.is_empty() { request } else { format!("{request}  {annotations}") }
+}
+
 /// Method and path; of a trace that began with no HTTP request the service.
 fn request(trace: &TraceSummary) -> String {
     let path = |url: &str| {
@@ -154,14 +181,17 @@ pub(crate) async fn run(mut args: TraceArgs, cx: &Context) -> Result<(), Failure
         args.trace = args.lab.lab.take();
     }
     if let Some(trace) = args.trace.as_ref().filter(|trace| !is_trace(trace)) {
-        return Err(Failure::usage(format!("`{}` is no identifier of a trace", plain(trace)))
-            .hint(format!("labctl trace{}   (the column TRACE has them)", args.lab.typed())));
+        return Err(
+            Failure::usage(format!("`{}` is no identifier of a trace", plain(trace))).hint(again(&args, cx, ""))
+        );
     }
     if args.svg.is_some() && args.trace.is_none() && !args.last {
-        return Err(Failure::usage("--svg draws one trace: name it, or add --last"));
+        let svg = args.svg.iter().map(|file| words::shell_word(&file.to_string_lossy()).into_owned());
+        let last = format!(" --last --svg {}", svg.collect::<String>());
+        return Err(Failure::usage("--svg draws one trace: name it, or add --last").hint(again(&args, cx, &last)));
     }
     if args.since > KEPT {
-        return Err(Failure::usage("X-Ray keeps traces for 30 days").hint("--since 30d"));
+        return Err(Failure::usage("X-Ray keeps traces for 30 days").hint(again(&args, cx, " --since 30d")));
     }
     let instance = args.lab.instance(cx)?;
     let aws = cx.aws(Need::Visit).await?;
@@ -178,6 +208,11 @@ pub(crate) async fn run(mut args: TraceArgs, cx: &Context) -> Result<(), Failure
         }
         None => wanted.list(cx).await,
     }
+}
+
+/// The command as it can be typed again.
+fn again(args: &TraceArgs, cx: &Context, more: &str) -> String {
+    format!("labctl trace{}{}{more}", args.lab.typed(), cx.globals.place.typed())
 }
 
 /// What is asked, and where.
@@ -212,7 +247,9 @@ impl Wanted {
         }
         traces.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let Instance { lab, env } = self.instance.clone();
-        cx.ui.answer(&TraceList { lab, env, target: self.aws.target().name.clone(), traces });
+        let width = cx.ui.shows().then(|| cx.ui.columns());
+        let recent = self.args.since < DAY;
+        cx.ui.answer(&TraceList { lab, env, target: self.aws.target().name.clone(), traces, width, recent });
         Ok(())
     }
 
@@ -282,15 +319,23 @@ mod tests {
             ..TraceSummary::default()
         };
         let asleep = TraceSummary { id: "1-2".to_owned(), entry: Some("put".to_owned()), ..TraceSummary::default() };
-        let list = TraceList { lab: "l".into(), env: "e".into(), target: "t".into(), traces: vec![trace, asleep] };
+        let traces = vec![trace, asleep];
+        let mut list =
+            TraceList { lab: "l".into(), env: "e".into(), target: "t".into(), traces, width: None, recent: false };
         let text = list.text(Theme::PLAIN);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split("  ").map(str::trim).collect()).collect();
         let cells = |line: usize| lines[line].iter().filter(|cell| !cell.is_empty()).copied().collect::<Vec<_>>();
-        assert_eq!(cells(0), ["TIME (UTC)", "DURATION", "STATUS", "REQUEST", "TRACE", "ANNOTATIONS"]);
+        assert_eq!(cells(0), ["TIME (UTC)", "DURATION", "STATUS", "TRACE", "REQUEST"]);
         let request = "POST /dev/ec2/i-1\u{fffd}[2J";
         let id = "1-6b49d200-000000000000000000000001";
-        assert_eq!(cells(1), ["2027-01-15 08:00:00", "84 ms", "502 FAULT", request, id, "packages=100"]);
-        assert_eq!(cells(2), ["1970-01-01 00:00:00", "0.00 ms", "put", "1-2"]);
+        assert_eq!(cells(1), ["2027-01-15 08:00:00", "84 ms", "502 FAULT", id, request, "packages=100"]);
+        assert_eq!(cells(2), ["1970-01-01 00:00:00", "0.00 ms", "1-2", "put"]);
+        // On the usual terminal a line is a line, however long what was asked for is.
+        (list.width, list.recent) = (Some(84), true);
+        list.traces[0].url = Some(format!("https://x.example/{}", "x".repeat(9_000)));
+        let text = list.text(Theme::PLAIN);
+        assert!(text.lines().all(|line| line.width() <= 84) && text.contains("08:00:00    84 ms"), "{text}");
+        assert!(text.lines().nth(1).is_some_and(|line| line.contains(id) && line.ends_with('…')), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::aws::logs::{LogEvent, LogQuery};
 use crate::aws::{Aws, AwsError};
 use serde::Serialize;
 use serde_json::Value;
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,10 @@ impl Thrown {
         let stack = value["stackTrace"].as_array().into_iter().flatten();
         Thrown {
             kind: text("errorType").unwrap_or_else(|| "Error".to_owned()),
-            message: text("errorMessage").unwrap_or_else(|| String::from_utf8_lossy(payload).into_owned()),
+            message: text("errorMessage")
+                .unwrap_or_else(|| String::from_utf8_lossy(payload).into_owned())
+                .trim_end()
+                .to_owned(),
             stack: stack.map(|line| line.as_str().map_or_else(|| line.to_string(), str::to_owned)).collect(),
         }
     }
@@ -121,6 +125,8 @@ pub struct Repeated {
     pub concurrency: u16,
     /// Calls for which an environment had to be started.
     pub cold_starts: u64,
+    /// Whether it was ended early.
+    pub interrupted: bool,
     /// What the first failed call said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_error: Option<Thrown>,
@@ -133,46 +139,49 @@ struct Count {
     first_error: Option<Thrown>,
 }
 
-/// Calls a function `times` times, so many calls at once.
-pub async fn repeat(aws: &Aws, call: &FunctionCall, times: u32, concurrency: u16) -> Repeated {
+/// Calls a function `times` times, so many calls at once, until `stop`: what is then under way is not counted.
+pub async fn repeat(
+    aws: &Aws,
+    call: &FunctionCall,
+    (times, concurrency): (u32, u16),
+    stop: impl Future<Output = ()>,
+) -> Repeated {
     let (next, begun) = (AtomicU32::new(0), Instant::now());
+    let count = RefCell::new(Count::default());
     let users = (0..concurrency).map(async |_| {
-        let mut count = Count::default();
         while next.fetch_add(1, Ordering::Relaxed) < times {
-            count.call(aws, call).await;
+            let begun = Instant::now();
+            let called = aws.call_function(call).await;
+            count.borrow_mut().add(called, begun.elapsed());
         }
-        count
     });
-    let mut all = Count::default();
-    for count in futures_util::future::join_all(users).await {
-        all.tally.add(&count.tally);
-        all.cold_starts += count.cold_starts;
-        all.first_error = all.first_error.or(count.first_error);
-    }
-    let (cold_starts, first_error) = (all.cold_starts, all.first_error);
+    let interrupted = tokio::select! {
+        _ = futures_util::future::join_all(users) => false,
+        () = stop => true,
+    };
+    let Count { tally, cold_starts, first_error } = count.into_inner();
     // Payloads were not counted.
-    let report = Report { bytes: None, ..Report::of(&all.tally, begun.elapsed()) };
-    Repeated { report, concurrency, cold_starts, first_error }
+    let report = Report { bytes: None, ..Report::of(&tally, begun.elapsed()) };
+    Repeated { report, concurrency, cold_starts, interrupted, first_error }
 }
 
 impl Count {
-    async fn call(&mut self, aws: &Aws, call: &FunctionCall) {
-        let begun = Instant::now();
-        match aws.call_function(call).await {
+    fn add(&mut self, called: Result<Called, AwsError>, took: Duration) {
+        match called {
             Ok(called) => {
                 self.cold_starts += u64::from(called.log.as_deref().and_then(init_ms).is_some());
                 match called.error {
-                    None => self.tally.answered(begun.elapsed()),
+                    None => self.tally.answered(took),
                     Some(_) => {
                         let thrown = Thrown::of(&called.payload);
-                        self.tally.failed(&thrown.kind, begun.elapsed());
+                        self.tally.failed(&thrown.kind, took);
                         self.first_error.get_or_insert(thrown);
                     }
                 }
             }
             Err(error) => {
                 let kind = error.code().unwrap_or("connection").to_owned();
-                self.tally.failed(&kind, begun.elapsed());
+                self.tally.failed(&kind, took);
                 self.first_error.get_or_insert(Thrown { kind, message: error.to_string(), stack: Vec::new() });
             }
         }
@@ -215,6 +224,7 @@ mod tests {
     fn a_failure_is_told_in_the_functions_words_or_as_it_is() {
         let thrown = Thrown::of(br#"{"errorType":"Oops","errorMessage":"no such hero","stackTrace":["a","b"]}"#);
         assert_eq!((thrown.kind.as_str(), thrown.message.as_str(), thrown.stack.len()), ("Oops", "no such hero", 2));
+        assert_eq!(Thrown::of(br#"{"errorMessage":"no such hero\n"}"#).message, "no such hero");
         assert_eq!(Thrown::of(b"plain"), Thrown { kind: "Error".into(), message: "plain".into(), stack: Vec::new() });
     }
 }

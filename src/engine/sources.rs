@@ -12,44 +12,87 @@ use std::path::{Path, PathBuf};
 /// Folders that are no source: what a build or an editor left there.
 pub const NOT_SOURCE: &[&str] = &["target", ".git"];
 
-/// The folder of a function's crate. `None`: its sources are in the program.
-pub fn folder_of(lab: &Lab, function: &str) -> Option<PathBuf> {
-    let crate_name = &lab.manifest.functions.get(function)?.crate_name;
+/// The folders of a function's crates, but for those that are in the program.
+pub fn folders_of(lab: &Lab, function: &str) -> Vec<PathBuf> {
+    let crates = crates_of(lab, function).unwrap_or_default();
+    crates.iter().filter_map(|name| folder(lab, name)).collect()
+}
+
+/// The function's crate, with those beside it that it is made of. `None`: nobody has a crate of this name.
+pub fn of_function(lab: &Lab, function: &str) -> io::Result<Option<Source>> {
+    let crates = crates_of(lab, function)?;
+    let mut files = BTreeMap::new();
+    for name in &crates {
+        match folder(lab, name) {
+            Some(folder) => collect(&folder, name, &mut files)?,
+            None => files.extend(embedded(name)),
+        }
+    }
+    let crate_name = crates.into_iter().next();
+    Ok(crate_name.filter(|_| !files.is_empty()).map(|crate_name| Source { crate_name, files }))
+}
+
+/// The function's crate first, then those that its manifest, or one of theirs, names as `path = "../NAME"`.
+pub fn crates_of(lab: &Lab, function: &str) -> io::Result<Vec<String>> {
+    let mut crates: Vec<String> =
+        lab.manifest.functions.get(function).map(|function| function.crate_name.clone()).into_iter().collect();
+    let mut next = 0;
+    while let Some(name) = crates.get(next) {
+        let manifest = match folder(lab, name) {
+            Some(folder) => std::fs::read_to_string(folder.join("Cargo.toml")).or_else(nothing_if_missing)?,
+            None => {
+                let bytes = builtin::file(&format!("lambdas/{name}/Cargo.toml")).unwrap_or_default();
+                String::from_utf8_lossy(bytes).into_owned()
+            }
+        };
+        for beside in beside(&manifest) {
+            if !crates.iter().any(|known| known == beside) {
+                crates.push(beside.to_owned());
+            }
+        }
+        next += 1;
+    }
+    Ok(crates)
+}
+
+/// Cargo tells better what is wrong with a crate that has no manifest.
+fn nothing_if_missing(error: io::Error) -> io::Result<String> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(String::new()) } else { Err(error) }
+}
+
+/// The crates that a manifest takes from the folders beside its own.
+fn beside(manifest: &str) -> impl Iterator<Item = &str> {
+    let lines = manifest.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
+    lines.flat_map(|line| line.split("path").skip(1)).filter_map(|rest| {
+        let value = rest.trim_start().strip_prefix('=')?.trim_start();
+        let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+        let name = value[1..].split_once(quote)?.0.strip_prefix("../")?.trim_end_matches('/');
+        (!name.is_empty() && !name.contains(['/', '\\']) && name != "..").then_some(name)
+    })
+}
+
+/// A crate beside the manifest. `None`: it is in the program, if anywhere.
+fn folder(lab: &Lab, crate_name: &str) -> Option<PathBuf> {
     let Origin::Folder(folder) = &lab.origin else { return None };
     Some(folder.join("lambdas").join(crate_name)).filter(|folder| folder.is_dir())
 }
 
-/// The crate of a function. `None`: nobody has a crate of this name.
-pub fn of_function(lab: &Lab, function: &str) -> io::Result<Option<Source>> {
-    let Some(crate_name) = lab.manifest.functions.get(function).map(|function| function.crate_name.clone()) else {
-        return Ok(None);
-    };
-    if let Some(directory) = folder_of(lab, function) {
-        let mut files = BTreeMap::new();
-        collect(&directory, &directory, &mut files)?;
-        return Ok(Some(Source { crate_name, files }));
-    }
-    let inside = format!("lambdas/{crate_name}");
-    let prefix = format!("{inside}/");
-    let embedded = builtin::folder(&inside).into_iter();
-    let files: BTreeMap<String, Vec<u8>> = embedded
-        .map(|(path, bytes)| (path.strip_prefix(&prefix).unwrap_or(&path).to_owned(), bytes.to_vec()))
-        .collect();
-    Ok((!files.is_empty()).then_some(Source { crate_name, files }))
+fn embedded(crate_name: &str) -> impl Iterator<Item = (String, Vec<u8>)> {
+    let files = builtin::folder(&format!("lambdas/{crate_name}")).into_iter();
+    files.map(|(path, bytes)| (path.strip_prefix("lambdas/").unwrap_or(&path).to_owned(), bytes.to_vec()))
 }
 
-fn collect(root: &Path, directory: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+/// The files of a folder, with `place` before their names.
+fn collect(directory: &Path, place: &str, files: &mut BTreeMap<String, Vec<u8>>) -> io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
-        let (path, name) = (entry.path(), entry.file_name());
-        if entry.file_type()?.is_dir() {
-            if !NOT_SOURCE.iter().any(|skipped| name == *skipped) {
-                collect(root, &path, files)?;
-            }
-            continue;
-        }
-        if let Some(relative) = path.strip_prefix(root).ok().and_then(Path::to_str) {
-            files.insert(relative.to_owned(), std::fs::read(&path)?);
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let (path, place) = (entry.path(), format!("{place}/{name}"));
+        if !entry.file_type()?.is_dir() {
+            files.insert(place, std::fs::read(&path)?);
+        } else if !NOT_SOURCE.contains(&name) {
+            collect(&path, &place, files)?;
         }
     }
     Ok(())
@@ -58,4 +101,67 @@ fn collect(root: &Path, directory: &Path, files: &mut BTreeMap<String, Vec<u8>>)
 /// SHA-256 in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{beside, crates_of, folders_of, of_function};
+    use crate::lab;
+    use std::path::Path;
+
+    #[test]
+    fn a_manifest_names_the_crates_beside_its_own() {
+        let manifest = r#"
+            [lib]
+            path = "src/lib.rs"
+            [dependencies]
+            serde = "1"
+            # old = { path = "../old" }
+            one = { path = "../one" }
+            two = { version = "1", path='../two/' }
+            three.path = "../three"
+            [dependencies.four]
+            path = "../four"
+            far = { path = "../../far" }
+            up = { path = "../.." }
+        "#;
+        assert_eq!(beside(manifest).collect::<Vec<_>>(), ["one", "two", "three", "four"]);
+    }
+
+    #[test]
+    fn a_built_in_function_brings_the_crates_that_it_is_made_of() {
+        let lab = lab::load(Some("timeseries"), Path::new(".")).unwrap();
+        assert_eq!(crates_of(&lab, "timeseries").unwrap(), ["timeseries", "aurora", "strict-json"]);
+        let source = of_function(&lab, "timeseries").unwrap().unwrap();
+        for file in ["timeseries/Cargo.lock", "aurora/src/lib.rs", "aurora/certs/rds-ca.pem", "strict-json/Cargo.toml"]
+        {
+            assert!(source.files.contains_key(file), "{file}");
+        }
+        assert!(source.is_locked() && folders_of(&lab, "timeseries").is_empty());
+        assert_eq!(of_function(&lab, "nobody").unwrap(), None);
+    }
+
+    #[test]
+    fn a_function_of_a_folder_takes_from_the_program_what_is_not_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("lab.yaml", "lab: mine\ndescription: x\nstacks: [network]\nfunctions: { f: {} }\n");
+        write(
+            "lambdas/f/Cargo.toml",
+            "[dependencies]\nhere = { path = \"../here\" }\naurora = { path = \"../aurora\" }\n",
+        );
+        write("lambdas/f/target/debug/f", "built");
+        write("lambdas/here/Cargo.toml", "[dependencies]\nf = { path = \"../f\" }\n");
+        write("lambdas/here/src/lib.rs", "");
+        let lab = lab::load(None, dir.path()).unwrap();
+        let source = of_function(&lab, "f").unwrap().unwrap();
+        let files: Vec<&str> = source.files.keys().map(String::as_str).filter(|f| !f.starts_with("aurora/")).collect();
+        assert_eq!(files, ["f/Cargo.toml", "here/Cargo.toml", "here/src/lib.rs"]);
+        assert!(source.files.contains_key("aurora/src/lib.rs"));
+        assert_eq!(folders_of(&lab, "f"), ["f", "here"].map(|name| dir.path().join("lambdas").join(name)));
+    }
 }

@@ -263,7 +263,9 @@ async fn compile(
     let mut command = Command::new("sh");
     command.args(["-c", GUARDED, "sh"]).arg(&toolchain.cargo);
     command.arg(if *builder == Builder::Zig { "zigbuild" } else { "build" });
-    command.args(["--release", "--bin", &source.crate_name, "--color", "never"]).current_dir(directory);
+    command
+        .args(["--release", "--bin", &source.crate_name, "--color", "never"])
+        .current_dir(directory.join(&source.crate_name));
     if source.is_locked() {
         command.arg("--locked");
     }
@@ -339,7 +341,7 @@ mod tests {
     fn source(main: &str) -> Source {
         let manifest = "[package]\nname = \"tiny\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
         let files = [("Cargo.toml", manifest), ("src/main.rs", main)];
-        let files = files.into_iter().map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).collect();
+        let files = files.into_iter().map(|(path, text)| (format!("tiny/{path}"), text.as_bytes().to_vec())).collect();
         Source { crate_name: "tiny".to_owned(), files }
     }
 
@@ -394,7 +396,7 @@ mod tests {
     async fn a_lock_file_that_does_not_fit_is_refused_with_the_remedy() {
         let dir = tempfile::tempdir().unwrap();
         let mut source = source("fn main() {}");
-        source.files.insert("Cargo.lock".to_owned(), b"version = 4\n".to_vec());
+        source.files.insert("tiny/Cargo.lock".to_owned(), b"version = 4\n".to_vec());
         let error = build(&source, &options(dir.path(), ANY), |_| ()).await.unwrap_err();
         assert!(error.remedy().unwrap().contains("cargo update --workspace"), "{error}");
     }

@@ -9,11 +9,12 @@ use sha2::{Digest, Sha256};
 /// The versions of a crate's dependencies.
 const LOCK: &str = "Cargo.lock";
 
-/// A crate that stands alone: `Cargo.toml`, `src/…`, by path. With a lock file its dependencies are pinned.
+/// A crate, and those beside it that it is made of. With a lock file its dependencies are pinned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The package's name, which is its binary's name too.
     pub crate_name: String,
+    /// Each crate's under its name: `telemetry/Cargo.toml`, `aurora/src/lib.rs`.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -37,7 +38,7 @@ impl Source {
 
     /// Whether the versions of the dependencies are those of a lock file.
     pub fn is_locked(&self) -> bool {
-        self.files.contains_key(LOCK)
+        self.files.contains_key(&format!("{}/{LOCK}", self.crate_name))
     }
 
     /// Makes `directory` hold these files and no others. A file that is right already is not touched: cargo goes by modification times.
@@ -45,7 +46,7 @@ impl Source {
     /// # Errors
     /// The directory cannot be written.
     pub fn write_to(&self, directory: &Path) -> io::Result<()> {
-        for stale in stale(directory, &self.files)? {
+        for stale in self.stale(directory)? {
             std::fs::remove_file(stale)?;
         }
         for (path, bytes) in &self.files {
@@ -60,33 +61,34 @@ impl Source {
         }
         Ok(())
     }
-}
 
-/// Files of an earlier version that this one does not have: a build script or a cargo configuration would go into the binary
-/// of sources without it. A lock file that cargo wrote for sources that have none stays, and their dependencies with it.
-fn stale(directory: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<PathBuf>> {
-    let mut stale = Vec::new();
-    let mut folders = vec![directory.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let path = entry?.path();
-            let known = path
-                .strip_prefix(directory)
-                .is_ok_and(|path| path == Path::new(LOCK) || files.contains_key(&*path.to_string_lossy()));
-            // A link to a folder is no folder of ours.
-            if path.is_dir() && !path.is_symlink() {
-                folders.push(path);
-            } else if !known {
-                stale.push(path);
+    /// Files of an earlier version that this one does not have: a build script or a cargo configuration would go into the binary
+    /// of sources without it. A lock file that cargo wrote for sources that have none stays, and their dependencies with it.
+    fn stale(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let lock = Path::new(&self.crate_name).join(LOCK);
+        let mut stale = Vec::new();
+        let mut folders = vec![directory.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            for entry in entries {
+                let path = entry?.path();
+                let known = path
+                    .strip_prefix(directory)
+                    .is_ok_and(|path| path == lock || self.files.contains_key(&*path.to_string_lossy()));
+                // A link to a folder is no folder of ours.
+                if path.is_dir() && !path.is_symlink() {
+                    folders.push(path);
+                } else if !known {
+                    stale.push(path);
+                }
             }
         }
+        Ok(stale)
     }
-    Ok(stale)
 }
 
 #[cfg(test)]
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     fn source(files: &[(&str, &str)]) -> Source {
-        let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+        let files = files.iter().map(|(path, text)| (format!("f/{path}"), text.as_bytes().to_vec())).collect();
         Source { crate_name: "f".to_owned(), files }
     }
 
@@ -117,11 +119,12 @@ mod tests {
         let old = [("src/old.rs", "o"), ("build.rs", "b"), (".cargo/config.toml", "c")];
         let old: Vec<_> = [("Cargo.toml", "1"), ("src/main.rs", "m")].into_iter().chain(old).collect();
         source(&old).write_to(dir.path()).unwrap();
-        let modified = || std::fs::metadata(dir.path().join("src/main.rs")).unwrap().modified().unwrap();
+        let file = |path: &str| dir.path().join("f").join(path);
+        let modified = || std::fs::metadata(file("src/main.rs")).unwrap().modified().unwrap();
         let before = modified();
         source(&[("Cargo.toml", "2"), ("src/main.rs", "m")]).write_to(dir.path()).unwrap();
-        assert!(old[2..].iter().all(|(path, _)| !dir.path().join(path).exists()));
+        assert!(old[2..].iter().all(|(path, _)| !file(path).exists()));
         assert_eq!(before, modified());
-        assert_eq!(std::fs::read(dir.path().join("Cargo.toml")).unwrap(), b"2");
+        assert_eq!(std::fs::read(file("Cargo.toml")).unwrap(), b"2");
     }
 }

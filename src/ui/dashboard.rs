@@ -47,7 +47,8 @@ impl Panel {
         let comparable = self.seen && columns == self.columns;
         let alone = before.len() == 1 && result.rows.len() == 1;
         let texts = |row: &Vec<serde_json::Value>| -> Vec<String> {
-            row.iter().map(|value| tame(&ResultSet::cell(value).unwrap_or_else(|| "–".to_owned()))).collect()
+            let cell = |value| table::flat(&tame(&ResultSet::cell(value).unwrap_or_else(|| "–".to_owned())));
+            row.iter().map(cell).collect()
         };
         for row in result.rows.iter().map(texts) {
             let old = before.iter().find(|old| alone || old.first().map(|cell| &cell.text) == row.first());
@@ -81,8 +82,33 @@ impl Panel {
     }
 
     /// Lines of the screen: the rows, their headings and a border.
-    fn height(&self) -> u16 {
-        u16::try_from(self.rows.len().max(1)).unwrap_or(u16::MAX).saturating_add(3)
+    fn height(&self, width: u16) -> u16 {
+        let rows = u16::try_from(self.rows.len().max(1)).unwrap_or(u16::MAX);
+        rows.saturating_add(self.fit(width.saturating_sub(2)).lines() + 2)
+    }
+
+    /// The columns as they fit into a width: apart from each other, or close together under headings that are broken where their
+    /// words end. What is still too wide is left out on the right.
+    fn fit(&self, room: u16) -> Fit {
+        let wide = Fit { headings: self.columns.clone(), widths: self.widths(&self.columns, room), spacing: 2 };
+        if wide.width(wide.widths.len()) <= usize::from(room) {
+            return wide;
+        }
+        let headings: Vec<String> = self.columns.iter().map(|name| name.replace('_', "\n")).collect();
+        let mut close = Fit { widths: self.widths(&headings, room / 3), headings, spacing: 1 };
+        let fitting = (1..=close.widths.len()).take_while(|count| close.width(*count) <= usize::from(room)).count();
+        close.widths.truncate(fitting.max(1));
+        close
+    }
+
+    /// How wide each column is, but no wider than `most`.
+    fn widths(&self, headings: &[String], most: u16) -> Vec<u16> {
+        let column = |(column, heading): (usize, &String)| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width());
+            let widest = cells.chain(heading.lines().map(UnicodeWidthStr::width)).max().unwrap_or_default();
+            u16::try_from(widest).unwrap_or(u16::MAX).min(most)
+        };
+        headings.iter().enumerate().map(column).collect()
     }
 
     fn is_number(&self, column: usize) -> bool {
@@ -90,29 +116,50 @@ impl Panel {
         cells.peek().is_some() && cells.all(|cell| cell.text.parse::<f64>().is_ok())
     }
 
-    fn width(&self, column: usize) -> u16 {
-        let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width());
-        let widest = cells.chain(self.columns.get(column).map(|name| name.width())).max().unwrap_or_default();
-        u16::try_from(widest).unwrap_or(u16::MAX)
-    }
-
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, looks: Looks) {
         let aligned = |column: usize, text: String| {
             let side = if self.is_number(column) { Alignment::Right } else { Alignment::Left };
             Text::from(text).alignment(side)
         };
-        let heading = |(column, name): (usize, &String)| Shown::from(aligned(column, name.clone())).style(looks.dim());
-        let header = Row::new(self.columns.iter().enumerate().map(heading));
+        let fit = self.fit(area.width.saturating_sub(2));
+        let lines = fit.lines();
+        let heading = |(column, name): (usize, &String)| {
+            let above = usize::from(lines).saturating_sub(name.lines().count());
+            Shown::from(aligned(column, "\n".repeat(above) + name)).style(looks.dim())
+        };
+        let header = Row::new(fit.headings.iter().take(fit.widths.len()).enumerate().map(heading)).height(lines);
         let rows = self.rows.iter().map(|row| {
-            Row::new(row.iter().enumerate().map(|(column, cell)| {
+            Row::new(row.iter().take(fit.widths.len()).enumerate().map(|(column, cell)| {
                 let style = if cell.age < STANDS_OUT { looks.changed() } else { Style::new() };
                 Shown::from(aligned(column, cell.text.clone())).style(style)
             }))
         });
-        let widths = (0..self.columns.len()).map(|column| Constraint::Length(self.width(column)));
+        let widths = fit.widths.iter().map(|width| Constraint::Length(*width));
         let title = Line::styled(format!(" {} ", self.title), looks.heading());
         let block = Block::new().borders(Borders::ALL).border_style(looks.dim()).title(title);
-        frame.render_widget(Table::new(rows, widths).header(header).column_spacing(2).block(block), area);
+        frame.render_widget(Table::new(rows, widths).header(header).column_spacing(fit.spacing).block(block), area);
+    }
+}
+
+/// How a panel's columns fit on the screen.
+struct Fit {
+    headings: Vec<String>,
+    /// Of the columns that are shown.
+    widths: Vec<u16>,
+    spacing: u16,
+}
+
+impl Fit {
+    /// Lines of the headings.
+    fn lines(&self) -> u16 {
+        let lines = self.headings.iter().map(|heading| heading.lines().count()).max().unwrap_or_default();
+        u16::try_from(lines).unwrap_or(u16::MAX).max(1)
+    }
+
+    /// How wide the first columns are together.
+    fn width(&self, count: usize) -> usize {
+        let columns: usize = self.widths.iter().take(count).map(|width| usize::from(*width)).sum();
+        columns + usize::from(self.spacing) * count.saturating_sub(1)
     }
 }
 
@@ -164,7 +211,8 @@ pub struct Dashboard {
 
 impl Dashboard {
     pub fn draw(&self, frame: &mut Frame<'_>) {
-        let heights = self.panels.iter().map(|panel| Constraint::Length(panel.height()));
+        let width = frame.area().width;
+        let heights = self.panels.iter().map(|panel| Constraint::Length(panel.height(width)));
         let parts: Vec<Constraint> = [Constraint::Length(1)]
             .into_iter()
             .chain(heights)
@@ -252,6 +300,49 @@ mod tests {
         "                                                    "
         " q quits   an awake watcher keeps the database awake"
         "#);
+    }
+
+    /// The telemetry lab's panel on the usual terminal.
+    #[test]
+    fn columns_that_do_not_fit_have_their_headings_broken_and_the_last_are_left_out() {
+        let columns = [
+            "device_id",
+            "data_points",
+            "min_cpu",
+            "avg_cpu",
+            "max_cpu",
+            "min_memory",
+            "avg_memory",
+            "max_memory",
+            "latest_ts",
+        ];
+        let share = json!("0.50");
+        let row = [vec![json!("abc1846\n"), json!(79151)], vec![share; 6], vec![json!("2023-03-08 17:04:50")]].concat();
+        let mut panel = Panel::new("devices");
+        panel.look(&result(&columns, &[&row]));
+        let drawn = |width: u16| {
+            let mut terminal = Terminal::new(TestBackend::new(width, 5 + 1)).expect("a terminal");
+            let draw = |frame: &mut super::Frame<'_>| panel.draw(frame, frame.area(), Looks { colour: false });
+            terminal.draw(draw).expect("drawn");
+            terminal
+        };
+        insta::assert_snapshot!(drawn(80).backend(), @r#"
+        "┌ devices ─────────────────────────────────────────────────────────────────────┐"
+        "│device      data  min  avg  max    min    avg    max latest                   │"
+        "│id        points  cpu  cpu  cpu memory memory memory ts                       │"
+        "│abc1846\n  79151 0.50 0.50 0.50   0.50   0.50   0.50 2023-03-08 17:04:50      │"
+        "│                                                                              │"
+        "└──────────────────────────────────────────────────────────────────────────────┘"
+        "#);
+        insta::assert_snapshot!(drawn(40).backend(), @r#"
+        "┌ devices ─────────────────────────────┐"
+        "│device      data  min  avg  max    min│"
+        "│id        points  cpu  cpu  cpu memory│"
+        "│abc1846\n  79151 0.50 0.50 0.50   0.50│"
+        "│                                      │"
+        "└──────────────────────────────────────┘"
+        "#);
+        assert_eq!((panel.height(80), panel.height(200)), (5, 4));
     }
 
     #[test]

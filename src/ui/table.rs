@@ -16,12 +16,12 @@ impl Table {
     }
 
     pub fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
-        self.rows.push(cells.into_iter().map(|cell| (None, cell.into())).collect());
+        self.rows.push(cells.into_iter().map(|cell| (None, flat(&cell.into()))).collect());
     }
 
     /// A row some cells of which have a meaning of their own.
     pub fn labelled(&mut self, cells: impl IntoIterator<Item = (Option<Label>, String)>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|(label, cell)| (label, flat(&cell))).collect());
     }
 
     pub fn is_empty(&self) -> bool {
@@ -44,6 +44,11 @@ impl Table {
         let titled = if headings.is_empty() { None } else { Some(&headings) };
         titled.into_iter().chain(&self.rows).map(|row| line(row, &widths, theme) + "\n").collect()
     }
+}
+
+/// A cell is one line: a value that ends it would begin what looks like the next row.
+pub(super) fn flat(cell: &str) -> String {
+    cell.replace('\n', "\\n").replace('\t', "\\t")
 }
 
 fn line(row: &[(Option<Label>, String)], widths: &[usize], theme: Theme) -> String {
@@ -70,5 +75,13 @@ mod tests {
         table.row(["héros", "ready"]);
         table.row(["a-long-name", ""]);
         assert_eq!(table.render(Theme::PLAIN), "NAME         STATE\nhéros        ready\na-long-name\n");
+    }
+
+    #[test]
+    fn a_cell_never_ends_its_row() {
+        let mut table = Table::new(&["NAME", "STATE"]);
+        table.row(["a\n  b\tc", "ready"]);
+        table.labelled([(None, "d\n".to_owned()), (None, "down".to_owned())]);
+        assert_eq!(table.render(Theme::PLAIN), "NAME       STATE\na\\n  b\\tc  ready\nd\\n        down\n");
     }
 }

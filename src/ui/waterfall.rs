@@ -1,6 +1,7 @@
 //! One trace as bars under each other: for the terminal, readable without colours, and as SVG.
 
 use super::theme::{Label, Theme};
+use super::words;
 use crate::engine::traces::{Mark, Span, Trace};
 use svg::Document;
 use svg::node::element::{Group, Line, Rectangle, Text, Title};
@@ -44,13 +45,7 @@ const fn pattern(mark: Mark) -> &'static str {
 
 /// Text and trailing blanks, `width` columns together; what is too long ends in `…`.
 fn fitted(text: &str, width: usize) -> String {
-    let mut kept = text.to_owned();
-    if kept.width() > width {
-        while kept.width() + 1 > width {
-            kept.pop();
-        }
-        kept.push('…');
-    }
+    let kept = words::cut(text, width);
     let blanks = width.saturating_sub(kept.width());
     kept + &" ".repeat(blanks)
 }

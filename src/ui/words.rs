@@ -5,6 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// `1 stack`, `3 stacks`. Irregular plurals are given with a slash: `entry/entries`.
 pub fn count(number: usize, noun: &str) -> String {
@@ -56,6 +57,21 @@ pub fn dollars(amount: f64) -> String {
         small if small < 0.1 => format!("${small:.4}"),
         usual => format!("${usual:.2}"),
     }
+}
+
+/// A text that is at most `width` columns wide; one that was cut ends in `…`.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let fits = |sign: &char| {
+        let wide = sign.width().unwrap_or(0);
+        let fits = wide <= room;
+        room = room.saturating_sub(wide);
+        fits
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// A duration as people type it: `90s`, `30m`, `4h`, `2d`, or several together, `1h30m`.
@@ -153,6 +169,15 @@ mod tests {
             [(999, "999 B"), (1000, "1.0 kB"), (1_399, "1.4 kB"), (999_960, "1.0 MB"), (3_000_000_000, "3.0 GB")];
         for (bytes, words) in cases {
             assert_eq!(size(bytes), words);
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_to_its_width_on_the_screen() {
+        for (text, width, cut_to) in
+            [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("日本語", 5, "日本…"), ("日本語", 4, "日…"), ("ab", 0, "…")]
+        {
+            assert_eq!(cut(text, width), cut_to);
         }
     }
 

@@ -136,6 +136,10 @@ fn the_webhook_stores_a_whole_message_or_nothing() {
         (r#"{"notifications":[{"ep":7,"path":"/1","payload":"MQ=="}]}"#, "notifications[0].ep"),
         (r#"{"notifications":[{"ep":"b","path":"/1","payload":"TmFO"}]}"#, "notifications[0].payload"),
         (r#"{"registrations":[1]}"#, "registrations[0]"),
+        (
+            r#"{"notifications":[{"ep":"b","path":"/1","payload":"MQ=="}],"notifications":[]}"#,
+            "notifications is there more than once",
+        ),
     ] {
         webhook.refused(body, named);
     }
@@ -176,6 +180,9 @@ fn per_hour(webhook: &Webhook) {
     assert_eq!((events, average.as_f64()), (3_000, Some(1.0)), "{batch:?}");
     assert!(batch[0]["hour"].as_str().unwrap().ends_with(":00:00"), "{batch:?}");
     assert_eq!(rows(&["--param", "sensor=/none"]), Vec::<Value>::new());
+    for other in ["Batch", "bätch", "batch "] {
+        assert!(rows(&["--param", &format!("board={other}")]).is_empty(), "{other} is another board");
+    }
 
     let drawn = query(&["--chart", "--svg", "chart.svg"]);
     assert!(drawn.code == Some(0) && drawn.out.contains("batch") && drawn.out.contains("UTC"), "{drawn:?}");

@@ -62,11 +62,7 @@ pub fn new_instance(event: &Value) -> Result<NewInstance, Refusal> {
         Value::String(_) => return refuse("the body must be JSON text, it came as binary"),
         _ => return refuse("the body is missing: it must be a JSON object with aws_region, aws_account and packages"),
     };
-    let body: Value = match serde_json::from_str(body) {
-        Ok(body) => body,
-        Err(error) => return refuse(format!("the body is not JSON: {error}")),
-    };
-    let Value::Object(fields) = &body else {
+    let Value::Object(fields) = &strict_json::body(body).map_err(Refusal)? else {
         return refuse("the body must be a JSON object with aws_region, aws_account and packages");
     };
     only(fields, &["aws_region", "aws_account", "packages"], "")?;
@@ -220,6 +216,14 @@ mod tests {
             (event("/ec2/i", "{oops"), "body"),
             (event("/ec2/i", "[]"), "body"),
             (event("/ec2/i", "null"), "body"),
+            (
+                event("/ec2/i", r#"{"packages": [], "aws_region": "r", "packages": [{}]}"#),
+                "packages is there more than once",
+            ),
+            (
+                event("/ec2/i", r#"{"packages": [{"package_name": "n", "package_name": "n"}]}"#),
+                "package_name is there more",
+            ),
             (json!({"path": "/ec2/i", "body": "e30=", "isBase64Encoded": true}), "body"),
             (event("/ec2/%20", "{}"), "aws_instance_id"),
             (without("aws_region"), "aws_region"),

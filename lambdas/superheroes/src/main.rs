@@ -20,7 +20,7 @@ use settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    // Both clients use the process-wide provider; installing it twice cannot happen here.
+    // The cache's client uses the process-wide provider; installing it twice cannot happen here.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Settings::from_env()?;
     let database = Database::new(settings.database);

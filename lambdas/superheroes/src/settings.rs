@@ -4,20 +4,14 @@ use std::env;
 use std::error::Error;
 use std::time::Duration;
 
+use aurora::required;
+
 pub struct Settings {
     /// `bootstrap` (the API) or `loader`.
     pub handler: String,
-    pub database: DatabaseSettings,
+    pub database: aurora::Settings,
     /// Absent for the loader.
     pub cache: Option<CacheSettings>,
-}
-
-pub struct DatabaseSettings {
-    pub host: String,
-    pub port: u16,
-    pub name: String,
-    pub user: String,
-    pub region: String,
 }
 
 pub struct CacheSettings {
@@ -38,19 +32,8 @@ impl Settings {
         };
         Ok(Settings {
             handler: env::var("_HANDLER").unwrap_or_default(),
-            database: DatabaseSettings {
-                host: required("DB_HOST")?,
-                port: required("DB_PORT")?.parse()?,
-                name: required("DB_NAME")?,
-                user: required("DB_USER")?,
-                region: required("AWS_REGION")?,
-            },
+            database: aurora::Settings::from_env()?,
             cache,
         })
     }
-}
-
-/// A variable that must be there; the error names it.
-pub fn required(name: &str) -> Result<String, String> {
-    env::var(name).map_err(|_| format!("the environment variable {name} is missing"))
 }

@@ -4,7 +4,6 @@ mod database;
 mod handler;
 mod message;
 mod moment;
-mod settings;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,9 +12,9 @@ use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use aurora::Settings;
 use database::Database;
 use handler::Event;
-use settings::DatabaseSettings;
 
 /// Kept of an invocation's time for the answer: the function is given 29 s, and the gateway waits no longer than 30. A paused Aurora
 /// needs about 15 s to wake, 30 s after a day.
@@ -23,9 +22,7 @@ const RESERVE: Duration = Duration::from_secs(3);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    // The client uses the process-wide provider; installing it twice cannot happen here.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let database = Arc::new(Mutex::new(Database::new(DatabaseSettings::from_env()?)));
+    let database = Arc::new(Mutex::new(Database::new(Settings::from_env()?)));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let database = database.clone();
         async move {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::database::Database;
+use crate::database::{Database, DatabaseError};
 use crate::message::{self, Reading, Refusal};
 
 /// What an answer of 503 asks for: a paused Aurora needs about 15 s to wake.
@@ -54,13 +54,15 @@ pub async fn handle(event: Event, database: &mut Database, until: Instant) -> An
         Ok(()) => Answer::of(200, &json!({"stored": readings.len()})),
         Err(error) => {
             log(&format!("database: {error}"));
-            let message = if error.may_have_stored() {
-                "the database did not answer; the message may be stored or not"
-            } else {
-                "the database is not available; nothing is stored; try again"
-            };
-            Answer::of(503, &json!({"message": message})).with("Retry-After", RETRY_AFTER)
+            Answer::of(503, &json!({"message": told(&error)})).with("Retry-After", RETRY_AFTER)
         }
+    }
+}
+
+fn told(error: &DatabaseError) -> &'static str {
+    match error.may_have_stored() {
+        true => "the database did not answer: the message may be stored or not, and sent again it may be stored twice",
+        false => "the database is not available; nothing is stored; try again",
     }
 }
 
@@ -75,7 +77,7 @@ fn readings(event: &Event) -> Result<Vec<Reading>, Refusal> {
 }
 
 /// One line in the function's log.
-pub fn log(line: &str) {
+fn log(line: &str) {
     eprintln!("{line}");
 }
 
@@ -98,6 +100,13 @@ mod tests {
         for body in ["*", "/w=="] {
             assert!(readings(&event(json!(body), true)).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn nothing_is_stored_is_only_said_where_it_is_known() {
+        assert!(told(&DatabaseError::NoAnswer(std::time::Duration::from_secs(7))).contains("may be stored"));
+        let refused = aurora::NoConnection::Token("no key".to_owned());
+        assert!(told(&DatabaseError::NoConnection(refused)).contains("nothing is stored"));
     }
 
     #[test]

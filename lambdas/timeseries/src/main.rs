@@ -5,7 +5,6 @@ mod database;
 mod generated;
 mod handler;
 mod message;
-mod settings;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,9 +13,9 @@ use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use aurora::Settings;
 use database::Database;
 use handler::Event;
-use settings::Settings;
 
 /// Kept of an invocation's time for the answer: the function is given 28 s, and the gateway waits no longer than 29. A paused Aurora
 /// needs about 15 s to wake, 30 s after a day.
@@ -24,8 +23,6 @@ const RESERVE: Duration = Duration::from_millis(1_500);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    // The database's TLS uses the process-wide provider; installing it twice cannot happen here.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let database = Arc::new(Mutex::new(Database::new(Settings::from_env()?)));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let database = database.clone();

@@ -47,11 +47,7 @@ pub fn parse(body: &str) -> Result<Vec<Reading>, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(Vec::new());
     }
-    let message: Value = match serde_json::from_str(body) {
-        Ok(message) => message,
-        Err(error) => return refuse(format!("the body is not JSON: {error}")),
-    };
-    let Value::Object(fields) = message else {
+    let Value::Object(fields) = strict_json::body(body).map_err(Refusal)? else {
         return refuse("the body must be a JSON object");
     };
     let mut readings = Vec::new();
@@ -192,6 +188,11 @@ mod tests {
             ("[]".to_owned(), "the body"),
             ("null".to_owned(), "the body"),
             ("{} {}".to_owned(), "the body"),
+            (
+                r#"{"notifications": [{"ep": "b"}], "notifications": []}"#.to_owned(),
+                "notifications is there more than once",
+            ),
+            (r#"{"notifications": [{"ep": "b", "ep": "c"}]}"#.to_owned(), "ep is there more than once"),
             (r#"{"notifications": {}}"#.to_owned(), "notifications must"),
             (r#"{"notifications": null}"#.to_owned(), "notifications must"),
             (r#"{"notifications": [1]}"#.to_owned(), "notifications[0]"),

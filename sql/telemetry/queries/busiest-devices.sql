@@ -9,7 +9,7 @@ SELECT
     CAST(MIN(memory_min) AS DECIMAL(4, 2)) AS min_memory,
     CAST(SUM(memory_sum) / SUM(data_points) AS DECIMAL(4, 2)) AS avg_memory,
     CAST(MAX(memory_max) AS DECIMAL(4, 2)) AS max_memory,
-    MAX(latest_ts) AS latest_ts
+    LEFT(MAX(latest_ts), 19) AS latest_ts
 FROM (
     SELECT
         device_id, SUM(data_points) AS data_points,

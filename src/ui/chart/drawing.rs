@@ -2,10 +2,11 @@
 
 use svg::Document;
 use svg::node::element::{Circle, Group, Line, Path, Rectangle, Text, Title};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::frame::{Frame, Side};
 use super::{Chart, Series};
+use crate::ui::words::cut;
 
 const WIDTH: f64 = 960.0;
 /// Height of a panel without its legend.
@@ -112,9 +113,12 @@ impl Plot {
         let line = line.set("stroke-width", 2).set("stroke-linejoin", "round").set("stroke-linecap", "round");
         let mut group = Group::new().add(Title::new(clean(&series.name))).add(line);
         if circles {
-            for (x, y) in series.finite() {
-                group = group
-                    .add(Circle::new().set("cx", self.x(x)).set("cy", self.y(y)).set("r", 2.5).set("fill", colour));
+            for piece in series.pieces() {
+                // A point without a line is easily overlooked.
+                let radius = if piece.len() == 1 { 5.0 } else { 2.5 };
+                let circle = |(x, y): &(f64, f64)| Circle::new().set("cx", self.x(*x)).set("cy", self.y(*y));
+                let circles = piece.iter().map(|point| circle(point).set("r", radius).set("fill", colour));
+                group = circles.fold(group, Group::add);
             }
         }
         group
@@ -146,7 +150,7 @@ fn legend(chart: &Chart) -> (Group, f64) {
     let (mut group, mut x, mut line_number) = (Group::new(), 24.0, 0.0);
     let named: Vec<_> = chart.series.iter().enumerate().filter(|(_, series)| !series.name.is_empty()).collect();
     for (index, series) in &named {
-        let name = shortened(&series.name);
+        let name = cut(&series.name, LONGEST_NAME);
         let width = 44.0 + name.width() as f64 * LETTER + 16.0;
         if x > 24.0 && x + width > PLOT_RIGHT {
             (x, line_number) = (24.0, line_number + 1.0);
@@ -186,20 +190,6 @@ fn clean(text: &str) -> String {
     text.chars()
         .map(|sign| if sign.is_control() || matches!(sign, '\u{fffe}' | '\u{ffff}') { ' ' } else { sign })
         .collect()
-}
-
-fn shortened(name: &str) -> String {
-    if name.width() <= LONGEST_NAME {
-        return name.to_owned();
-    }
-    let mut room = LONGEST_NAME - 1;
-    let fits = |sign: &char| {
-        let width = sign.width().unwrap_or(0);
-        let enough = width <= room;
-        room = room.saturating_sub(width);
-        enough
-    };
-    name.chars().take_while(fits).chain(['…']).collect()
 }
 
 #[cfg(test)]

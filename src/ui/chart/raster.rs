@@ -39,6 +39,10 @@ impl Raster {
             let dots: Vec<(usize, usize)> = piece.iter().map(|point| self.dot_of(*point, frame)).collect();
             dots.iter().for_each(|dot| self.dot(index, *dot));
             dots.windows(2).for_each(|pair| self.join(index, pair[0], pair[1]));
+            // One dot of eight is easily overlooked; a line has several.
+            if let [alone] = *dots {
+                self.fill(index, alone);
+            }
         }
     }
 
@@ -56,6 +60,13 @@ impl Raster {
     /// The column of cells in which a value is drawn.
     pub(super) fn column_of(&self, x: f64, frame: &Frame) -> usize {
         self.dot_of((x, frame.y.low), frame).0 / self.per_cell.0
+    }
+
+    /// The whole cell around a dot.
+    fn fill(&mut self, series: usize, (across, down): (usize, usize)) {
+        let Dots(wide, high) = self.per_cell;
+        let (left, top) = (across / wide * wide, down / high * high);
+        (0..wide * high).for_each(|bit| self.dot(series, (left + bit % wide, top + bit / wide)));
     }
 
     fn dot(&mut self, series: usize, (across, down): (usize, usize)) {

@@ -198,6 +198,14 @@ mod tests {
     }
 
     #[test]
+    fn a_point_alone_is_drawn_so_that_it_is_seen() {
+        let alone = Chart { series: vec![Series::new("board-1", vec![(1_795_384_800.0, 1.0)])], ..night() };
+        assert_eq!(alone.text(SMALL, Theme::COLOURED).matches('\u{28ff}').count(), 1);
+        assert_eq!(alone.text(SMALL, Theme::PLAIN).matches('*').count(), 2, "the point and the legend");
+        assert!(alone.svg().contains("r=\"5\""));
+    }
+
+    #[test]
     fn every_line_keeps_to_its_width() {
         for columns in [30, 44, 80, 200] {
             for line in night().text(Size { columns, rows: 8 }, Theme::PLAIN).lines() {

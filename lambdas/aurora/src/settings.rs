@@ -1,9 +1,9 @@
-//! What the template puts into the environment, read once.
+//! Where the cluster is, and who connects: what the template puts into the environment.
 
 use std::env;
 use std::error::Error;
 
-pub struct DatabaseSettings {
+pub struct Settings {
     pub host: String,
     pub port: u16,
     pub name: String,
@@ -11,9 +11,9 @@ pub struct DatabaseSettings {
     pub region: String,
 }
 
-impl DatabaseSettings {
+impl Settings {
     pub fn from_env() -> Result<Self, Box<dyn Error + Send + Sync>> {
-        Ok(DatabaseSettings {
+        Ok(Settings {
             host: required("DB_HOST")?,
             port: required("DB_PORT")?.parse()?,
             name: required("DB_NAME")?,
