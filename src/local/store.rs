@@ -3,6 +3,7 @@
 //! A change that cannot be written (full disk) is not made. A kill -9 leaves the old or the new document, never a torn one.
 //! Nothing is flushed through the disk's cache: the promise is to outlive the process, not a power cut.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::scope::Scope;
 
 #[derive(Serialize, Deserialize)]
 struct Document<T> {
@@ -117,6 +119,26 @@ impl<T: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static> 
             .map_err(|source| StoreError { path: self.path.clone(), doing: "write", source })?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
         Ok(result)
+    }
+}
+
+/// A document that has a record of each region.
+impl<R: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static> Shelf<BTreeMap<String, R>> {
+    /// The record of the scope's region as it is now.
+    pub fn region(&self, scope: &Scope) -> R {
+        self.get().get(&scope.region).cloned().unwrap_or_default()
+    }
+
+    /// [`Shelf::change`] of the record of the scope's region.
+    ///
+    /// # Errors
+    /// What `change` refuses, or the disk does.
+    pub async fn change_region<A, E: From<StoreError>>(
+        &self,
+        scope: &Scope,
+        change: impl FnOnce(&mut R) -> Result<A, E>,
+    ) -> Result<A, E> {
+        self.change(|regions| change(regions.entry(scope.region.clone()).or_default())).await
     }
 }
 

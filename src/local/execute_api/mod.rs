@@ -3,6 +3,8 @@
 
 pub(crate) mod access_log;
 pub(crate) mod address;
+pub(crate) mod deployed;
+pub(crate) mod fault;
 pub(crate) mod function;
 pub(crate) mod permission;
 pub(crate) mod request;

@@ -1,58 +1,13 @@
-//! What API Gateway refuses, and AWS's code and words for it.
+//! What is wrong with a mapping template, as the control plane says it.
 
 use super::vtl::TemplateError;
-use crate::fault::Fault;
-use crate::store::StoreError;
-
-/// A refusal of API Gateway.
-#[derive(Debug)]
-pub(super) enum GatewayFault {
-    /// `Invalid <thing> identifier specified`.
-    NotFound(String),
-    Conflict(String),
-    Invalid(String),
-    /// AWS knows it and this local cloud does not.
-    Unsupported(String),
-    Internal(String),
-}
-
-impl GatewayFault {
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
-        GatewayFault::Invalid(message.into())
-    }
-
-    pub(super) fn missing(what: &str) -> Self {
-        GatewayFault::NotFound(format!("Invalid {what} identifier specified"))
-    }
-
-    pub(super) fn unsupported(what: impl Into<String>) -> Self {
-        GatewayFault::Unsupported(what.into())
-    }
-}
-
-impl From<StoreError> for GatewayFault {
-    fn from(error: StoreError) -> Self {
-        GatewayFault::Internal(error.to_string())
-    }
-}
+use crate::execute_api::fault::GatewayFault;
 
 impl From<TemplateError> for GatewayFault {
     fn from(error: TemplateError) -> Self {
         match error {
             TemplateError::Invalid(why) => GatewayFault::Invalid(format!("Invalid mapping template: {why}")),
             TemplateError::Unsupported(what) => GatewayFault::Unsupported(what),
-        }
-    }
-}
-
-impl From<GatewayFault> for Fault {
-    fn from(fault: GatewayFault) -> Self {
-        match fault {
-            GatewayFault::NotFound(message) => Fault::new("NotFoundException", message).status(404),
-            GatewayFault::Conflict(message) => Fault::new("ConflictException", message).status(409),
-            GatewayFault::Invalid(message) => Fault::new("BadRequestException", message).status(400),
-            GatewayFault::Unsupported(what) => Fault::unsupported(what),
-            GatewayFault::Internal(message) => Fault::internal(message),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::faults::GatewayFault;
 use super::plane::Plane;
 use crate::clock::Timestamp;
 use crate::cloud::Cloud;
 use crate::credentials::Secret;
+use crate::execute_api::fault::GatewayFault;
 use crate::scope::Scope;
 use crate::store::{Shared, Shelf, StoreError};
 
@@ -356,7 +356,7 @@ pub(super) struct Region {
 
 impl Region {
     pub(super) fn api_mut(&mut self, scope: &Scope, id: &str) -> Result<&mut Api, GatewayFault> {
-        let found = self.apis.get_mut(id).ok_or_else(|| no_api(scope, id))?;
+        let found = self.apis.get_mut(id).ok_or_else(|| GatewayFault::no_api(scope, id))?;
         Ok(found.own())
     }
 }
@@ -379,7 +379,7 @@ impl ApiGateway {
     pub(super) fn api(&self, scope: &Scope, id: &str) -> Result<Shared<Api>, GatewayFault> {
         let regions = self.regions.get();
         let found = regions.get(&scope.region).and_then(|region| region.apis.get(id));
-        found.cloned().ok_or_else(|| no_api(scope, id))
+        found.cloned().ok_or_else(|| GatewayFault::no_api(scope, id))
     }
 
     pub(super) async fn change_api<R>(
@@ -388,24 +388,8 @@ impl ApiGateway {
         id: &str,
         change: impl FnOnce(&mut Api) -> Result<R, GatewayFault>,
     ) -> Result<R, GatewayFault> {
-        self.change_region(scope, |region| change(region.api_mut(scope, id)?)).await
+        self.regions.change_region(scope, |region| change(region.api_mut(scope, id)?)).await
     }
-
-    pub(super) fn region(&self, scope: &Scope) -> Region {
-        self.regions.get().get(&scope.region).cloned().unwrap_or_default()
-    }
-
-    pub(super) async fn change_region<R>(
-        &self,
-        scope: &Scope,
-        change: impl FnOnce(&mut Region) -> Result<R, GatewayFault>,
-    ) -> Result<R, GatewayFault> {
-        self.regions.change(|regions| change(regions.entry(scope.region.clone()).or_default())).await
-    }
-}
-
-pub(super) fn no_api(scope: &Scope, id: &str) -> GatewayFault {
-    GatewayFault::NotFound(format!("Invalid API identifier specified {}:{id}", scope.account))
 }
 
 /// A record as clients see it, without what only we need.

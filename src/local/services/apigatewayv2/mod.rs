@@ -16,7 +16,6 @@ use crate::service::{self, Body, Operation, Service, Support};
 use crate::store::StoreError;
 
 mod cfn;
-mod faults;
 mod ops;
 mod plane;
 mod route_key;

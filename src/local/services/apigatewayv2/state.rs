@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::faults::GatewayFault;
 use super::plane::Plane;
 use crate::clock::Timestamp;
 use crate::cloud::Cloud;
+use crate::execute_api::fault::GatewayFault;
 use crate::scope::Scope;
 use crate::store::{Shared, Shelf, StoreError};
 
@@ -249,19 +249,7 @@ impl HttpApis {
     pub(super) fn api(&self, scope: &Scope, id: &str) -> Result<Shared<Api>, GatewayFault> {
         let regions = self.regions.get();
         let found = regions.get(&scope.region).and_then(|region| region.apis.get(id));
-        found.cloned().ok_or_else(|| no_api(scope, id))
-    }
-
-    pub(super) fn region(&self, scope: &Scope) -> Region {
-        self.regions.get().get(&scope.region).cloned().unwrap_or_default()
-    }
-
-    pub(super) async fn change_region<R>(
-        &self,
-        scope: &Scope,
-        change: impl FnOnce(&mut Region) -> Result<R, GatewayFault>,
-    ) -> Result<R, GatewayFault> {
-        self.regions.change(|regions| change(regions.entry(scope.region.clone()).or_default())).await
+        found.cloned().ok_or_else(|| GatewayFault::no_api(scope, id))
     }
 
     pub(super) async fn change_api<R>(
@@ -270,8 +258,8 @@ impl HttpApis {
         id: &str,
         change: impl FnOnce(&mut Api) -> Result<R, GatewayFault>,
     ) -> Result<R, GatewayFault> {
-        let changed = self.change_region(scope, |region| {
-            let found = region.apis.get_mut(id).ok_or_else(|| no_api(scope, id))?;
+        let changed = self.regions.change_region(scope, |region| {
+            let found = region.apis.get_mut(id).ok_or_else(|| GatewayFault::no_api(scope, id))?;
             change(found.own())
         });
         let changed = changed.await;
@@ -297,10 +285,6 @@ impl HttpApis {
     pub(super) fn fresh(&self) -> Fresh {
         Fresh { id: self.cloud.ids.lower(6), now: self.cloud.clock.now() }
     }
-}
-
-pub(super) fn no_api(scope: &Scope, id: &str) -> GatewayFault {
-    GatewayFault::NotFound(format!("Invalid API identifier specified {}:{id}", scope.account))
 }
 
 /// A record as clients see it, without what only we need.

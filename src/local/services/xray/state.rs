@@ -107,17 +107,13 @@ impl XRay {
         self.cloud.clock.now().millis()
     }
 
-    pub(super) fn settings_of(&self, scope: &Scope) -> Settings {
-        self.settings.get().get(&scope.region).cloned().unwrap_or_default()
-    }
-
     /// Changes one region's settings; sampling goes by the new rules at once.
     pub(super) async fn change<R>(
         &self,
         scope: &Scope,
         change: impl FnOnce(&mut Settings) -> Result<R, XRayFault>,
     ) -> Result<R, XRayFault> {
-        let result = self.settings.change(|regions| change(regions.entry(scope.region.clone()).or_default())).await?;
+        let result = self.settings.change_region(scope, change).await?;
         let rules = self.rules(&scope.region);
         if let Some(sampler) = self.samplers().get_mut(&scope.region) {
             sampler.replace(rules);
@@ -127,7 +123,7 @@ impl XRay {
 
     fn rules(&self, region: &str) -> Vec<Rule> {
         let scope = Scope::root(region);
-        self.settings_of(&scope).all_rules(&scope).into_iter().map(|record| record.rule).collect()
+        self.settings.region(&scope).all_rules(&scope).into_iter().map(|record| record.rule).collect()
     }
 
     fn samplers(&self) -> MutexGuard<'_, HashMap<String, Sampler>> {

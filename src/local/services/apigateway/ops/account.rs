@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Answer, Patches};
 use crate::call::Call;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::state::{ApiGateway, Region};
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ fn shape(region: &Region) -> Answer {
 
 /// GetAccount.
 pub(crate) async fn get(gateway: Arc<ApiGateway>, call: &Call, _input: Empty) -> Answer {
-    shape(&gateway.region(&call.scope))
+    shape(&gateway.regions.region(&call.scope))
 }
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ pub(crate) struct Update {
 
 /// UpdateAccount: the role for logs must let API Gateway in.
 pub(crate) async fn update(gateway: Arc<ApiGateway>, call: &Call, input: Update) -> Answer {
-    let mut role = gateway.region(&call.scope).cloudwatch_role;
+    let mut role = gateway.regions.region(&call.scope).cloudwatch_role;
     for operation in &input.patch_operations {
         if operation.path != "/cloudwatchRoleArn" {
             return Err(GatewayFault::unsupported(format!("the patch path {} of UpdateAccount", operation.path)));
@@ -53,6 +53,7 @@ pub(crate) async fn update(gateway: Arc<ApiGateway>, call: &Call, input: Update)
         })?;
     }
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             region.cloudwatch_role = role;
             shape(region)

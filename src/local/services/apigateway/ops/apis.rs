@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::{Answer, Patches, nothing, page};
 use crate::call::Call;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::patch::{self, Kind};
-use crate::services::apigateway::state::{Api, ApiGateway, Resource, Texts, no_api};
+use crate::services::apigateway::state::{Api, ApiGateway, Resource, Texts};
 use crate::store::Shared;
 
 #[derive(Deserialize)]
@@ -91,6 +91,7 @@ pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateR
         methods_put_by: BTreeMap::new(),
     };
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             // The same request once more finds what it made.
             if let Some(there) = region.apis.values().find(|api| api.made_by == call.request_id) {
@@ -123,7 +124,7 @@ pub(crate) struct List {
 
 /// GetRestApis.
 pub(crate) async fn list(gateway: Arc<ApiGateway>, call: &Call, input: List) -> Answer {
-    let items = gateway.region(&call.scope).apis.values().map(|api| shape(api)).collect();
+    let items = gateway.regions.region(&call.scope).apis.values().map(|api| shape(api)).collect();
     page(items, input.position.as_deref(), input.limit)
 }
 
@@ -170,6 +171,7 @@ pub(crate) async fn update(gateway: Arc<ApiGateway>, call: &Call, input: Update)
 pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) -> Answer {
     let id = &input.rest_api_id;
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             let planned = region.plans.values().any(|plan| plan.api_stages.iter().any(|stage| stage.api_id == *id));
             if planned {
@@ -177,7 +179,7 @@ pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) 
                     plan.api_stages.retain(|stage| stage.api_id != *id);
                 }
             }
-            region.apis.remove(id).map(|_| ()).ok_or_else(|| no_api(&call.scope, id))
+            region.apis.remove(id).map(|_| ()).ok_or_else(|| GatewayFault::no_api(&call.scope, id))
         })
         .await?;
     gateway.plane.forget(id);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::stages::{NewStage, new_stage};
 use super::{Answer, Patches, nothing, page};
 use crate::call::Call;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::state::{Api, ApiGateway, Deployment, Snapshot, Texts};
 
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::resources::id_of;
 use super::{Answer, nothing, page};
 use crate::call::Call;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::state::{ApiGateway, GatewayResponse, Model, Texts, Validator, shown};
 
 /// The response types that API Gateway knows.

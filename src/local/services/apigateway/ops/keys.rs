@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Answer, Patches, nothing, page};
 use crate::call::Call;
 use crate::credentials::Secret;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::patch::{self, Kind};
 use crate::services::apigateway::state::{ApiGateway, ApiKey, Texts, shown};
 
@@ -64,6 +64,7 @@ pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateA
         made_by: call.request_id.clone(),
     };
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             if let Some(there) = region.keys.values().find(|there| there.made_by == call.request_id) {
                 return shape(there, true);
@@ -87,7 +88,7 @@ pub(crate) struct Get {
 
 /// GetApiKey.
 pub(crate) async fn get(gateway: Arc<ApiGateway>, call: &Call, input: Get) -> Answer {
-    let region = gateway.region(&call.scope);
+    let region = gateway.regions.region(&call.scope);
     shape(region.keys.get(&input.api_key).ok_or_else(missing)?, input.include_value.unwrap_or(false))
 }
 
@@ -103,7 +104,7 @@ pub(crate) struct List {
 
 /// GetApiKeys.
 pub(crate) async fn list(gateway: Arc<ApiGateway>, call: &Call, input: List) -> Answer {
-    let region = gateway.region(&call.scope);
+    let region = gateway.regions.region(&call.scope);
     let named = |key: &&ApiKey| {
         input.name_query.as_ref().is_none_or(|start| key.name.as_ref().is_some_and(|name| name.starts_with(start)))
             && input.customer_id.as_ref().is_none_or(|id| key.customer_id.as_ref() == Some(id))
@@ -128,6 +129,7 @@ pub(crate) async fn update(gateway: Arc<ApiGateway>, call: &Call, input: Update)
         [("/name", Kind::Text), ("/description", Kind::Text), ("/enabled", Kind::Bool), ("/customerId", Kind::Text)];
     let now = gateway.cloud.clock.now();
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             let key = region.keys.get_mut(&input.api_key).ok_or_else(missing)?;
             patch::apply(key, &input.patch_operations, &allowed)?;
@@ -146,6 +148,7 @@ pub(crate) struct Named {
 /// DeleteApiKey.
 pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) -> Answer {
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             region.plans.values_mut().for_each(|plan| plan.keys.retain(|key| *key != input.api_key));
             region.keys.remove(&input.api_key).map(|_| ()).ok_or_else(missing)

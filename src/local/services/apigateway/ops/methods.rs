@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Answer, Patches, nothing};
 use crate::call::Call;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::patch::{self, Kind};
 use crate::services::apigateway::state::{Api, ApiGateway, Flags, Method, MethodResponse, Texts, shown};
 

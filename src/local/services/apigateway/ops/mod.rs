@@ -14,8 +14,8 @@ pub(super) mod tags;
 
 use serde_json::{Value, json};
 
-use super::faults::GatewayFault;
 use super::patch::Operation;
+use crate::execute_api::fault::GatewayFault;
 
 /// What an operation answers.
 pub(super) type Answer = Result<Value, GatewayFault>;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Patches, nothing, page};
 use crate::call::Call;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::patch::{self, Kind};
 use crate::services::apigateway::state::{
     ApiGateway, ApiKey, ApiStage, Quota, Region, Texts, Throttle, UsagePlan, shown,
@@ -71,6 +71,7 @@ pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateU
         made_by: call.request_id.clone(),
     };
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             if let Some(there) = region.plans.values().find(|there| there.made_by == call.request_id) {
                 return shape(there);
@@ -91,7 +92,7 @@ pub(crate) struct Named {
 
 /// GetUsagePlan.
 pub(crate) async fn get(gateway: Arc<ApiGateway>, call: &Call, input: Named) -> Answer {
-    shape(gateway.region(&call.scope).plans.get(&input.usage_plan_id).ok_or_else(missing)?)
+    shape(gateway.regions.region(&call.scope).plans.get(&input.usage_plan_id).ok_or_else(missing)?)
 }
 
 #[derive(Deserialize)]
@@ -104,7 +105,7 @@ pub(crate) struct List {
 
 /// GetUsagePlans.
 pub(crate) async fn list(gateway: Arc<ApiGateway>, call: &Call, input: List) -> Answer {
-    let region = gateway.region(&call.scope);
+    let region = gateway.regions.region(&call.scope);
     let wanted = |plan: &&UsagePlan| input.key_id.as_ref().is_none_or(|key| plan.keys.contains(key));
     let items = region.plans.values().filter(wanted).map(shape).collect::<Result<_, _>>()?;
     page(items, input.position.as_deref(), input.limit)
@@ -113,6 +114,7 @@ pub(crate) async fn list(gateway: Arc<ApiGateway>, call: &Call, input: List) -> 
 /// DeleteUsagePlan.
 pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) -> Answer {
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             let plan = region.plans.get(&input.usage_plan_id).ok_or_else(missing)?;
             if !plan.api_stages.is_empty() {
@@ -183,6 +185,7 @@ pub(crate) async fn update(gateway: Arc<ApiGateway>, call: &Call, input: Update)
         ("/quota/period", Kind::Text),
     ];
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             let mut plan = region.plans.get(&input.usage_plan_id).ok_or_else(missing)?.clone();
             let mut rest = Vec::new();
@@ -233,6 +236,7 @@ pub(crate) async fn create_key(gateway: Arc<ApiGateway>, call: &Call, input: Cre
         return Err(GatewayFault::invalid("Key type must be API_KEY"));
     }
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             let key = region.keys.get(&input.key_id).ok_or_else(super::keys::missing)?;
             let answer = key_shape(key);
@@ -259,7 +263,7 @@ fn missing_key() -> GatewayFault {
 
 /// GetUsagePlanKey.
 pub(crate) async fn get_key(gateway: Arc<ApiGateway>, call: &Call, input: NamedKey) -> Answer {
-    let region = gateway.region(&call.scope);
+    let region = gateway.regions.region(&call.scope);
     let plan = region.plans.get(&input.usage_plan_id).ok_or_else(missing)?;
     let key = plan.keys.iter().find(|key| **key == input.key_id).and_then(|key| region.keys.get(key));
     key.map(key_shape).ok_or_else(missing_key)
@@ -276,7 +280,7 @@ pub(crate) struct ListKeys {
 
 /// GetUsagePlanKeys.
 pub(crate) async fn list_keys(gateway: Arc<ApiGateway>, call: &Call, input: ListKeys) -> Answer {
-    let region = gateway.region(&call.scope);
+    let region = gateway.regions.region(&call.scope);
     let plan = region.plans.get(&input.usage_plan_id).ok_or_else(missing)?;
     let named = |key: &&ApiKey| {
         input.name_query.as_ref().is_none_or(|start| key.name.as_ref().is_some_and(|name| name.starts_with(start)))
@@ -288,6 +292,7 @@ pub(crate) async fn list_keys(gateway: Arc<ApiGateway>, call: &Call, input: List
 /// DeleteUsagePlanKey.
 pub(crate) async fn delete_key(gateway: Arc<ApiGateway>, call: &Call, input: NamedKey) -> Answer {
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             let plan = region.plans.get_mut(&input.usage_plan_id).ok_or_else(missing)?;
             let before = plan.keys.len();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Answer, Patches, nothing, page};
 use crate::call::Call;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::state::{Api, ApiGateway, Resource, shown};
 
 #[derive(Deserialize)]

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Answer, Patches, nothing};
 use crate::call::Call;
 use crate::clock::Timestamp;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::patch::{self, Kind, Operation};
 use crate::services::apigateway::state::{ApiGateway, Stage, Texts, UsagePlan, shown};
 
@@ -119,6 +119,7 @@ pub(crate) async fn list(gateway: Arc<ApiGateway>, call: &Call, input: List) -> 
 pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) -> Answer {
     let (id, name) = (&input.rest_api_id, &input.stage_name);
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             let names_it =
                 |plan: &&UsagePlan| plan.api_stages.iter().any(|stage| stage.api_id == *id && stage.stage == *name);
@@ -204,6 +205,7 @@ pub(crate) async fn update(gateway: Arc<ApiGateway>, call: &Call, input: Update)
         .iter()
         .any(|operation| operation.path.starts_with("/accessLogSettings/") && !operation.removes());
     gateway
+        .regions
         .change_region(&call.scope, |region| {
             if logs && region.cloudwatch_role.is_none() {
                 return Err(GatewayFault::invalid(

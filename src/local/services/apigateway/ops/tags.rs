@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Answer, nothing};
 use crate::call::Call;
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::state::{ApiGateway, Region, Texts};
 
 fn with_tags<R>(region: &mut Region, arn: &str, change: impl FnOnce(&mut Texts) -> R) -> Result<R, GatewayFault> {
@@ -35,6 +35,7 @@ pub(crate) struct TagResource {
 /// TagResource.
 pub(crate) async fn tag(gateway: Arc<ApiGateway>, call: &Call, input: TagResource) -> Answer {
     gateway
+        .regions
         .change_region(&call.scope, |region| with_tags(region, &input.resource_arn, |tags| tags.extend(input.tags)))
         .await?;
     nothing()
@@ -50,7 +51,7 @@ pub(crate) struct UntagResource {
 /// UntagResource.
 pub(crate) async fn untag(gateway: Arc<ApiGateway>, call: &Call, input: UntagResource) -> Answer {
     let remove = |tags: &mut Texts| tags.retain(|key, _| !input.tag_keys.contains(key));
-    gateway.change_region(&call.scope, |region| with_tags(region, &input.resource_arn, remove)).await?;
+    gateway.regions.change_region(&call.scope, |region| with_tags(region, &input.resource_arn, remove)).await?;
     nothing()
 }
 
@@ -62,6 +63,6 @@ pub(crate) struct GetTags {
 
 /// GetTags.
 pub(crate) async fn get(gateway: Arc<ApiGateway>, call: &Call, input: GetTags) -> Answer {
-    let tags = with_tags(&mut gateway.region(&call.scope), &input.resource_arn, |tags| tags.clone())?;
+    let tags = with_tags(&mut gateway.regions.region(&call.scope), &input.resource_arn, |tags| tags.clone())?;
     Ok(json!({"tags": tags}))
 }

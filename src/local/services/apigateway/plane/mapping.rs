@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::services::apigateway::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigateway::vtl::{Budget, JsonPath};
 
 fn refused(expression: &str) -> GatewayFault {

@@ -45,7 +45,7 @@ pub(in crate::services::apigateway) async fn serve(
     let found = located.and_then(|(region_name, region, api)| {
         let stage = api.stages.get(stage)?;
         let deployment = api.deployments.get(&stage.deployment_id)?;
-        let compiled = gateway.plane.compiled(&api.id, deployment);
+        let compiled = gateway.plane.compiled.get(&api.id, &deployment.id, || Compiled::new(&deployment.snapshot));
         Some(Found { region_name, region, api, stage, compiled }).filter(|_| !api.disable_execute_api_endpoint)
     });
     let place = found.as_ref().map(|found| Place {

@@ -11,10 +11,10 @@ use super::stages::{NewStage, new_stage};
 use super::{Answer, nothing, page, routes};
 use crate::call::Call;
 use crate::execute_api::address::PREFIX;
+use crate::execute_api::fault::GatewayFault;
 use crate::scope::Scope;
-use crate::services::apigatewayv2::faults::GatewayFault;
 use crate::services::apigatewayv2::route_key::DEFAULT;
-use crate::services::apigatewayv2::state::{Api, Cors, HttpApis, Texts, no_api, set_text};
+use crate::services::apigatewayv2::state::{Api, Cors, HttpApis, Texts, set_text};
 use crate::store::Shared;
 
 /// How the route of a request is told: the one way that HTTP APIs have.
@@ -130,16 +130,17 @@ pub(crate) async fn create(apis: Arc<HttpApis>, call: &Call, input: CreateApi) -
         (None, Some(_)) => return Err(GatewayFault::invalid("routeKey is taken together with target only")),
         (None, None) => {}
     }
-    apis.change_region(&call.scope, |region| {
-        // The same request once more finds what it made.
-        if let Some(there) = region.apis.values().find(|api| api.made_by == call.request_id) {
-            return Ok(shape(&apis, &call.scope, there));
-        }
-        let answer = shape(&apis, &call.scope, &api);
-        region.apis.insert(id, Shared::new(api));
-        Ok(answer)
-    })
-    .await
+    apis.regions
+        .change_region(&call.scope, |region| {
+            // The same request once more finds what it made.
+            if let Some(there) = region.apis.values().find(|api| api.made_by == call.request_id) {
+                return Ok(shape(&apis, &call.scope, there));
+            }
+            let answer = shape(&apis, &call.scope, &api);
+            region.apis.insert(id, Shared::new(api));
+            Ok(answer)
+        })
+        .await
 }
 
 fn quick_create(apis: &HttpApis, api: &mut Api, target: String, key: Option<String>) -> Result<(), GatewayFault> {
@@ -177,7 +178,7 @@ pub(crate) struct List {
 
 /// GetApis.
 pub(crate) async fn list(apis: Arc<HttpApis>, call: &Call, input: List) -> Answer {
-    let region = apis.region(&call.scope);
+    let region = apis.regions.region(&call.scope);
     let items = region.apis.values().map(|api| shape(&apis, &call.scope, api)).collect();
     page(items, input.next_token.as_deref(), input.max_results.as_deref())
 }
@@ -249,7 +250,10 @@ pub(crate) async fn delete_cors(apis: Arc<HttpApis>, call: &Call, input: Named) 
 /// DeleteApi, with everything in it.
 pub(crate) async fn delete(apis: Arc<HttpApis>, call: &Call, input: Named) -> Answer {
     let id = &input.api_id;
-    apis.change_region(&call.scope, |region| region.apis.remove(id).map(drop).ok_or_else(|| no_api(&call.scope, id)))
+    apis.regions
+        .change_region(&call.scope, |region| {
+            region.apis.remove(id).map(drop).ok_or_else(|| GatewayFault::no_api(&call.scope, id))
+        })
         .await?;
     apis.plane.forget(id);
     nothing()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, List, nothing};
 use crate::call::Call;
-use crate::services::apigatewayv2::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigatewayv2::state::{Deployment, HttpApis, set_text};
 
 fn shape(deployment: &Deployment) -> Value {

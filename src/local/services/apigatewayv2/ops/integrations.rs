@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{Answer, List, nothing};
 use crate::call::Call;
+use crate::execute_api::fault::GatewayFault;
 use crate::execute_api::function::lambda_arn;
-use crate::services::apigatewayv2::faults::GatewayFault;
 use crate::services::apigatewayv2::state::{HttpApis, Integration, set_text, shown};
 
 /// "30 seconds, or from 50 milliseconds": what an integration may take.

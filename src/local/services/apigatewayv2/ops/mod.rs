@@ -10,7 +10,7 @@ pub(super) mod tags;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 
 /// What an operation answers.
 pub(super) type Answer = Result<Value, GatewayFault>;

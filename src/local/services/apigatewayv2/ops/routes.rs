@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Answer, List, nothing, only_for_websockets};
 use crate::call::Call;
-use crate::services::apigatewayv2::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigatewayv2::route_key::RouteKey;
 use crate::services::apigatewayv2::state::{Api, HttpApis, Integration, Route, set_text, shown};
 

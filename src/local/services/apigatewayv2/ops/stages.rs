@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Answer, List, nothing, only_for_websockets};
 use crate::call::Call;
 use crate::clock::Timestamp;
-use crate::services::apigatewayv2::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigatewayv2::route_key::DEFAULT;
 use crate::services::apigatewayv2::state::{
     AccessLogSettings, Api, HttpApis, RouteSettings, Stage, Texts, set_text, shown,

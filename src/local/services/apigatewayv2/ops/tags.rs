@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Answer, nothing};
 use crate::call::Call;
-use crate::services::apigatewayv2::faults::GatewayFault;
+use crate::execute_api::fault::GatewayFault;
 use crate::services::apigatewayv2::state::{HttpApis, Region, Texts};
 
 fn with_tags<R>(region: &mut Region, arn: &str, change: impl FnOnce(&mut Texts) -> R) -> Result<R, GatewayFault> {
@@ -33,7 +33,8 @@ pub(crate) struct TagResource {
 
 /// TagResource.
 pub(crate) async fn tag(apis: Arc<HttpApis>, call: &Call, input: TagResource) -> Answer {
-    apis.change_region(&call.scope, |region| with_tags(region, &input.resource_arn, |tags| tags.extend(input.tags)))
+    apis.regions
+        .change_region(&call.scope, |region| with_tags(region, &input.resource_arn, |tags| tags.extend(input.tags)))
         .await?;
     nothing()
 }
@@ -48,7 +49,7 @@ pub(crate) struct UntagResource {
 /// UntagResource.
 pub(crate) async fn untag(apis: Arc<HttpApis>, call: &Call, input: UntagResource) -> Answer {
     let remove = |tags: &mut Texts| tags.retain(|key, _| !input.tag_keys.contains(key));
-    apis.change_region(&call.scope, |region| with_tags(region, &input.resource_arn, remove)).await?;
+    apis.regions.change_region(&call.scope, |region| with_tags(region, &input.resource_arn, remove)).await?;
     nothing()
 }
 
@@ -60,6 +61,6 @@ pub(crate) struct GetTags {
 
 /// GetTags.
 pub(crate) async fn get(apis: Arc<HttpApis>, call: &Call, input: GetTags) -> Answer {
-    let tags = with_tags(&mut apis.region(&call.scope), &input.resource_arn, |tags| tags.clone())?;
+    let tags = with_tags(&mut apis.regions.region(&call.scope), &input.resource_arn, |tags| tags.clone())?;
     Ok(json!({"Tags": tags}))
 }

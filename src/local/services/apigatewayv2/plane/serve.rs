@@ -84,7 +84,8 @@ impl Gateway<'_> {
         let Some(staged) = staged else { return Refusal::NotFound.answer() };
         let deployment = staged.stage.deployment_id.as_ref().and_then(|id| self.api.deployments.get(id));
         let Some(deployment) = deployment else { return Refusal::NotFound.answer() };
-        let compiled = self.apis.plane.compiled(&self.api.id, deployment);
+        let compiled =
+            self.apis.plane.compiled.get(&self.api.id, &deployment.id, || Compiled::new(&deployment.snapshot));
         let cors = compiled.cors.as_ref();
         if let Some(preflight) =
             cors.and_then(|cors| cors::preflight(cors, &request.head.method, &request.head.headers))

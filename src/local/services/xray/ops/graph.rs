@@ -33,7 +33,7 @@ pub(crate) struct GetServiceGraph {
 
 pub(crate) async fn service(xray: Arc<XRay>, call: &Call, input: GetServiceGraph) -> Result<Value, XRayFault> {
     let (from, until) = range(input.start, input.end, LONGEST_RANGE)?;
-    let settings = xray.settings_of(&call.scope);
+    let settings = xray.settings.region(&call.scope);
     let expression = match (&input.group, &input.arn) {
         (None, None) => String::new(),
         (name, _) if name.as_deref() == Some(super::groups::DEFAULT) => String::new(),

@@ -125,7 +125,7 @@ pub(crate) async fn get(xray: Arc<XRay>, call: &Call, input: GroupName) -> Resul
     if input.name.as_deref() == Some(DEFAULT) {
         return Ok(json!({"Group": default_group(call)}));
     }
-    let settings = xray.settings_of(&call.scope);
+    let settings = xray.settings.region(&call.scope);
     let meant = Meant::from(input);
     let (name, group) = meant.find(&settings)?;
     Ok(json!({"Group": shown(name, group)}))
@@ -139,7 +139,7 @@ pub(crate) struct GetGroups {
 
 pub(crate) async fn list(xray: Arc<XRay>, call: &Call, input: GetGroups) -> Result<Value, XRayFault> {
     let after = page::after(input.next_token.as_deref())?;
-    let settings = xray.settings_of(&call.scope);
+    let settings = xray.settings.region(&call.scope);
     let fresh = |name: &String| after.as_ref().is_none_or(|after| name > after);
     let mut rest = settings.groups.iter().filter(|(name, _)| fresh(name)).peekable();
     let mut groups = Vec::new();

@@ -256,7 +256,7 @@ pub(crate) async fn list(xray: Arc<XRay>, call: &Call, input: GetSamplingRules) 
         None => 0,
         Some(after) => after.parse().map_err(|_| XRayFault::invalid("The NextToken is not valid."))?,
     };
-    let all = xray.settings_of(&call.scope).all_rules(&call.scope);
+    let all = xray.settings.region(&call.scope).all_rules(&call.scope);
     let records: Vec<Value> = all.iter().skip(from).take(PAGE).map(shown).collect();
     let next = from + records.len();
     let mut answer = json!({"SamplingRuleRecords": records});

@@ -96,7 +96,7 @@ pub(crate) struct ListTagsForResource {
 }
 
 pub(crate) async fn list(xray: Arc<XRay>, call: &Call, input: ListTagsForResource) -> Result<Value, XRayFault> {
-    let mut settings = xray.settings_of(&call.scope);
+    let mut settings = xray.settings.region(&call.scope);
     let tags = tags_of(&mut settings, &call.scope, &input.arn)?;
     Ok(json!({"Tags": tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect::<Value>()}))
 }

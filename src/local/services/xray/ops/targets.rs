@@ -62,7 +62,7 @@ pub(crate) async fn targets(xray: Arc<XRay>, call: &Call, input: GetSamplingTarg
             None => refuse("404", format!("There is no sampling rule {rule}.")),
         }
     }
-    let modified = xray.settings_of(&call.scope).rules_modified;
+    let modified = xray.settings.region(&call.scope).rules_modified;
     Ok(json!({
         "SamplingTargetDocuments": targets, "LastRuleModification": Timestamp::from_millis(modified),
         "UnprocessedStatistics": unprocessed,

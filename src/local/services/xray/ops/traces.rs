@@ -58,7 +58,7 @@ pub(super) fn range(start: Timestamp, end: Timestamp, longest: i64) -> Result<(i
 impl XRay {
     /// Reads a filter expression; groups are those of the caller's region.
     pub(super) fn filter(&self, scope: &Scope, expression: &str) -> Result<Filter, XRayFault> {
-        let settings = self.settings_of(scope);
+        let settings = self.settings.region(scope);
         parse(expression, &|name| settings.groups.get(name).map(|group| group.filter.clone()))
     }
 }

@@ -1,11 +1,12 @@
-//! What the HTTP APIs' control plane refuses, and AWS's code and words for it.
+//! What the control planes refuse, and AWS's code and words for it.
 
 use crate::fault::Fault;
+use crate::scope::Scope;
 use crate::store::StoreError;
 
 /// A refusal.
 #[derive(Debug)]
-pub(super) enum GatewayFault {
+pub(crate) enum GatewayFault {
     NotFound(String),
     Conflict(String),
     Invalid(String),
@@ -16,15 +17,19 @@ pub(super) enum GatewayFault {
 
 impl GatewayFault {
     /// `Invalid <thing> identifier specified`.
-    pub(super) fn missing(what: &str) -> Self {
+    pub(crate) fn missing(what: &str) -> Self {
         GatewayFault::NotFound(format!("Invalid {what} identifier specified"))
     }
 
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(crate) fn no_api(scope: &Scope, id: &str) -> Self {
+        GatewayFault::NotFound(format!("Invalid API identifier specified {}:{id}", scope.account))
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
         GatewayFault::Invalid(message.into())
     }
 
-    pub(super) fn unsupported(what: impl Into<String>) -> Self {
+    pub(crate) fn unsupported(what: impl Into<String>) -> Self {
         GatewayFault::Unsupported(what.into())
     }
 }
