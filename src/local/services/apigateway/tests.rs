@@ -62,7 +62,7 @@ async fn logs_cannot_be_switched_on_while_the_role_for_them_goes() {
     let role = |role: Option<String>| {
         world.gateway.regions.change_region(&scope, |region| {
             region.cloudwatch_role = role;
-            Ok(())
+            Ok::<_, Fault>(())
         })
     };
     role(Some("arn:aws:iam::000000000000:role/logs".into())).await.unwrap();

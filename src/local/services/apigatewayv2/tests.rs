@@ -125,6 +125,13 @@ async fn an_update_of_a_stage_changes_the_variables_that_it_names_and_drops_the_
     assert_eq!(made["StageVariables"], json!({"a": "1", "b": "2"}));
     let changed = world.ok("UpdateStage", with(json!({"b": "", "c": "3"}))).await;
     assert_eq!(changed["StageVariables"], json!({"a": "1", "c": "3"}));
+    for (name, value) in [("a b", "1"), ("", "1"), ("a", "1 2"), ("a", "é")] {
+        assert_eq!(
+            world.code("UpdateStage", with(json!({name: value}))).await,
+            "BadRequestException",
+            "{name} {value}"
+        );
+    }
 }
 
 #[tokio::test]

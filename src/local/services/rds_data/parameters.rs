@@ -11,6 +11,7 @@ use time::macros::format_description;
 use time::{Date, PrimitiveDateTime, Time};
 
 use super::faults::DataFault;
+use super::statement::Blobs;
 
 /// `SqlParameter`.
 #[derive(Debug, Deserialize)]
@@ -53,6 +54,12 @@ pub(super) fn values(names: &[String], parameters: &[Parameter]) -> Result<Vec<m
             .and_then(|parameter| value(parameter))
     };
     names.iter().map(find).collect()
+}
+
+/// The names of those that hold bytes.
+pub(super) fn blobs<'p>(parameters: impl IntoIterator<Item = &'p Parameter>) -> Blobs<'p> {
+    let holds_bytes = |parameter: &&Parameter| parameter.value.as_ref().is_some_and(|value| value.blob_value.is_some());
+    parameters.into_iter().filter(holds_bytes).filter_map(|parameter| parameter.name.as_deref()).collect()
 }
 
 /// What of the values could be a key.

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use super::RdsData;
 use super::faults::DataFault;
+use crate::allowed::{Decision, decision};
 use crate::call::Call;
 use crate::scope::{Caller, Scope};
 
@@ -38,7 +37,7 @@ impl Allowed {
     }
 }
 
-/// Asks IAM as a client would ask it. Root may everything; a statement with a condition does not count as one that allows.
+/// Asks IAM as a client would ask it. Root may everything.
 ///
 /// # Errors
 /// The caller's policies do not allow it.
@@ -53,17 +52,14 @@ pub(super) async fn demand(data: &RdsData, call: &Call, action: &str, resource: 
     if data.allowed.holds(&question) {
         return Ok(());
     }
-    let input = json!({"PolicySourceArn": principal, "ActionNames": [action], "ResourceArns": [resource]});
     let scope = Scope::root(call.scope.region.clone());
-    let answer = data.cloud.call(&scope, "iam", "SimulatePrincipalPolicy", input).await?;
-    let decision = answer.pointer("/EvaluationResults/0/EvalDecision").and_then(Value::as_str);
-    if decision == Some("allowed") {
-        data.allowed.keep(question);
-        return Ok(());
-    }
-    let why = match decision {
-        Some("explicitDeny") => "with an explicit deny in an identity-based policy".to_owned(),
-        _ => format!("because no identity-based policy allows the {action} action"),
+    let why = match decision(&data.cloud, &scope, principal, (action, resource)).await? {
+        Decision::Allowed => {
+            data.allowed.keep(question);
+            return Ok(());
+        }
+        Decision::Denied => "with an explicit deny in an identity-based policy".to_owned(),
+        Decision::NotAllowed => format!("because no identity-based policy allows the {action} action"),
     };
     Err(DataFault::Denied(format!("User: {arn} is not authorized to perform: {action} on resource: {resource} {why}")))
 }

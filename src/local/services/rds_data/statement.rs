@@ -8,6 +8,12 @@ use super::faults::DataFault;
 use super::pool::Left;
 use crate::services::rds::rewrite::tokens::{Kind, Token, tokens};
 
+/// The names of the parameters that hold bytes.
+pub(super) type Blobs<'n> = HashSet<&'n str>;
+
+/// What stands for a parameter. The driver sends bytes as text, and only so are they bytes to the engine.
+const PLACE: &str = "?";
+const PLACE_OF_BYTES: &str = "CAST(? AS BINARY)";
 /// The longest that the service model allows.
 const LONGEST: usize = 65_536;
 
@@ -35,7 +41,7 @@ pub(super) enum Keys {
 impl Statement {
     /// # Errors
     /// It is empty, too long, or several.
-    pub(super) fn read(sql: &str) -> Result<Self, DataFault> {
+    pub(super) fn read(sql: &str, blobs: &Blobs<'_>) -> Result<Self, DataFault> {
         if sql.len() > LONGEST && sql.chars().count() > LONGEST {
             return Err(DataFault::Invalid(format!("The SQL statement is longer than {LONGEST} characters.")));
         }
@@ -53,7 +59,7 @@ impl Statement {
             return Err(DataFault::Invalid("Parameters have names: :name, not ?.".into()));
         }
         // A program takes none: a colon in it is behind a label.
-        let places = Places::of(sql, if is_program { &[] } else { words });
+        let places = Places::of(sql, if is_program { &[] } else { words }, blobs);
         // What `/*! … */` holds is code, and would be cut in two.
         let row = single_row(words).filter(|_| !sql.contains("/*!") && !sql.contains("/*M!"));
         let row = row.map(|row| places.moved(row));
@@ -84,14 +90,14 @@ impl Statement {
 struct Places {
     sql: String,
     names: Vec<String>,
-    /// Where each name stood, and how many bytes shorter the statement is behind it.
-    shorter: Vec<(usize, usize)>,
+    /// Where the text behind each name begins: as it was, and as it is.
+    behind: Vec<(usize, usize)>,
 }
 
 impl Places {
-    fn of(sql: &str, words: &[Token<'_>]) -> Self {
-        let mut places = Places { sql: String::with_capacity(sql.len()), names: Vec::new(), shorter: Vec::new() };
-        let (mut at, mut saved) = (0, 0);
+    fn of(sql: &str, words: &[Token<'_>], blobs: &Blobs<'_>) -> Self {
+        let mut places = Places { sql: String::with_capacity(sql.len()), names: Vec::new(), behind: Vec::new() };
+        let mut at = 0;
         for (index, pair) in words.windows(2).enumerate() {
             let [colon, word] = pair else { continue };
             // `a::b` and `@x := 1` are none.
@@ -102,11 +108,11 @@ impl Places {
                 continue;
             }
             places.sql.push_str(&sql[at..colon.start]);
-            places.sql.push('?');
-            places.names.push(sql[word.start..word.end()].to_owned());
-            saved += word.end() - colon.start - 1;
-            places.shorter.push((colon.start, saved));
+            let name = &sql[word.start..word.end()];
+            places.sql.push_str(if blobs.contains(name) { PLACE_OF_BYTES } else { PLACE });
+            places.names.push(name.to_owned());
             at = word.end();
+            places.behind.push((at, places.sql.len()));
         }
         places.sql.push_str(&sql[at..]);
         places
@@ -115,8 +121,8 @@ impl Places {
     /// A range of the statement as it was, as one of what it is.
     fn moved(&self, range: Range<usize>) -> Range<usize> {
         let moved = |at: usize| {
-            let before = self.shorter.iter().rev().find(|(place, _)| *place < at);
-            at - before.map_or(0, |(_, saved)| *saved)
+            let behind = self.behind.iter().rev().find(|(before, _)| *before <= at);
+            behind.map_or(at, |(before, now)| now + (at - before))
         };
         moved(range.start)..moved(range.end)
     }
@@ -210,7 +216,7 @@ mod tests {
     use super::*;
 
     fn read(sql: &str) -> Statement {
-        Statement::read(sql).unwrap()
+        Statement::read(sql, &Blobs::new()).unwrap()
     }
 
     #[test]
@@ -229,7 +235,7 @@ mod tests {
 
     #[test]
     fn one_statement_is_taken_and_no_more() {
-        let refused = |sql: &str| Statement::read(sql).unwrap_err().to_string();
+        let refused = |sql: &str| Statement::read(sql, &Blobs::new()).unwrap_err().to_string();
         assert_eq!(refused("SELECT 1; SELECT 2"), "Multistatements aren't supported.");
         assert_eq!(refused(" ; -- nothing"), "The SQL statement is empty.");
         assert!(refused(&"x".repeat(65_537)).contains("65536"));
@@ -261,7 +267,11 @@ mod tests {
             "SELECT 1; BEGIN; END",
         ];
         for sql in several {
-            assert_eq!(Statement::read(sql).unwrap_err().to_string(), "Multistatements aren't supported.", "{sql}");
+            assert_eq!(
+                Statement::read(sql, &Blobs::new()).unwrap_err().to_string(),
+                "Multistatements aren't supported.",
+                "{sql}"
+            );
         }
     }
 
@@ -325,6 +335,15 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_that_holds_bytes_is_bytes_to_the_engine() {
+        let read = Statement::read("INSERT INTO t (a, b) VALUES (:a, :bb), ':bb'", &Blobs::from(["bb"])).unwrap();
+        assert_eq!(read.sql, "INSERT INTO t (a, b) VALUES (?, CAST(? AS BINARY)), ':bb'");
+        let row = Statement::read("INSERT INTO t VALUES (:bb, :a)", &Blobs::from(["bb"])).unwrap();
+        let two = "INSERT INTO t VALUES (CAST(? AS BINARY), ?),(CAST(? AS BINARY), ?)";
+        assert_eq!(row.with_rows(row.row.as_ref().unwrap(), 2), two);
+    }
+
+    #[test]
     fn keys_are_as_many_as_rows_only_where_each_row_is_new() {
         assert_eq!(read("INSERT INTO t (a) VALUES (1), (2)").keys, Keys::Rows);
         assert_eq!(read("INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = 2").keys, Keys::One);
@@ -334,7 +353,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_is_read_or_refused(sql in ".{0,200}") {
-            if let Ok(statement) = Statement::read(&sql)
+            if let Ok(statement) = Statement::read(&sql, &Blobs::new())
                 && let Some(row) = &statement.row
             {
                 statement.with_rows(row, 3);
@@ -344,7 +363,7 @@ mod tests {
         #[test]
         fn any_insert_is_read(values in "[:a-z'(), ?`;-]{0,40}") {
             let sql = format!("INSERT INTO t (a) VALUES ({values})");
-            if let Ok(statement) = Statement::read(&sql)
+            if let Ok(statement) = Statement::read(&sql, &Blobs::new())
                 && let Some(row) = &statement.row
             {
                 assert!(statement.with_rows(row, 2).starts_with(&statement.sql[..row.end]));

@@ -110,6 +110,20 @@ async fn values_come_back_as_the_types_they_have() {
     let more = json!({"sql": "SELECT id, d, s FROM t", "database": "lab", "formatRecordsAs": "JSON"});
     let formatted = database.call("ExecuteStatement", more).await.unwrap();
     assert_eq!(formatted["formattedRecords"], r#"[{"id":1,"d":"12.50","s":null}]"#);
+    let sql = "SELECT :b, (SELECT COUNT(*) FROM t WHERE b = :b), HEX(:b)";
+    let bytes = json!([{"name": "b", "value": {"blobValue": "AP8="}}]);
+    let seen =
+        database.call("ExecuteStatement", json!({"sql": sql, "database": "lab", "parameters": bytes})).await.unwrap();
+    assert_eq!(seen["records"], json!([[{"blobValue": "AP8="}, {"longValue": 1}, {"stringValue": "00FF"}]]));
+    let sql = "INSERT INTO t (b, s) VALUES (:b, :s)";
+    let set = json!([{"name": "b", "value": {"blobValue": "gP8="}}, {"name": "s", "value": {"stringValue": "x"}}]);
+    let sets = json!({"sql": sql, "database": "lab", "parameterSets": [set, set, set]});
+    database.call("BatchExecuteStatement", sets).await.unwrap();
+    let stored = database.run("SELECT COUNT(*) FROM t WHERE HEX(b) = '80FF'").await;
+    assert_eq!(stored["records"], json!([[{"longValue": 3}]]));
+    let program = "CREATE PROCEDURE two() BEGIN SELECT 1; SELECT 2; END";
+    database.run(program).await;
+    assert_eq!(database.run("CALL two()").await["records"], json!([[{"longValue": 1}]]));
     database.world.close().await;
 }
 

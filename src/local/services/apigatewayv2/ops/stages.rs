@@ -90,6 +90,15 @@ fn checked_log(log: &AccessLogSettings) -> Result<(), GatewayFault> {
     }
 }
 
+/// "Variable names can have alphanumeric and underscore characters, and the values must match [A-Za-z0-9-._~:/?#&=,]+."
+fn checked_variable(name: &str, value: &str) -> Result<(), GatewayFault> {
+    let of = |text: &str, more: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
+    match !name.is_empty() && of(name, "_") && of(value, "-._~:/?#&=,") {
+        true => Ok(()),
+        false => Err(GatewayFault::invalid(format!("Invalid stage variable {name}: {value}"))),
+    }
+}
+
 fn apply(api: &Api, stage: &mut Stage, put: Put) -> Result<(), GatewayFault> {
     if let Some(settings) = put.default_route_settings {
         checked_settings(&settings)?;
@@ -109,6 +118,7 @@ fn apply(api: &Api, stage: &mut Stage, put: Put) -> Result<(), GatewayFault> {
     }
     // An update names the variables that it changes, and empties those that it takes away.
     for (name, value) in put.stage_variables.unwrap_or_default() {
+        checked_variable(&name, &value)?;
         match value.is_empty() {
             true => stage.stage_variables.remove(&name),
             false => stage.stage_variables.insert(name, value),
