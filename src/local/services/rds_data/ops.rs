@@ -160,7 +160,7 @@ async fn end(data: &RdsData, call: &Call, input: End, statement: &str) -> Result
     let (mut lent, _place) = data.transactions.take(&transaction_id, &login, data.cloud.clock.now())?;
     data.transactions.end(&transaction_id);
     lent.conn.query_drop(statement).await?;
-    lent.give_back(Left::Something);
+    lent.give_back();
     Ok(())
 }
 

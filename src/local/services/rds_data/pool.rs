@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,6 +15,9 @@ use super::faults::DataFault;
 
 /// How many connections one user of one database has at most; who wants another waits.
 pub(super) const MOST: usize = if cfg!(test) { 4 } else { 64 };
+/// Statements that leave nothing still decide what `LAST_INSERT_ID()`, `FOUND_ROWS()`, `ROW_COUNT()` and the warnings say to the
+/// next one. This one finds no row, warns of nothing, and leaves them as they are in a new session.
+const FORGET: &str = "SELECT 1 FROM DUAL WHERE LAST_INSERT_ID(0)";
 /// How long an idle connection is kept.
 const IDLE_FOR: Duration = Duration::from_secs(30);
 
@@ -64,7 +68,6 @@ impl Login {
 
     /// Ends what a connection runs, over one more of the same user.
     pub(super) async fn end_query(&self, connection: u32) {
-        use mysql_async::prelude::Queryable;
         if let Ok(mut killer) = self.connect().await {
             // It may have ended by itself.
             let _ = killer.query_drop(format!("KILL QUERY {connection}")).await;
@@ -99,18 +102,19 @@ impl Seats {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection used last, so that those that are too many grow old; a pristine one if that is what is wanted.
-    fn pop(&self, era: u64, pristine: bool) -> Option<Idle> {
+    /// The connection used last, so that those that are too many grow old.
+    fn pop(&self, era: u64) -> Option<Idle> {
         let mut idle = self.idle();
         idle.retain(|idle| idle.era == era);
-        let at = idle.iter().rposition(|idle| idle.pristine || !pristine).or(idle.len().checked_sub(1))?;
-        Some(idle.remove(at))
+        idle.pop()
     }
 }
 
 /// A connection on loan. Dropped, it is closed.
 pub(super) struct Lent {
     pub(super) conn: Conn,
+    /// What the statements of its loan may have left.
+    left: Left,
     era: u64,
     seats: Arc<Seats>,
     /// Given back after the connection: whoever waits finds it.
@@ -118,9 +122,16 @@ pub(super) struct Lent {
 }
 
 impl Lent {
-    /// Gives the connection back for the next statement.
-    pub(super) fn give_back(mut self, left: Left) {
-        if left == Left::Nothing {
+    /// Remembers what a statement may have left.
+    pub(super) fn used(&mut self, left: Left) {
+        if left == Left::Something {
+            self.left = left;
+        }
+    }
+
+    /// Gives the connection back for the next statement. A reset also forgets what is prepared, so only what needs one gets one.
+    pub(super) fn give_back(mut self) {
+        if self.left == Left::Nothing {
             return self.keep(false);
         }
         // Whoever has the answer does not wait for this.
@@ -132,7 +143,7 @@ impl Lent {
     }
 
     fn keep(self, pristine: bool) {
-        let Lent { conn, era, seats, _place } = self;
+        let Lent { conn, era, seats, _place, .. } = self;
         seats.idle().push(Idle { conn, era, since: Instant::now(), pristine });
     }
 }
@@ -152,14 +163,16 @@ impl Pool {
         let place = tokio::time::timeout(within, seats.places.clone().acquire_owned()).await;
         let place = place.map_err(|_| DataFault::NoConnection)?.map_err(|_| DataFault::NoConnection)?;
         loop {
-            let Some(mut idle) = seats.pop(login.era, pristine) else {
+            let (era, left) = (login.era, Left::Nothing);
+            let Some(mut idle) = seats.pop(era) else {
                 let conn = login.connect().await?;
-                return Ok(Lent { conn, era: login.era, seats, _place: place });
+                return Ok(Lent { conn, left, era, seats, _place: place });
             };
-            if pristine && !idle.pristine && !idle.conn.reset().await.is_ok_and(|reset| reset) {
+            // One that has died at rest is found dead here.
+            if pristine && !idle.pristine && idle.conn.query_drop(FORGET).await.is_err() {
                 continue;
             }
-            return Ok(Lent { conn: idle.conn, era: login.era, seats, _place: place });
+            return Ok(Lent { conn: idle.conn, left, era, seats, _place: place });
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) async fn timed(
     let Held { mut lent, transaction } = held;
     let connection = lent.conn.id();
     let mut task = tokio::spawn(async move {
-        let left = work.left();
+        lent.used(work.left());
         let done = perform(&mut lent.conn, work).await;
         match (transaction, &done) {
             (_, Err(DataFault::Unavailable(_))) => {}
@@ -62,7 +62,7 @@ pub(super) async fn timed(
             (Some(mut place), _) => *place = Some(lent),
             // The rest of what is too large is still on its way.
             (None, Err(DataFault::Unsupported(_))) => {}
-            (None, _) => lent.give_back(left),
+            (None, _) => lent.give_back(),
         }
         done
     });

@@ -159,6 +159,34 @@ async fn batches_and_transactions_do_what_they_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_finds_nothing_of_the_last_one_but_what_is_prepared() {
+    let database = Database::new().await;
+    database.run("CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, n INT)").await;
+    let one = |sql: &str, transaction: &Value| {
+        let input = json!({"sql": sql, "transactionId": transaction});
+        let asked = database.call("ExecuteStatement", input);
+        async { asked.await.unwrap()["records"][0].clone() }
+    };
+    for _ in 0..3 {
+        let begun = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
+        let id = begun["transactionId"].clone();
+        let insert = json!({
+            "sql": "INSERT INTO t (n) VALUES (:n)", "parameters": [{"name": "n", "value": {"longValue": 1}}], "transactionId": id,
+        });
+        database.call("ExecuteStatement", insert).await.unwrap();
+        database.call("CommitTransaction", json!({"transactionId": id})).await.unwrap();
+    }
+    let begun = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
+    let id = begun["transactionId"].clone();
+    let seen = one("SELECT LAST_INSERT_ID(), FOUND_ROWS(), @@warning_count", &id).await;
+    assert_eq!(seen, json!([{"longValue": 0}, {"longValue": 0}, {"longValue": 0}]));
+    let prepared = one("SHOW SESSION STATUS LIKE 'Com_stmt_prepare'", &id).await;
+    assert_eq!(prepared[1], json!({"stringValue": "1"}), "three transactions, one session, one statement");
+    database.call("RollbackTransaction", json!({"transactionId": id})).await.unwrap();
+    database.world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_aws_refuses_is_refused_in_its_words() {
     let database = Database::new().await;
     let refused = async |more: Value| database.refused("ExecuteStatement", more).await;
