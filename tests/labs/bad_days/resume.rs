@@ -1,4 +1,5 @@
-//! A paused cluster is waited for, with one line in the function's log; past the gateway's time the client hears when to come again.
+//! A paused cluster is waited for, with one line in the function's log; past the gateway's time the client hears when to come again,
+//! and whether its message may be stored.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ const WAITS: &str = "waiting for it to let us in";
 const COMES: &str = "let us in after";
 
 /// A lab with one function of its name, which has so many seconds on AWS. The gateway waits a second longer.
-async fn is_waited_for(contract: &'static Contract, seconds: i32) {
+async fn is_waited_for(contract: &'static Contract, seconds: i32, table: &str) {
     let lab = Lab::up(contract.lab);
     let ask = async |name: &str| {
         let (method, path, body) = (contract.request)(name);
@@ -51,18 +52,62 @@ async fn is_waited_for(contract: &'static Contract, seconds: i32) {
     assert!(lab.said(contract.lab, WAITS).await <= 2 + asked, "a line for each wait, and no more");
     let rows = lab.rows(contract.rows_by_name);
     assert_eq!(rows, ["day-first", "day-second"].map(|name| json!({"name": name, "n": contract.rows})));
+
+    // A statement that was sent and has no answer in time: nobody says that nothing was stored.
+    let held = Held::of(&lab, table).await;
+    let (meaning, took, answer) = ask("day-third").await;
+    assert!(meaning == Meaning::Unsure && took < Duration::from_secs(6), "{took:?} {answer:?}");
+    held.let_go().await;
+    assert_eq!(ask("day-fourth").await.0, Meaning::Stored);
+    let rows = lab.rows(contract.rows_by_name);
+    assert!(rows.len() >= 3 && rows.iter().all(|row| row["n"] == contract.rows), "{rows:?}");
+
+    // labctl's own checks wait too, and say so once.
+    lab.no_faults().await;
+    lab.pause(2).await;
+    let said = Said::of(lab.labctl.try_run(&["validate", contract.lab, "--local"]));
+    assert!(said.code == Some(0) && said.err.matches("is resuming after being auto-paused").count() == 1, "{said:?}");
     lab.no_faults().await;
     lab.down();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn telemetry_waits_for_a_paused_cluster_and_past_its_time_a_retry_is_safe() {
-    is_waited_for(&TELEMETRY, 29).await;
+/// A transaction that lets nobody insert into a table, until it is over.
+struct Held {
+    data: aws_sdk_rdsdata::Client,
+    arns: [String; 2],
+    transaction: String,
+}
+
+impl Held {
+    async fn of(lab: &Lab, table: &str) -> Self {
+        let data = aws_sdk_rdsdata::Client::new(&lab.clients.sdk());
+        let outputs = lab.labctl.json(&["outputs", lab.name, "--local"])["outputs"].take();
+        let output = |name: &str| outputs[name].as_str().unwrap().to_owned();
+        let arns = ["ClusterArn", "MasterSecretArn"].map(output);
+        let begin = data.begin_transaction().database(output("ClusterDatabase"));
+        let begun = begin.resource_arn(&arns[0]).secret_arn(&arns[1]).send().await.unwrap();
+        let transaction = begun.transaction_id.unwrap();
+        let all = data.execute_statement().sql(format!("SELECT COUNT(*) FROM {table} FOR UPDATE"));
+        let all = all.resource_arn(&arns[0]).secret_arn(&arns[1]).transaction_id(&transaction);
+        all.send().await.unwrap();
+        Held { data, arns, transaction }
+    }
+
+    async fn let_go(self) {
+        let Held { data, arns: [cluster, secret], transaction } = self;
+        let rollback = data.rollback_transaction().resource_arn(cluster).secret_arn(secret);
+        rollback.transaction_id(transaction).send().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn timeseries_waits_for_a_paused_cluster_and_past_its_time_a_retry_is_safe() {
-    is_waited_for(&TIMESERIES, 28).await;
+async fn telemetry_waits_for_a_paused_cluster_and_past_its_time_says_what_is_safe() {
+    is_waited_for(&TELEMETRY, 29, "telemetry").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timeseries_waits_for_a_paused_cluster_and_past_its_time_says_what_is_safe() {
+    is_waited_for(&TIMESERIES, 28, "events").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
