@@ -98,6 +98,9 @@ fn chart(title: &str, wanted: &Wanted, rows: &ResultSet) -> Result<Drawn, String
             None => series.push(Series::new(name, vec![(place, height)])),
         }
     }
+    if let Some(every) = wanted.every.filter(|_| timed) {
+        series.iter_mut().for_each(|series| series.points = broken(&series.points, every as f64));
+    }
     let left_out = series.len().saturating_sub(MOST_SERIES);
     if left_out > 0 {
         let total = |series: &Series| series.points.iter().map(|(_, y)| y).filter(|y| y.is_finite()).sum::<f64>();
@@ -107,6 +110,19 @@ fn chart(title: &str, wanted: &Wanted, rows: &ResultSet) -> Result<Drawn, String
     let across = if timed { Axis::time(&wanted.x) } else { Axis::numbers(&wanted.x, "") };
     let chart = Chart { title: title.to_owned(), x: across, y: Axis::numbers(&wanted.y, ""), series };
     Ok(Drawn { chart, left_out })
+}
+
+/// Nothing between two points that are farther apart than neighbours are: a line over hours without an event would say that there
+/// were some.
+fn broken(points: &[(f64, f64)], every: f64) -> Vec<(f64, f64)> {
+    let mut whole = Vec::with_capacity(points.len());
+    for (index, point) in points.iter().enumerate() {
+        if index > 0 && point.0 - points[index - 1].0 > every * 1.5 {
+            whole.push((points[index - 1].0 + every, f64::NAN));
+        }
+        whole.push(*point);
+    }
+    whole
 }
 
 /// Numbers come as such, decimals as text.
@@ -125,7 +141,7 @@ fn moment(value: &Value) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Drawn, MOST_SERIES, Wanted, chart};
+    use super::{Chart, Drawn, MOST_SERIES, Wanted, chart};
     use crate::sql::ResultSet;
     use crate::sql::result::Column;
     use serde_json::{Value, json};
@@ -137,7 +153,7 @@ mod tests {
     }
 
     fn wanted(x: &str, y: &str, series: Option<&str>) -> Wanted {
-        Wanted { x: x.to_owned(), y: y.to_owned(), series: series.map(str::to_owned) }
+        Wanted { x: x.to_owned(), y: y.to_owned(), series: series.map(str::to_owned), every: None }
     }
 
     #[test]
@@ -152,6 +168,21 @@ mod tests {
         assert_eq!(chart.series[0].points[0], (0.0, 3.0));
         assert!(chart.series[0].points[1].0 == 3600.0 && chart.series[0].points[1].1.is_nan());
         assert_eq!(chart.series[1].points, [(0.0, 1.5)]);
+    }
+
+    #[test]
+    fn a_line_is_broken_where_points_are_missing() {
+        let at = |hour: u8, board: &str| json!([format!("1970-01-01 {hour:02}:00:00"), board, 1]);
+        let rows = rows(json!([at(0, "a"), at(0, "b"), at(1, "a"), at(5, "a"), at(5, "b"), at(6, "b")]));
+        let hourly = Wanted { every: Some(3600), ..wanted("hour", "events", Some("board")) };
+        let Drawn { chart, .. } = chart("t", &hourly, &rows).expect("a chart");
+        let breaks = |chart: &Chart, series: usize| {
+            let points = chart.series[series].points.iter();
+            points.filter(|(_, y)| y.is_nan()).map(|(x, _)| *x).collect::<Vec<_>>()
+        };
+        assert_eq!((breaks(&chart, 0), breaks(&chart, 1)), (vec![7200.0], vec![3600.0]));
+        let whole = super::chart("t", &wanted("hour", "events", Some("board")), &rows).expect("a chart").chart;
+        assert!(breaks(&whole, 0).is_empty());
     }
 
     #[test]

@@ -112,11 +112,15 @@ pub(crate) async fn run(args: InvokeArgs, cx: &Context) -> Result<(), Failure> {
         let (functions, function, call) = args.prepared(cx).await?;
         return once(cx, &functions, &function, &call, args.tail).await;
     };
+    // One listener for both: a signal between two would be heard by nobody.
+    let mut end = std::pin::pin!(super::asked_to_end());
     let (functions, function, call) = tokio::select! {
         prepared = args.prepared(cx) => prepared?,
-        () = super::asked_to_end() => return Err(interrupted("interrupted before anything was called")),
+        () = &mut end => return Err(interrupted("interrupted before anything was called")),
     };
-    repeat(cx, &functions, &function, &call, (times, args.concurrency)).await
+    cx.ui.note(&format!("calling {} {}", function.full, words::count(times as usize, "time")));
+    let repeated = call::repeat(&functions.aws, &call, (times, args.concurrency), end).await;
+    tell_all(cx, &functions, &function, repeated)
 }
 
 fn interrupted(what: &str) -> Failure {
@@ -188,15 +192,7 @@ fn check(payload: &str, is_async: bool) -> Result<(), Failure> {
     }
 }
 
-async fn repeat(
-    cx: &Context,
-    functions: &Functions,
-    function: &Function,
-    call: &FunctionCall,
-    (times, concurrency): (u32, u16),
-) -> Result<(), Failure> {
-    cx.ui.note(&format!("calling {} {}", function.full, words::count(times as usize, "time")));
-    let repeated = call::repeat(&functions.aws, call, (times, concurrency), super::asked_to_end()).await;
+fn tell_all(cx: &Context, functions: &Functions, function: &Function, repeated: Repeated) -> Result<(), Failure> {
     let ended_early = repeated.interrupted;
     let failed: u64 = repeated.report.errors.values().sum();
     let first = repeated.first_error.clone();

@@ -105,7 +105,7 @@ impl Answer for TraceList {
 }
 
 /// A request is cut to no fewer columns than these.
-const SHORTEST: usize = 12;
+const SHORTEST: usize = 6;
 
 impl Answer for TraceAnswer {
     fn text(&self, theme: Theme) -> String {
@@ -331,10 +331,10 @@ mod tests {
         assert_eq!(cells(1), ["2027-01-15 08:00:00", "84 ms", "502 FAULT", id, request, "packages=100"]);
         assert_eq!(cells(2), ["1970-01-01 00:00:00", "0.00 ms", "1-2", "put"]);
         // On the usual terminal a line is a line, however long what was asked for is.
-        (list.width, list.recent) = (Some(84), true);
+        (list.width, list.recent) = (Some(80), true);
         list.traces[0].url = Some(format!("https://x.example/{}", "x".repeat(9_000)));
         let text = list.text(Theme::PLAIN);
-        assert!(text.lines().all(|line| line.width() <= 84) && text.contains("08:00:00    84 ms"), "{text}");
+        assert!(text.lines().all(|line| line.width() <= 80) && text.contains("08:00:00    84 ms"), "{text}");
         assert!(text.lines().nth(1).is_some_and(|line| line.contains(id) && line.ends_with('…')), "{text}");
     }
 

@@ -163,6 +163,8 @@ pub struct Chart {
     pub y: String,
     /// One line for each value of this column.
     pub series: Option<String>,
+    /// How far apart neighbours on a line are, in seconds: between those that are farther apart something is missing.
+    pub every: Option<i64>,
 }
 
 /// The queries of the lab's dashboard, from top to bottom, run with the defaults of their parameters.

@@ -70,9 +70,17 @@ fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Opti
 
 fn chart(reader: &mut Reader, path: &str, node: &Node) -> Option<Chart> {
     reader.mapping_of(path, node)?;
-    reader.known_keys(node, path, "key of `chart`", &["x", "y", "series"]);
+    reader.known_keys(node, path, "key of `chart`", &["x", "y", "series", "every"]);
     let (x, y) = (required(reader, node, path, "x"), required(reader, node, path, "y"));
-    Some(Chart { x: x?, y: y?, series: reader.text(node, path, "series") })
+    let every = reader.text(node, path, "every").and_then(|text| {
+        let seconds = seconds(&text).filter(|seconds| *seconds > 0);
+        if seconds.is_none() {
+            let what = format!("must be a length of time such as 30m, 1h or 1d: {text}");
+            reader.problem(at(node, "every"), &join(path, "every"), what);
+        }
+        seconds
+    });
+    Some(Chart { x: x?, y: y?, series: reader.text(node, path, "series"), every })
 }
 
 pub(super) fn watch(reader: &mut Reader, node: &Node, queries: &IndexMap<String, Query>) -> Option<Watch> {
@@ -192,7 +200,7 @@ fn value(kind: &QueryKind, text: &str, now: OffsetDateTime) -> Result<Value, Str
 fn moment(text: &str, now: OffsetDateTime) -> Result<String, String> {
     const HOW: &str = "must be a time: 2026-01-31T12:00:00Z, now, or a time ago such as -90s, -30m, -1h or -2d";
     let moment = match text.strip_prefix('-') {
-        Some(ago) => ago_in_seconds(ago).and_then(|ago| now.checked_sub(Duration::seconds(ago))),
+        Some(ago) => seconds(ago).and_then(|ago| now.checked_sub(Duration::seconds(ago))),
         None if text == "now" => Some(now),
         None => OffsetDateTime::parse(text, &Rfc3339).ok(),
     };
@@ -205,7 +213,8 @@ fn moment(text: &str, now: OffsetDateTime) -> Result<String, String> {
     moment.format(form).map_err(|_| HOW.to_owned())
 }
 
-fn ago_in_seconds(text: &str) -> Option<i64> {
+/// `90s`, `30m`, `1h`, `2d`, or several together.
+fn seconds(text: &str) -> Option<i64> {
     let (mut total, mut digits) = (0_i64, String::new());
     for letter in text.chars() {
         if letter.is_ascii_digit() {
@@ -310,7 +319,7 @@ queries:
     description: x
     fil: a.sql
     parameters: { n: { type: integer, default: x }, t: { type: timestamp, default: soon, min: 1 }, need: { type: string } }
-    chart: { x: a, z: b }
+    chart: { x: a, z: b, every: hour }
   needy: { description: x, file: a.sql, parameters: { need: { type: string } } }
 watch: { queries: [needy, nothing, neddy] }
 ";
@@ -326,6 +335,7 @@ watch: { queries: [needy, nothing, neddy] }
             "10:90: queries.other.parameters.t: unknown key of a query's parameter of type timestamp `min`",
             "11:12: queries.other.chart: `y` is missing",
             "11:20: queries.other.chart: unknown key of `chart` `z`",
+            "11:33: queries.other.chart.every: must be a length of time such as 30m, 1h or 1d: hour",
             "12:3: queries: need `sql`, which names the database and the folder they lie in",
             "13:20: watch.queries: `needy` cannot be watched: its parameter `need` has no default",
             "13:27: watch.queries: `nothing` is no query of this lab",

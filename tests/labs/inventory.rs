@@ -122,6 +122,7 @@ async fn bad_requests(lab: &Lab) {
         ("/ec2/bad", "{oops".into(), "body"),
         ("/ec2/bad", "[]".into(), "body"),
         ("/ec2/bad", "{}".into(), "aws_region"),
+        ("/ec2/bad", r#"{"packages": [], "packages": []}"#.into(), "packages is there more than once"),
         ("/ec2/%20", with("aws_region", json!("r")), "aws_instance_id"),
         ("/ec2/%FF", with("aws_region", json!("r")), "aws_instance_id"),
         (&long, with("aws_region", json!("r")), "aws_instance_id"),
@@ -268,6 +269,12 @@ async fn inventory_comes_up_keeps_its_contract_and_goes_without_a_trace() {
     let before = counts(&lab);
     lab.run("validate", &[]);
     assert_eq!(counts(&lab), before, "the checks of `validate` leave nothing");
+    let unnamed = lab.labctl.try_run(&["invoke", "inventory", "--local"]);
+    let said = String::from_utf8_lossy(&unnamed.stderr);
+    assert!(
+        unnamed.status.code() == Some(2) && said.contains("hint: labctl invoke inventory --local find\n"),
+        "{said}"
+    );
     let said = lab.run("up", &["--set", "ApiAccess=public"]);
     assert!(said.contains("nothing to do"), "{said}");
     lab.down();

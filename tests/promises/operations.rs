@@ -104,6 +104,14 @@ fn a_call_shows_its_own_lines_and_many_calls_their_times() {
         machine.run(&["invoke", "small", "--local", "{\"do\":\"error\"}", "--repeat", "4", "--output", "json"]);
     assert_eq!((failing.code, &failing.json()["errors"]), (Some(1), &json!({"Unruly.Refused": 4})));
 
+    let many = ["invoke", "small", "--local", "{\"do\":\"wait\"}", "--repeat", "100000", "--output", "json"];
+    let ended = machine.start(&many);
+    until("the calls have begun", || ended.said().contains("100000 times"));
+    ended.signal(Signal::INT);
+    let (code, said) = ended.wait();
+    assert!(code == Some(130) && said.contains("\"interrupted\": true") && said.contains("\"p99\""), "{said}");
+    assert!(!said.contains("goes on from what is there"), "calls that were made are made: {said}");
+
     let taken = machine.run(&["invoke", "small", "--local", "--async", "{\"do\":\"wait\"}"]);
     assert_eq!((taken.code, taken.out.as_str()), (Some(0), ""));
     assert!(taken.err.starts_with("202 accepted, request "), "{taken:?}");
