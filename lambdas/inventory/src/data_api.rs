@@ -22,6 +22,9 @@ use crate::xray::{Call, Ended, Trace};
 
 /// What a rollback may take: it is sent when the client's answer is known already.
 const ROLLBACK_WITHIN: Duration = Duration::from_secs(1);
+/// How long a statement waits for a lock at most, as the cluster's `innodb_lock_wait_timeout` says. A transaction whose statement
+/// still waits cannot be rolled back, and would keep its own locks for three minutes.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// Between two attempts of a call that is throttled.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -103,6 +106,9 @@ impl Session<'_> {
         sql: &str,
         values: Vec<SqlParameter>,
     ) -> Result<Vec<Vec<Field>>, Fault> {
+        if transaction.is_some() {
+            self.may_wait()?;
+        }
         let DataApi { client, cluster_arn, secret_arn, database } = self.api;
         let request = client
             .execute_statement()
@@ -119,6 +125,7 @@ impl Session<'_> {
 
     /// One statement for many sets of values.
     pub async fn batch(&self, transaction: &str, sql: &str, sets: Vec<Vec<SqlParameter>>) -> Result<(), Fault> {
+        self.may_wait()?;
         let DataApi { client, cluster_arn, secret_arn, database } = self.api;
         let count = sets.len();
         let request = client
@@ -131,6 +138,14 @@ impl Session<'_> {
             .set_parameter_sets(Some(sets));
         let call = || Call::begin("BatchExecuteStatement").statement(sql).sets(count);
         self.traced(call, || request.clone().send()).await.map(drop)
+    }
+
+    /// Whether there is time for a statement that others hold up.
+    fn may_wait(&self) -> Result<(), Fault> {
+        match Instant::now() + LOCK_WAIT < self.until {
+            true => Ok(()),
+            false => Err(Fault::Broken("no time is left for a statement that may wait for a lock".into())),
+        }
     }
 
     pub async fn commit(&self, transaction: &str) -> Result<(), Fault> {
