@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_rdsdata::types::{Field, SqlParameter};
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use crate::data_api::{DataApi, Fault, Session, text};
@@ -10,10 +11,8 @@ use crate::handler::{Inventory, Saved, Stored, Unavailable, log};
 use crate::request::{NewInstance, Package};
 use crate::xray::Trace;
 
-/// Rows of one parameter set. A set is one statement on the engine: many rows in each make few of them.
-const MOST_ROWS: usize = 25;
-/// Parameter sets of one Data API call.
-const MOST_SETS: usize = 200;
+/// Packages of one parameter set. A set is one statement on the engine, and its packages travel as one JSON document.
+const BATCH: usize = 200;
 /// Packages that are read in one call: with the longest names, every character escaped, half of the answer's limit of 1 MiB.
 const PAGE: usize = 500;
 /// How long a database that does not answer is waited for. One that resumes is waited for until the invocation ends.
@@ -21,6 +20,16 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 const ADD_INSTANCE: &str = "INSERT INTO ec2 (aws_instance_id, aws_region, aws_account, creation_date_utc, stored_by) \
                             VALUES (:id, :region, :account, UTC_TIMESTAMP(), :stored_by)";
+/// IGNORE leaves a known package alone with a shared lock, where an update would hold up everybody who uses it. The
+/// foreign keys of `ec2_package` make sure that nothing else is ignored.
+const ADD_PACKAGES: &str = "INSERT IGNORE INTO package (package_name, package_version) \
+                            SELECT package_name, package_version FROM JSON_TABLE(:packages, '$[*]' COLUMNS (\
+                            package_name VARCHAR(100) PATH '$.package_name' ERROR ON ERROR, \
+                            package_version VARCHAR(50) PATH '$.package_version' ERROR ON ERROR)) AS given";
+const ADD_RELATIONS: &str = "INSERT INTO ec2_package (aws_instance_id, package_name, package_version) \
+                             SELECT :id, package_name, package_version FROM JSON_TABLE(:packages, '$[*]' COLUMNS (\
+                             package_name VARCHAR(100) PATH '$.package_name' ERROR ON ERROR, \
+                             package_version VARCHAR(50) PATH '$.package_version' ERROR ON ERROR)) AS given";
 const STORED_BY: &str = "SELECT stored_by FROM ec2 WHERE aws_instance_id = :id";
 const FIND: &str = "SELECT e.aws_region, e.aws_account, e.creation_date_utc, p.package_name, p.package_version \
                     FROM ec2 AS e LEFT JOIN ec2_package AS p ON p.aws_instance_id = e.aws_instance_id \
@@ -142,54 +151,18 @@ async fn fill(
     row: Vec<SqlParameter>,
 ) -> Result<(), Fault> {
     session.execute(Some(transaction), ADD_INSTANCE, row).await?;
-    // In one order for everybody: requests that share packages wait for each other, and not in a circle.
-    let mut packages: Vec<&Package> = instance.packages.iter().collect();
+    let batches = batches(&instance.packages);
+    session.batch(transaction, ADD_PACKAGES, batches.iter().map(|batch| vec![batch.clone()]).collect()).await?;
+    let id = text("id", &instance.id);
+    session.batch(transaction, ADD_RELATIONS, batches.into_iter().map(|batch| vec![id.clone(), batch]).collect()).await
+}
+
+/// The packages as JSON documents, one for each parameter set. In one order for everybody: requests that share packages wait
+/// for each other, and not in a circle.
+fn batches(packages: &[Package]) -> Vec<SqlParameter> {
+    let mut packages: Vec<&Package> = packages.iter().collect();
     packages.sort_unstable();
-    // Few different numbers of rows make few different statements.
-    let rows = packages.len().next_power_of_two().min(MOST_ROWS);
-    for packages in packages.chunks(rows * MOST_SETS) {
-        let sets = packages.chunks(rows).map(|packages| values(packages, rows)).collect();
-        session.batch(transaction, &add_packages(rows), sets).await?;
-    }
-    for packages in packages.chunks(rows * MOST_SETS) {
-        let sets = packages.chunks(rows).map(|packages| {
-            let mut set = values(packages, rows);
-            set.push(text("id", &instance.id));
-            set
-        });
-        session.batch(transaction, &add_relations(rows), sets.collect()).await?;
-    }
-    Ok(())
-}
-
-/// IGNORE leaves a known package alone with a shared lock, where an update would hold up everybody who uses it. The
-/// foreign key of `ec2_package` makes sure that nothing else is ignored.
-fn add_packages(rows: usize) -> String {
-    let rows = list(rows, |at| format!("(:name{at}, :version{at})"));
-    format!("INSERT IGNORE INTO package (package_name, package_version) VALUES {rows}")
-}
-
-/// A set that is filled up names its last package several times: the second time changes nothing.
-fn add_relations(rows: usize) -> String {
-    let rows = list(rows, |at| format!("(:id, :name{at}, :version{at})"));
-    format!(
-        "INSERT INTO ec2_package (aws_instance_id, package_name, package_version) VALUES {rows} \
-         ON DUPLICATE KEY UPDATE aws_instance_id = ec2_package.aws_instance_id"
-    )
-}
-
-fn list(rows: usize, row: impl Fn(usize) -> String) -> String {
-    (0..rows).map(row).collect::<Vec<_>>().join(", ")
-}
-
-/// The values of one set: the packages, the last of them as often as rows are left.
-fn values(packages: &[&Package], rows: usize) -> Vec<SqlParameter> {
-    let last = packages.last().into_iter().copied();
-    let all = packages.iter().copied().chain(last.cycle()).take(rows).enumerate();
-    all.flat_map(|(at, package)| {
-        [text(format!("name{at}"), &package.package_name), text(format!("version{at}"), &package.package_version)]
-    })
-    .collect()
+    packages.chunks(BATCH).map(|batch| text("packages", &json!(batch).to_string())).collect()
 }
 
 fn instance(row: &[Field]) -> Result<Stored, Fault> {

@@ -18,36 +18,31 @@ fn packages(count: usize) -> Vec<Package> {
 }
 
 #[test]
-fn a_hundred_packages_are_four_sets_and_a_thousand_fit_into_one_call() {
-    for (count, rows, sets) in [(1, 1, 1), (3, 4, 1), (4, 4, 1), (100, 25, 4), (101, 25, 5), (1000, 25, 40)] {
-        let found = count_of(count);
-        assert_eq!(found, (rows, sets), "{count}");
-        assert!(sets <= MOST_SETS);
-    }
+fn a_thousand_packages_are_five_sets_in_one_order_and_say_what_they_said() {
+    let mut given = packages(1000);
+    given.swap(3, 700);
+    given[0].package_name = "quote \" backslash \\ tab \t \u{1} é 😀 ' :id".into();
+    let sets: Vec<Vec<Package>> = batches(&given).iter().map(read).collect();
+    assert_eq!(sets.iter().map(Vec::len).collect::<Vec<_>>(), [200; 5]);
+    given.sort_unstable();
+    assert_eq!(sets.concat(), given);
+    assert_eq!(batches(&packages(201)).iter().map(read).map(|set| set.len()).collect::<Vec<_>>(), [200, 1]);
 }
 
-fn count_of(count: usize) -> (usize, usize) {
-    let rows = count.next_power_of_two().min(MOST_ROWS);
-    (rows, count.div_ceil(rows))
+fn read(parameter: &SqlParameter) -> Vec<Package> {
+    assert_eq!(parameter.name(), Some("packages"));
+    let Some(Field::StringValue(document)) = parameter.value() else { panic!("{parameter:?}") };
+    let packages: Vec<Value> = serde_json::from_str(document).unwrap();
+    let text = |package: &Value, name: &str| package[name].as_str().unwrap().to_owned();
+    let package = |package| Package {
+        package_name: text(package, "package_name"),
+        package_version: text(package, "package_version"),
+    };
+    packages.iter().map(package).collect()
 }
 
 #[test]
-fn a_set_that_is_not_full_repeats_its_last_package() {
-    let packages = packages(3);
-    let set = values(&packages.iter().collect::<Vec<_>>(), 4);
-    let names: Vec<_> = set.iter().filter_map(SqlParameter::name).collect();
-    assert_eq!(names, ["name0", "version0", "name1", "version1", "name2", "version2", "name3", "version3"]);
-    let last: Vec<_> = set[4..].iter().step_by(2).filter_map(SqlParameter::value).collect();
-    assert_eq!(last, [&Field::StringValue("p2".into()), &Field::StringValue("p2".into())]);
-}
-
-#[test]
-fn statements_name_their_values_and_hold_none() {
-    assert_eq!(
-        add_packages(2),
-        "INSERT IGNORE INTO package (package_name, package_version) VALUES (:name0, :version0), (:name1, :version1)"
-    );
-    assert!(add_relations(1).contains("VALUES (:id, :name0, :version0) ON DUPLICATE KEY UPDATE"));
+fn a_page_is_as_long_as_its_statement_says() {
     assert!(FIND.ends_with(&PAGE.to_string()));
 }
 
