@@ -27,6 +27,8 @@ pub struct Call {
     pub request_id: String,
     /// The trace that the caller is in.
     pub trace: Option<TraceHeader>,
+    /// The ARN of what an AWS service calls for, a stage and method of API Gateway's say: a policy's `aws:SourceArn`.
+    pub source: Option<String>,
 }
 
 /// The answer of an operation, in the same terms as [`Call`].

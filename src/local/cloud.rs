@@ -177,18 +177,19 @@ impl Cloud {
         self.dispatch(self.prepare(scope, service, operation, input, body)).await
     }
 
-    /// [`Cloud::call_with_body`] from within a trace.
+    /// [`Cloud::call_with_body`] from within a trace, for the resource whose ARN is `source`.
     ///
     /// # Errors
     /// As [`Cloud::dispatch`].
-    pub async fn call_in_trace(
+    pub async fn call_for(
         &self,
         scope: &Scope,
         (service, operation): (&'static str, &str),
         (input, body): (Value, Bytes),
-        trace: Option<TraceHeader>,
+        (trace, source): (TraceHeader, String),
     ) -> Result<Reply, Fault> {
-        self.dispatch(Call { trace, ..self.prepare(scope, service, operation, input, body) }).await
+        let call = self.prepare(scope, service, operation, input, body);
+        self.dispatch(Call { trace: Some(trace), source: Some(source), ..call }).await
     }
 
     fn prepare(&self, scope: &Scope, service: &'static str, operation: &str, input: Value, body: Bytes) -> Call {
@@ -201,6 +202,7 @@ impl Cloud {
             scope: scope.clone(),
             request_id: self.ids.uuid(),
             trace: None,
+            source: None,
         }
     }
 }

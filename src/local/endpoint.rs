@@ -203,6 +203,7 @@ async fn operate(open: &Open, model: &'static Model, api: Api, log: &mut Log) ->
         scope,
         request_id: log.request_id.clone(),
         trace,
+        source: None,
     };
     let answering = open.cloud.clone();
     let reply = inside(open, async move { answering.dispatch(call).await }).await??;

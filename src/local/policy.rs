@@ -36,8 +36,17 @@ pub(super) enum Doubt {
 
 /// Whether some statement that applies allows it, and none denies it.
 pub(super) fn allows(policy: &Value, applies: impl Fn(&Value, Doubt) -> bool) -> bool {
+    decide(statements(policy), has_effect, applies)
+}
+
+/// [`allows`] of statements that are read already.
+pub(super) fn decide<S>(
+    statements: &[S],
+    has_effect: impl Fn(&S, &str) -> bool,
+    applies: impl Fn(&S, Doubt) -> bool,
+) -> bool {
     let some = |effect: &str, doubt: Doubt| {
-        statements(policy).iter().any(|statement| has_effect(statement, effect) && applies(statement, doubt))
+        statements.iter().any(|statement| has_effect(statement, effect) && applies(statement, doubt))
     };
     !some("Deny", Doubt::Holds) && some("Allow", Doubt::Fails)
 }
@@ -49,14 +58,14 @@ pub(super) enum Found<'a> {
     Fits(fn(&str) -> bool),
 }
 
-/// Whether a statement's conditions hold. `context`: what is known of a key, in small letters.
+/// Whether a statement's `Condition` holds. `context`: what is known of a key, in small letters.
 pub(super) fn conditions_hold<'a>(
-    statement: &Value,
+    condition: Option<&Value>,
     context: &dyn Fn(&str) -> Option<Found<'a>>,
     doubt: Doubt,
 ) -> bool {
     let doubtful = doubt == Doubt::Holds;
-    match statement.get("Condition") {
+    match condition {
         None | Some(Value::Null) => true,
         Some(Value::Object(operators)) => operators
             .iter()

@@ -6,6 +6,5 @@ pub(crate) mod address;
 pub(crate) mod deployed;
 pub(crate) mod fault;
 pub(crate) mod function;
-pub(crate) mod permission;
 pub(crate) mod request;
 pub(crate) mod throttle;

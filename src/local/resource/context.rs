@@ -64,6 +64,7 @@ impl ResourceContext {
             scope: self.scope.as_service(CLOUDFORMATION),
             request_id: self.token.clone(),
             trace: None,
+            source: None,
         };
         self.cloud.dispatch(call).await.map(|reply| reply.output)
     }

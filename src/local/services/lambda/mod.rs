@@ -20,6 +20,7 @@ mod code;
 mod faults;
 mod names;
 mod ops;
+mod permission;
 mod queue;
 mod runtime;
 mod state;

@@ -1,54 +1,83 @@
-//! May the gateway invoke the function? Its resource policy says so, statement by statement.
+//! May an AWS service invoke a function? The function's resource policy says so, statement by statement. Whoever calls as root, user
+//! or role is of the function's own account, and is not asked here.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::cloud::Cloud;
+use super::faults::LambdaFault;
+use super::names::Target;
+use super::state::{Function, Statement};
+use crate::call::Call;
+use crate::fault::Fault;
 use crate::like::is_like;
-use crate::policy::{self, Found, conditions_hold, texts};
-use crate::scope::Scope;
+use crate::policy::{Found, conditions_hold, decide, texts};
+use crate::scope::Caller;
 
-const PRINCIPAL: &str = "apigateway.amazonaws.com";
-
-/// Looks for a statement that lets this method of this API invoke the function.
-pub(crate) async fn may_invoke(cloud: &Cloud, scope: &Scope, function: &str, source: &str) -> bool {
-    let input = json!({"FunctionName": function});
-    let Ok(answer) = cloud.call(scope, "lambda", "GetPolicy", input).await else { return false };
-    match answer.get("Policy").and_then(Value::as_str).map(serde_json::from_str) {
-        Some(Ok(policy)) => allows(&policy, &scope.account, source),
-        _ => false,
+/// # Errors
+/// The caller is an AWS service, and no statement lets it invoke the function for the resource that it names.
+pub(super) fn check(function: &Function, target: &Target, call: &Call) -> Result<(), LambdaFault> {
+    let Caller::Service { principal } = &call.scope.caller else { return Ok(()) };
+    let asker = Asker { principal, account: &call.scope.account, source: call.source.as_deref() };
+    let statements = function.policies.get(target.qualifier.as_deref().unwrap_or_default());
+    if statements.is_some_and(|statements| asker.is_let_in(statements)) {
+        return Ok(());
     }
+    let source = asker.source.unwrap_or("nothing that it names");
+    let (function, who) = (target.arn(&call.scope), format!("{principal} (for {source})"));
+    let message = format!("{who} is not authorized to perform: lambda:InvokeFunction on resource: {function}");
+    Err(LambdaFault::Other(Fault::new("AccessDeniedException", message).status(403)))
 }
 
-fn allows(policy: &Value, account: &str, source: &str) -> bool {
-    let context = |key: &str| match key {
-        "aws:sourcearn" => Some(Found::Text(source)),
-        "aws:sourceaccount" => Some(Found::Text(account)),
-        _ => None,
-    };
-    policy::allows(policy, |statement, doubt| {
-        let principal = statement.get("Principal");
-        let ours = principal.is_some_and(|principal| {
-            principal == "*" || texts(principal.get("Service")).into_iter().any(|service| service == PRINCIPAL)
-        });
-        let actions = texts(statement.get("Action"));
-        ours && actions.iter().any(|action| is_like(&action.to_ascii_lowercase(), "lambda:invokefunction"))
-            && conditions_hold(statement, &context, doubt)
-    })
+/// An AWS service that wants to invoke a function.
+struct Asker<'a> {
+    principal: &'a str,
+    account: &'a str,
+    source: Option<&'a str>,
+}
+
+impl Asker<'_> {
+    fn is_let_in(&self, statements: &[Statement]) -> bool {
+        let context = |key: &str| match key {
+            "aws:sourcearn" => self.source.map(Found::Text),
+            "aws:sourceaccount" => Some(Found::Text(self.account)),
+            _ => None,
+        };
+        let has_effect = |statement: &Statement, effect: &str| statement.effect == effect;
+        decide(statements, has_effect, |statement, doubt| {
+            self.is_meant(&statement.principal)
+                && is_like(&statement.action.to_ascii_lowercase(), "lambda:invokefunction")
+                && conditions_hold(statement.condition.as_ref(), &context, doubt)
+        })
+    }
+
+    fn is_meant(&self, principal: &Value) -> bool {
+        principal == "*" || texts(principal.get("Service")).contains(&self.principal)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
+    const PRINCIPAL: &str = "apigateway.amazonaws.com";
     const SOURCE: &str = "arn:aws:execute-api:us-east-1:000000000000:abc/lab/POST/";
 
-    fn lets_in(effect: &str, condition: &Value) -> bool {
-        let any = json!({"Effect": "Allow", "Principal": "*", "Action": "lambda:*"});
+    fn statement(effect: &str, principal: &Value, action: &str, condition: &Value) -> Statement {
         let statement = json!({
-            "Effect": effect, "Principal": {"Service": PRINCIPAL}, "Action": "lambda:InvokeFunction", "Condition": condition,
+            "Sid": "s", "Effect": effect, "Principal": principal, "Action": action, "Resource": "*", "Condition": condition,
         });
-        let statements = if effect == "Deny" { json!([any, statement]) } else { statement };
-        allows(&json!({ "Statement": statements }), "000000000000", SOURCE)
+        serde_json::from_value(statement).unwrap()
+    }
+
+    fn is_let_in(statements: &[Statement]) -> bool {
+        Asker { principal: PRINCIPAL, account: "000000000000", source: Some(SOURCE) }.is_let_in(statements)
+    }
+
+    fn lets_in(effect: &str, condition: &Value) -> bool {
+        let any = statement("Allow", &json!("*"), "lambda:*", &Value::Null);
+        let one = statement(effect, &json!({"Service": PRINCIPAL}), "lambda:InvokeFunction", condition);
+        is_let_in(&if effect == "Deny" { vec![any, one] } else { vec![one] })
     }
 
     #[test]
@@ -87,9 +116,23 @@ mod tests {
 
     #[test]
     fn another_principal_or_action_is_not_meant() {
-        for (principal, action) in [("s3.amazonaws.com", "lambda:InvokeFunction"), (PRINCIPAL, "lambda:GetFunction")] {
-            let statement = json!({"Effect": "Allow", "Principal": {"Service": principal}, "Action": action});
-            assert!(!allows(&json!({"Statement": [statement]}), "000000000000", SOURCE));
+        let cases = [
+            ("s3.amazonaws.com", "lambda:InvokeFunction", false),
+            (PRINCIPAL, "lambda:GetFunction", false),
+            (PRINCIPAL, "lambda:Invoke*", true),
+        ];
+        for (principal, action, expected) in cases {
+            let statement = statement("Allow", &json!({"Service": principal}), action, &Value::Null);
+            assert_eq!(is_let_in(&[statement]), expected, "{principal} {action}");
         }
+    }
+
+    #[test]
+    fn who_names_no_resource_fits_no_source_arn() {
+        let nobody = Asker { principal: PRINCIPAL, account: "000000000000", source: None };
+        let for_source = json!({"ArnLike": {"AWS:SourceArn": "*"}});
+        let to = |condition| statement("Allow", &json!({"Service": PRINCIPAL}), "lambda:InvokeFunction", condition);
+        assert!(nobody.is_let_in(&[to(&Value::Null)]));
+        assert!(!nobody.is_let_in(&[to(&for_source)]));
     }
 }

@@ -157,6 +157,12 @@ impl Function {
         }
     }
 
+    /// [`Function::resolve`] for a call.
+    pub(super) fn version(&self, scope: &Scope, target: &Target) -> Result<Arc<Version>, LambdaFault> {
+        let version = self.resolve(target.qualifier.as_deref(), rand::random::<f64>);
+        version.map(Shared::pointer).ok_or_else(|| LambdaFault::NoFunction(target.arn(scope)))
+    }
+
     /// Refuses what has to wait for an update in progress.
     pub(super) fn is_settled(&self, arn: impl FnOnce() -> String) -> Result<(), LambdaFault> {
         match &self.next {
@@ -244,9 +250,7 @@ impl Lambda {
 
     /// The function's version that the target stands for.
     pub(super) fn version(&self, scope: &Scope, target: &Target) -> Result<Arc<Version>, LambdaFault> {
-        let function = self.function(scope, target)?;
-        let version = function.resolve(target.qualifier.as_deref(), rand::random::<f64>);
-        version.map(Shared::pointer).ok_or_else(|| LambdaFault::NoFunction(target.arn(scope)))
+        self.function(scope, target)?.version(scope, target)
     }
 
     /// Changes one function's record.

@@ -21,7 +21,7 @@ fn applies(statement: &Value, asker: &Asker<'_>, doubt: Doubt) -> bool {
     let actions = texts(statement.get("Action"));
     actions.iter().any(|pattern| is_like(&pattern.to_ascii_lowercase(), "sts:assumerole"))
         && has_principal(statement.get("Principal"), asker.caller)
-        && conditions_hold(statement, &|key| context(key, asker), doubt)
+        && conditions_hold(statement.get("Condition"), &|key| context(key, asker), doubt)
 }
 
 fn has_principal(principal: Option<&Value>, caller: &Caller) -> bool {

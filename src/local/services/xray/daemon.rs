@@ -209,6 +209,7 @@ async fn operate(
         scope: Scope::root(region).as_service("xray.amazonaws.com"),
         request_id: request_id.to_owned(),
         trace: None,
+        source: None,
     };
     let reply = xray.call(call).await?;
     codec::answer(model, operation, reply, request_id)

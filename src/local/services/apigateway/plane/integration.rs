@@ -16,7 +16,6 @@ use super::trace::{Called, Journey};
 use super::{mapping, proxy};
 use crate::cloud::Cloud;
 use crate::execute_api::function::{lambda_arn, with_variables};
-use crate::execute_api::permission;
 use crate::fault::Fault;
 use crate::scope::Scope;
 use crate::services::apigateway::state::Texts;
@@ -74,17 +73,13 @@ impl Passage<'_> {
         lambda_arn(&uri).map(str::to_owned).ok_or(Refusal::Configuration)
     }
 
-    /// Invokes the function if its policy lets this method.
+    /// Invokes the function, whose policy has to let this method.
     async fn invoke(&self, payload: Bytes, event: bool) -> Result<(Value, Bytes), Refusal> {
         let function = self.function()?;
         let landing = self.landing;
         let resource =
             format!("{}/{}/{}{}", landing.api, landing.stage.stage_name, self.request.verb, landing.resource_path);
         let source = self.scope.arn("execute-api", resource);
-        if !permission::may_invoke(self.cloud, self.scope, &function, &source).await {
-            tracing::warn!(function, source, "API Gateway has no permission to invoke the function");
-            return Err(Refusal::Configuration);
-        }
         let scope = self.scope.as_service("apigateway.amazonaws.com");
         let mut input = json!({"FunctionName": function});
         if event {
@@ -92,7 +87,7 @@ impl Passage<'_> {
         }
         let (trace, called) = self.journey.call(self.cloud);
         let mut call = PendingCall { passage: self, called: Some(called), function: &function };
-        let reply = self.cloud.call_in_trace(&scope, ("lambda", "Invoke"), (input, payload), Some(trace)).await;
+        let reply = self.cloud.call_for(&scope, ("lambda", "Invoke"), (input, payload), (trace, source)).await;
         call.ended(match &reply {
             Ok(reply) => (reply.status.unwrap_or(200), reply.body.len()),
             Err(fault) => (fault.status.unwrap_or(if fault.code == "TooManyRequestsException" { 429 } else { 500 }), 0),

@@ -15,7 +15,6 @@ use super::{answer, authorize, cors, event, log};
 use crate::arriving::Arriving;
 use crate::execute_api::address::Address;
 use crate::execute_api::function::{lambda_arn, with_variables};
-use crate::execute_api::permission;
 use crate::execute_api::request::{read, request_time};
 use crate::execute_api::throttle::{ACCOUNT_BURST, ACCOUNT_RATE};
 use crate::fault::Fault;
@@ -160,7 +159,7 @@ impl Gateway<'_> {
         fits && buckets.take_of_account()
     }
 
-    /// Invokes the function if its policy lets this route.
+    /// Invokes the function, whose policy has to let this route.
     async fn invoke(
         &self,
         integration: &Integration,
@@ -171,16 +170,16 @@ impl Gateway<'_> {
         let function = lambda_arn(&uri).unwrap_or(&uri);
         let source = landing.source_arn(request.verb());
         let cloud = &self.apis.cloud;
-        if !permission::may_invoke(cloud, &self.scope, function, &source).await {
-            tracing::warn!(function, source, "API Gateway has no permission to invoke the function");
-            return Err(Refusal::Failed);
-        }
         let second = integration.payload_format_version == "2.0";
         let make = if second { event::of_format_2 } else { event::of_format_1 };
-        let payload = make(request, landing).to_string();
+        let payload = make(request, landing).map_err(|error| {
+            tracing::error!(%error, "an event cannot be written");
+            Refusal::Failed
+        })?;
         let scope = self.scope.as_service("apigateway.amazonaws.com");
         let input = (json!({"FunctionName": function}), payload.into());
-        let reply = cloud.call_in_trace(&scope, ("lambda", "Invoke"), input, Some(request.trace.clone())).await;
+        let origin = (request.trace.clone(), source);
+        let reply = cloud.call_for(&scope, ("lambda", "Invoke"), input, origin).await;
         let reply = reply.map_err(|fault| refused(&fault, function))?;
         if reply.output.get("FunctionError").is_some() {
             return Err(Refusal::Failed);

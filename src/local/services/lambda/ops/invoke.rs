@@ -15,6 +15,7 @@ use crate::scope::Scope;
 use crate::service;
 use crate::services::lambda::faults::LambdaFault;
 use crate::services::lambda::names::Target;
+use crate::services::lambda::permission;
 use crate::services::lambda::queue::Event;
 use crate::services::lambda::runtime::{Invocation, Limits, Traced};
 use crate::services::lambda::state::Lambda;
@@ -61,7 +62,11 @@ pub(crate) async fn invoke(lambda: Arc<Lambda>, call: Call) -> Result<Reply, Fau
 async fn invoked(lambda: Arc<Lambda>, call: Call) -> Result<Reply, LambdaFault> {
     let input: Invoke = service::input(&call).map_err(LambdaFault::Other)?;
     let target = Target::parse(&input.function_name, input.qualifier.as_deref())?;
-    let version = lambda.version(&call.scope, &target)?;
+    let version = {
+        let function = lambda.function(&call.scope, &target)?;
+        permission::check(&function, &target, &call)?;
+        function.version(&call.scope, &target)?
+    };
     let most = match input.invocation_type.as_deref() {
         Some("Event") => MOST_ASYNCHRONOUS,
         None | Some("RequestResponse" | "DryRun") => MOST_SYNCHRONOUS,

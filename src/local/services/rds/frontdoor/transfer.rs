@@ -459,6 +459,7 @@ async fn put(cluster: &Cluster, scope: &Scope, bucket: &str, key: &str, file: Pa
         scope: scope.clone(),
         request_id: cluster.cloud.ids.uuid(),
         trace: None,
+        source: None,
     };
     let put = cluster.cloud.dispatch(call).await;
     if put.is_err() {
