@@ -44,7 +44,18 @@ impl Ids {
     }
 
     pub fn hex(&self, length: usize) -> String {
-        self.draw(HEX, length)
+        match self {
+            // A number has sixteen digits at once; every request draws some.
+            Ids::Random => {
+                let mut digits = String::with_capacity(length + 16);
+                while digits.len() < length {
+                    digits.push_str(&format!("{:016x}", rand::random::<u64>()));
+                }
+                digits.truncate(length);
+                digits
+            }
+            Ids::Counted(_) => self.draw(HEX, length),
+        }
     }
 
     /// `vpc-0123456789abcdef0`: EC2's form.

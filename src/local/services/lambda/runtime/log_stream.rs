@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::scope::Scope;
 
 /// How long lines are gathered before they are sent.
-const GATHER: Duration = Duration::from_millis(100);
+const GATHER: Duration = Duration::from_millis(250);
 /// The longest event and the fullest batch that CloudWatch Logs takes, with its 26 bytes of overhead.
 const LONGEST_EVENT: usize = 256 * 1024 - 26;
 const FULLEST_BATCH: usize = 900_000;
@@ -131,9 +131,11 @@ impl LogStream {
     async fn flush(&self) {
         let mut made = self.sending.lock().await;
         loop {
-            let Some(batch) = self.batch() else { return };
-            let input = json!({"logGroupName": self.group, "logStreamName": self.name, "logEvents": batch});
-            if let Err(fault) = self.put(input, &mut made).await {
+            let batch = self.batch();
+            if batch.is_empty() {
+                return;
+            }
+            if let Err(fault) = self.put(&batch, &mut made).await {
                 // Nobody but the cloud's own log can be told that a function's log cannot be written.
                 tracing::error!(%fault, group = self.group, "lines of a function's log are lost");
                 return;
@@ -141,7 +143,8 @@ impl LogStream {
         }
     }
 
-    fn batch(&self) -> Option<Vec<Value>> {
+    /// The oldest lines, as many as one request takes.
+    fn batch(&self) -> Vec<Line> {
         let mut gathered = self.gathered();
         if gathered.lost > 0 {
             let text =
@@ -161,24 +164,28 @@ impl LogStream {
         gathered.bytes -= lines.iter().map(|line| line.text.len()).sum::<usize>().min(gathered.bytes);
         drop(gathered);
         lines.sort_by_key(|line| line.time);
-        let events: Vec<Value> =
-            lines.into_iter().map(|line| json!({"timestamp": line.time, "message": line.text})).collect();
-        (!events.is_empty()).then_some(events)
+        lines
     }
 
-    async fn put(&self, input: Value, made: &mut bool) -> Result<(), Fault> {
+    async fn put(&self, batch: &[Line], made: &mut bool) -> Result<(), Fault> {
         if !*made {
             self.make().await?;
             *made = true;
         }
-        match self.cloud.call(&self.scope, "logs", "PutLogEvents", input.clone()).await {
+        let put = async || {
+            let event = |line: &Line| json!({"timestamp": line.time, "message": line.text});
+            let events: Vec<Value> = batch.iter().map(event).collect();
+            let input = json!({"logGroupName": self.group, "logStreamName": self.name, "logEvents": events});
+            self.cloud.call(&self.scope, "logs", "PutLogEvents", input).await.map(drop)
+        };
+        match put().await {
             // Somebody deleted the group or the stream while the environment was alive.
             Err(fault) if fault.code == "ResourceNotFoundException" && !self.gathered().closed => {
                 self.make().await?;
-                self.cloud.call(&self.scope, "logs", "PutLogEvents", input).await.map(|_| ())
+                put().await
             }
             Err(fault) if fault.code == "ResourceNotFoundException" => Ok(()),
-            other => other.map(|_| ()),
+            other => other,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::services::lambda::state::Version;
 /// "The Init phase is limited to 10 seconds."
 pub(super) const INIT_WITHIN: Duration = Duration::from_secs(10);
 /// How often the memory of a process is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// An environment whose keys end sooner than this takes no more work.
 const KEYS_LEFT: i64 = 5 * 60 * 1000;
 
