@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use toml_edit::{Document, TableLike};
 
 /// Folders that are no source: what a build or an editor left there.
 pub const NOT_SOURCE: &[&str] = &["target", ".git"];
@@ -46,8 +47,8 @@ pub fn crates_of(lab: &Lab, function: &str) -> io::Result<Vec<String>> {
             }
         };
         for beside in beside(&manifest) {
-            if !crates.iter().any(|known| known == beside) {
-                crates.push(beside.to_owned());
+            if !crates.contains(&beside) {
+                crates.push(beside);
             }
         }
         next += 1;
@@ -60,15 +61,28 @@ fn nothing_if_missing(error: io::Error) -> io::Result<String> {
     if error.kind() == io::ErrorKind::NotFound { Ok(String::new()) } else { Err(error) }
 }
 
-/// The crates that a manifest takes from the folders beside its own.
-fn beside(manifest: &str) -> impl Iterator<Item = &str> {
-    let lines = manifest.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
-    lines.flat_map(|line| line.split("path").skip(1)).filter_map(|rest| {
-        let value = rest.trim_start().strip_prefix('=')?.trim_start();
-        let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-        let name = value[1..].split_once(quote)?.0.strip_prefix("../")?.trim_end_matches('/');
-        (!name.is_empty() && !name.contains(['/', '\\']) && name != "..").then_some(name)
-    })
+/// The crates that a manifest takes from the folders beside its own. Cargo tells better what is wrong with one that cannot be read.
+fn beside(manifest: &str) -> Vec<String> {
+    let mut crates = Vec::new();
+    if let Ok(manifest) = Document::parse(manifest) {
+        paths(manifest.as_table(), &mut crates);
+    }
+    crates
+}
+
+/// Every `path` of a table and of those in it: dependencies stand in several, and no other path begins with `../`.
+fn paths(table: &dyn TableLike, crates: &mut Vec<String>) {
+    for (key, item) in table.iter() {
+        match (key, item.as_str(), item.as_table_like()) {
+            ("path", Some(path), _) => {
+                let name = path.strip_prefix("../").map(|name| name.trim_end_matches('/'));
+                let name = name.filter(|name| !matches!(*name, "" | "..") && !name.contains(['/', '\\']));
+                crates.extend(name.map(str::to_owned));
+            }
+            (_, _, Some(inner)) => paths(inner, crates),
+            _ => {}
+        }
+    }
 }
 
 /// A crate beside the manifest. `None`: it is in the program, if anywhere.
@@ -122,10 +136,13 @@ mod tests {
             three.path = "../three"
             [dependencies.four]
             path = "../four"
+            [target.'cfg(unix)'.dev-dependencies]
+            five = { path = "../five" }
             far = { path = "../../far" }
             up = { path = "../.." }
         "#;
-        assert_eq!(beside(manifest).collect::<Vec<_>>(), ["one", "two", "three", "four"]);
+        assert_eq!(beside(manifest), ["one", "two", "three", "four", "five"]);
+        assert!(beside("[dependencies").is_empty());
     }
 
     #[test]
