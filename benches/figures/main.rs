@@ -12,6 +12,7 @@
 )]
 
 mod aws;
+mod client;
 mod cloud;
 mod data_api;
 mod driver;
