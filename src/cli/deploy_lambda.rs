@@ -112,22 +112,28 @@ async fn watch(
     {
         cx.ui.failure(&failure);
     }
+    let mut settled = true;
     loop {
         let now = sources_of(lab, functions);
         let changed: BTreeSet<String> = functions.iter().filter(|name| now[*name] != seen[*name]).cloned().collect();
-        if changed.is_empty() {
+        if changed.is_empty() && settled {
             watching.changed().await;
             continue;
         }
         seen = now;
         let done = match &mut swaps {
-            Some(swaps) => round(cx, swaps, &changed, &mut watching, log).await,
+            Some(swaps) => round(cx, swaps, &changed, other_sources(lab, functions, &seen, &mut watching), log).await,
             // Nothing is there yet to be swapped.
-            None => first(cx, arg, functions, log).await.map(|first| swaps = Some(first)),
+            None => first(cx, arg, functions, log).await.map(|first| {
+                swaps = Some(first);
+                true
+            }),
         };
-        if let Err(failure) = done {
+        settled = done.unwrap_or_else(|failure| {
             cx.ui.failure(&failure);
-        }
+            // The next change tries again, and not sooner.
+            true
+        });
     }
 }
 
@@ -137,16 +143,26 @@ async fn first(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &m
     Ok(Swaps::of(prepare(cx, lab, functions).await?))
 }
 
-/// One change: tried out, and settled unless another comes.
+/// One change: tried out, and settled unless another comes. `false`: it is still to be settled.
 async fn round(
     cx: &Context,
     swaps: &mut Swaps,
     changed: &BTreeSet<String>,
-    watching: &mut Watching,
+    another: impl Future<Output = ()>,
     log: &mut EventLog,
-) -> Result<(), Failure> {
-    swaps.try_out(cx, changed, log).await?;
-    swaps.settle(cx, log, watching.changed()).await
+) -> Result<bool, Failure> {
+    // There is none when a file was caught in the middle of being saved as it was.
+    if !changed.is_empty() {
+        swaps.try_out(cx, changed, log).await?;
+    }
+    swaps.settle(cx, log, another).await
+}
+
+/// Waits until the sources are others than those `seen`. A file that is saved as it was is told of too, and changes nothing.
+async fn other_sources(lab: &Lab, functions: &BTreeSet<String>, seen: &Sources, watching: &mut Watching) {
+    while sources_of(lab, functions) == *seen {
+        watching.changed().await;
+    }
 }
 
 async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &mut EventLog) -> Result<(), Failure> {
@@ -207,7 +223,10 @@ pub(super) fn keep_to_functions(plan: &mut Plan, wiring: &Wiring, functions: &BT
     });
 }
 
-fn sources_of(lab: &Lab, functions: &BTreeSet<String>) -> BTreeMap<String, Option<Source>> {
+/// What each function is made of; `None`: what cannot be read.
+type Sources = BTreeMap<String, Option<Source>>;
+
+fn sources_of(lab: &Lab, functions: &BTreeSet<String>) -> Sources {
     let source = |function: &String| sources::of_function(lab, function).ok().flatten();
     functions.iter().map(|function| (function.clone(), source(function))).collect()
 }

@@ -81,13 +81,13 @@ impl Swaps {
         Ok(())
     }
 
-    /// Compiles well what was tried out, and tells the stacks; left for later if `given_up` comes first.
+    /// Compiles well what was tried out, and tells the stacks. `false`: `given_up` came first, and all of it is left for later.
     pub(super) async fn settle(
         &mut self,
         cx: &Context,
         log: &mut EventLog,
         given_up: impl Future<Output = ()>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let (steps, observed) = self.packages(&self.behind);
         let Prepared { aws, wanted, options, .. } = &self.prepared;
         let of = (&wanted.instance, aws.target().name.as_str());
@@ -98,7 +98,7 @@ impl Swaps {
                 () = given_up => Ok(None),
             }
         });
-        let Some(code_keys) = keys.await? else { return Ok(()) };
+        let Some(code_keys) = keys.await? else { return Ok(false) };
         // From here on nothing gives it up: a stack that is being updated would put its package over a newer one.
         let mut observed = Observed { code_keys, ..self.prepared.observed.clone() };
         observed.uploaded.extend(observed.code_keys.values().cloned());
@@ -122,7 +122,7 @@ impl Swaps {
         self.live.clear();
         self.behind.clear();
         cx.ui.on_parting(None);
-        Ok(())
+        Ok(true)
     }
 
     /// The steps that make the packages of `functions` anew, and what they take for there.

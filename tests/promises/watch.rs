@@ -76,6 +76,8 @@ fn what_is_saved_is_live_once_compiled_and_what_does_not_compile_is_told_and_wai
     assert!(watch.said().contains("`main` function not found"), "{}", watch.said());
     save(&machine, &small::source(3));
     says(&watch, " ms after it was compiled: small-dev-one, small-dev-two", 2);
+    // Saved once more as it is: the system tells of it, and the stack has to be told all the same.
+    save(&machine, &small::source(3));
     until("the newest code answers", || load.newest.load(Ordering::Relaxed) == 3);
     until("the stack knows of it", || {
         let said = watch.said();
