@@ -74,7 +74,7 @@ async fn the_guide_s_examples(lab: &Lab) {
 
 /// Ids and names are text: what looks like something else is kept as it is.
 async fn text_is_text(lab: &Lab) {
-    let names = ["'; DROP TABLE ec2; --", ":id", "a", "A", "a ", "é😀", "\u{1}\"\\%_", "0x41"];
+    let names = ["'; DROP TABLE ec2; --", ":id", "a", "A", "a ", "é😀", "\0\u{1}\t\"\\%_", "0x41"];
     let packages: Vec<Value> = names.iter().map(|name| package(name, "v' OR '1'='1")).collect();
     for (path, id) in
         [("%27%20OR%20%27%27=%27", "' OR ''='"), ("a%2Fb%2525", "a/b%25"), ("i-x", "i-x"), ("I-X%20", "I-X ")]
