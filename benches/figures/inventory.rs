@@ -33,7 +33,7 @@ pub(crate) async fn measure(cloud: &Cloud, table: &mut Vec<Figure>) {
             database.one_by_one(&format!("alone-{round}"), false).await,
             database.one_by_one(&format!("together-{round}"), true).await,
         ];
-        // As many calls one after the other as the others make, or nearly: a program that comes only now and then finds cold caches.
+        // Some in a row, as the others' calls come: a program that runs only now and then finds cold caches.
         let mut posts = Vec::new();
         for post in 0..POSTS {
             let id = format!("ours-{round}-{post}");
