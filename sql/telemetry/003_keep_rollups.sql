@@ -56,14 +56,14 @@ CREATE TRIGGER telemetry_removed_3_minute AFTER DELETE ON telemetry FOR EACH ROW
             (SELECT MIN(cpu_usage) FROM telemetry
              WHERE device_id = OLD.device_id
                AND entry_ts >= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00')
-               AND entry_ts < DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00') + INTERVAL 1 MINUTE)
+               AND entry_ts <= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:59.999999'))
         ),
         cpu_max = IF(
             OLD.cpu_usage < cpu_max, cpu_max,
             (SELECT MAX(cpu_usage) FROM telemetry
              WHERE device_id = OLD.device_id
                AND entry_ts >= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00')
-               AND entry_ts < DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00') + INTERVAL 1 MINUTE)
+               AND entry_ts <= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:59.999999'))
         ),
         memory_sum = memory_sum - OLD.memory_usage,
         memory_min = IF(
@@ -71,21 +71,21 @@ CREATE TRIGGER telemetry_removed_3_minute AFTER DELETE ON telemetry FOR EACH ROW
             (SELECT MIN(memory_usage) FROM telemetry
              WHERE device_id = OLD.device_id
                AND entry_ts >= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00')
-               AND entry_ts < DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00') + INTERVAL 1 MINUTE)
+               AND entry_ts <= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:59.999999'))
         ),
         memory_max = IF(
             OLD.memory_usage < memory_max, memory_max,
             (SELECT MAX(memory_usage) FROM telemetry
              WHERE device_id = OLD.device_id
                AND entry_ts >= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00')
-               AND entry_ts < DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00') + INTERVAL 1 MINUTE)
+               AND entry_ts <= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:59.999999'))
         ),
         latest_ts = IF(
             OLD.entry_ts < latest_ts, latest_ts,
             (SELECT MAX(entry_ts) FROM telemetry
              WHERE device_id = OLD.device_id
                AND entry_ts >= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00')
-               AND entry_ts < DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00') + INTERVAL 1 MINUTE)
+               AND entry_ts <= DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:59.999999'))
         )
     WHERE minute = DATE_FORMAT(OLD.entry_ts, '%Y-%m-%d %H:%i:00') AND device_id = OLD.device_id;
 

@@ -258,8 +258,29 @@ async fn questions_are_answered(lab: &Telemetry) {
     let refused = lab.labctl.try_run(&["sql", "telemetry", "--local", "--query", "busiest"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("its queries: devices, "), "{refused:?}");
     assert!(
-        lab.labctl.run(&["sql", "telemetry", "--queries"]).contains(" since=-1h until=9999-12-31T23:59:59Z limit=10 ")
+        lab.labctl
+            .run(&["sql", "telemetry", "--queries"])
+            .contains(" since=-1h until=9999-12-31T23:59:59.999999Z limit=10 ")
     );
+    the_last_minute_is_one_like_others(lab, query).await;
+}
+
+/// Nothing is counted in minutes that there are not: behind the last one comes no other.
+async fn the_last_minute_is_one_like_others(lab: &Telemetry, query: impl Fn(&str, &[&str]) -> Vec<Value>) {
+    for (second, cpu) in [("00", 0.1), ("30", 0.9), ("59.9", 0.5)] {
+        let mut message = message("last");
+        message["timestamp"] = json!(format!("9999-12-31T23:59:{second}Z"));
+        message["cpu_usage"] = json!(cpu);
+        lab.takes(&message).await;
+    }
+    let late = query("cpu", &["since=9999-12-31T23:59:10Z"]).remove(0);
+    assert_eq!((&late["data_points"], &late["max_cpu"]), (&json!(2), &json!("0.90")), "{late}");
+    let busiest = query("busiest-devices", &["since=9999-12-31T23:58:10Z"]).remove(0);
+    assert_eq!((&busiest["device_id"], &busiest["data_points"]), (&json!("last"), &json!(3)), "{busiest}");
+    lab.rows(&["-e", "DELETE FROM telemetry WHERE device_id = 'last' ORDER BY id LIMIT 1"]);
+    lab.rollups_are_right();
+    lab.rows(&["-e", "DELETE FROM telemetry WHERE device_id = 'last'"]);
+    lab.rollups_are_right();
 }
 
 /// Devices that go on sending, each message from a device of its own, and what they were told.

@@ -192,8 +192,8 @@ fn per_hour(webhook: &Webhook) {
     let statement = statement.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ");
     let statement = statement.replace(":since", "'2020-01-01'").replace(":board", "''").replace(":sensor", "''");
     let plan = webhook.sql(&format!("EXPLAIN {statement}"));
-    let text = plan[0].to_string();
-    // MariaDB's word in a table, and MySQL's in a tree.
+    // MariaDB's word in a table, and MySQL's in a tree. By an "index condition" the table's rows would be read.
+    let text = plan[0].to_string().replace("Using index condition", "");
     let by_index = text.contains("Using index") || text.contains("Covering index");
     assert!(by_index, "the summary reads no row of the table: {plan:?}");
 }

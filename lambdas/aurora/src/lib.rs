@@ -11,7 +11,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
 use tokio::time::{Instant, timeout, timeout_at};
 
-pub use settings::{Settings, required};
+pub use settings::Settings;
 
 /// Amazon's authorities for RDS.
 const AUTHORITIES: &[u8] = include_bytes!("../certs/rds-ca.pem");

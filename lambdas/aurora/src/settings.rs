@@ -1,7 +1,8 @@
 //! Where the cluster is, and who connects: what the template puts into the environment.
 
-use std::env;
 use std::error::Error;
+
+use environment::required;
 
 pub struct Settings {
     pub host: String,
@@ -21,9 +22,4 @@ impl Settings {
             region: required("AWS_REGION")?,
         })
     }
-}
-
-/// A variable that must be there; the error names it.
-pub fn required(name: &str) -> Result<String, String> {
-    env::var(name).map_err(|_| format!("the environment variable {name} is missing"))
 }

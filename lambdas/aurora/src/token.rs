@@ -1,7 +1,6 @@
 //! The token that stands for a password: a presigned URL without its scheme, good for 15 minutes
 //! (AWS: UsingWithRDS.IAMDBAuth.Connecting).
 
-use std::env;
 use std::error::Error;
 use std::time::{Duration, SystemTime};
 
@@ -9,18 +8,11 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 
-use crate::settings::{Settings, required};
+use crate::settings::Settings;
 
 /// A token for the function's own role.
 pub fn of(settings: &Settings) -> Result<String, Box<dyn Error + Send + Sync>> {
-    let credentials = Credentials::new(
-        required("AWS_ACCESS_KEY_ID")?,
-        required("AWS_SECRET_ACCESS_KEY")?,
-        env::var("AWS_SESSION_TOKEN").ok(),
-        None,
-        "environment",
-    );
-    signed(settings, credentials)
+    signed(settings, environment::credentials()?)
 }
 
 fn signed(settings: &Settings, credentials: Credentials) -> Result<String, Box<dyn Error + Send + Sync>> {

@@ -7,11 +7,11 @@ mod settings;
 mod store;
 mod xray;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use environment::until;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use data_api::DataApi;
 use settings::{Route, Settings};
@@ -38,12 +38,6 @@ async fn invoked(route: Route, event: &LambdaEvent<Value>, api: &DataApi, daemon
     // The gateway's id names the request in its own log too; without a gateway it is the invocation's.
     let request = payload["requestContext"]["requestId"].as_str().unwrap_or(&context.request_id);
     let trace = Trace::of(daemon, context.xray_trace_id.as_deref());
-    let store = Store { api, trace, request, until: until(context) };
+    let store = Store { api, trace, request, until: until(context, RESERVE) };
     handler::handle(route, payload, &store).await
-}
-
-/// When the answer must be ready.
-fn until(context: &Context) -> Instant {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now).saturating_sub(RESERVE)
 }

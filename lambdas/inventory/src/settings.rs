@@ -3,6 +3,7 @@
 use std::env;
 
 use aws_credential_types::Credentials;
+use environment::{credentials, required};
 
 /// Which of the two functions this process is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,26 +37,14 @@ impl Settings {
             "find" => Route::Find,
             other => return Err(format!("`{other}` is no handler: it is `add` or `find`")),
         };
-        let credentials = Credentials::new(
-            required("AWS_ACCESS_KEY_ID")?,
-            required("AWS_SECRET_ACCESS_KEY")?,
-            env::var("AWS_SESSION_TOKEN").ok(),
-            None,
-            "environment",
-        );
         let database = DatabaseSettings {
             cluster_arn: required("CLUSTER_ARN")?,
             secret_arn: required("SECRET_ARN")?,
             database: required("DB_NAME")?,
             region: required("AWS_REGION")?,
             endpoint: env::var("AWS_ENDPOINT_URL").ok(),
-            credentials,
+            credentials: credentials()?,
         };
         Ok(Settings { route, database })
     }
-}
-
-/// A variable that must be there; the error names it.
-fn required(name: &str) -> Result<String, String> {
-    env::var(name).map_err(|_| format!("the environment variable {name} is missing"))
 }

@@ -3,29 +3,47 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Reads a body. The error is a refusal to be told the client.
 pub fn body(text: &str) -> Result<Value, String> {
-    match serde_json::from_str(text) {
-        Ok(Once(value)) => Ok(value),
+    let mut json = serde_json::Deserializer::from_str(text);
+    match Place::Whole.deserialize(&mut json).and_then(|value| json.end().map(|()| value)) {
+        Ok(value) => Ok(value),
         Err(error) if error.is_data() => Err(error.to_string()),
         Err(error) => Err(format!("the body is not JSON: {error}")),
     }
 }
 
-struct Once(Value);
+/// Where in the body a value stands: `notifications[3].ep`.
+#[derive(Clone, Copy)]
+enum Place<'p> {
+    Whole,
+    Item(&'p Place<'p>, usize),
+    Member(&'p Place<'p>, &'p str),
+}
 
-impl<'de> Deserialize<'de> for Once {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader).map(Once)
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Whole => Ok(()),
+            Place::Item(list, at) => write!(f, "{list}[{at}]"),
+            Place::Member(Place::Whole, name) => f.write_str(name),
+            Place::Member(object, name) => write!(f, "{object}.{name}"),
+        }
     }
 }
 
-struct Reader;
+impl<'de> DeserializeSeed<'de> for Place<'_> {
+    type Value = Value;
 
-impl<'de> Visitor<'de> for Reader {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Place<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,7 +80,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Once(item)) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(Place::Item(&self, list.len()))? {
             list.push(item);
         }
         Ok(list.into())
@@ -71,10 +89,11 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            let place = Place::Member(&self, &name);
             if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("{name} is there more than once")));
+                return Err(A::Error::custom(format!("{place} is there more than once")));
             }
-            let Once(value) = members.next_value()?;
+            let value = members.next_value_seed(place)?;
             object.insert(name, value);
         }
         Ok(object.into())
@@ -97,13 +116,15 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_is_there_twice_is_refused_by_name_wherever_it_is() {
-        for text in [
-            r#"{"ep": 1, "ep": 1}"#,
-            r#"{"ep": [], "path": 0, "ep": [1]}"#,
-            r#"[{"a": {"ep": null, "\u0065p": null}}]"#,
+    fn a_member_that_is_there_twice_is_refused_by_name_and_place() {
+        for (text, place) in [
+            (r#"{"ep": 1, "ep": 1}"#, "ep"),
+            (r#"{"ep": [], "path": 0, "ep": [1]}"#, "ep"),
+            (r#"[{"a": {"ep": null, "\u0065p": null}}]"#, "[0].a.ep"),
+            (r#"{"notifications": [{}, {"ep": "a", "ep": "b"}]}"#, "notifications[1].ep"),
         ] {
-            assert!(body(text).unwrap_err().starts_with("ep is there more than once at line 1"), "{text}");
+            let told = body(text).unwrap_err();
+            assert!(told.starts_with(&format!("{place} is there more than once at line 1 column ")), "{text}: {told}");
         }
     }
 

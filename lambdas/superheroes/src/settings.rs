@@ -4,7 +4,7 @@ use std::env;
 use std::error::Error;
 use std::time::Duration;
 
-use aurora::required;
+use environment::required;
 
 pub struct Settings {
     /// `bootstrap` (the API) or `loader`.

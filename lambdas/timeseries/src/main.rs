@@ -7,14 +7,14 @@ mod handler;
 mod message;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use lambda_runtime::{Context, Error, LambdaEvent, service_fn};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use aurora::Settings;
 use database::Database;
+use environment::until;
 use handler::Event;
 
 /// Kept of an invocation's time for the answer: the function is given 28 s, and the gateway waits no longer than 29. A paused Aurora
@@ -27,15 +27,9 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
         let database = database.clone();
         async move {
-            let until = until(&event.context);
+            let until = until(&event.context, RESERVE);
             Ok::<_, Error>(handler::handle(event.payload, &mut *database.lock().await, until).await)
         }
     }))
     .await
-}
-
-/// When the answer must be ready.
-fn until(context: &Context) -> Instant {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Instant::now() + Duration::from_millis(context.deadline).saturating_sub(now).saturating_sub(RESERVE)
 }

@@ -70,16 +70,21 @@ pub fn parse(body: &str) -> Result<Vec<Reading>, Refusal> {
 }
 
 fn reading(at: usize, fields: &Map<String, Value>) -> Result<Reading, Refusal> {
-    const KNOWN: &[&str] = &["ep", "path", "ct", "payload", "max-age"];
+    // The last three come from later versions of the platform, and are acknowledged and not kept.
+    const KNOWN: &[&str] = &["ep", "path", "ct", "payload", "max-age", "uid", "timestamp", "original-ep"];
     let place = format!("notifications[{at}].");
     if let Some(name) = fields.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return refuse(unknown(&place, name, KNOWN));
     }
-    if fields.get("ct").is_some_and(|kind| !kind.is_string()) {
-        return refuse(format!("{place}ct must be a string"));
+    for name in ["ct", "uid", "original-ep"] {
+        if fields.get(name).is_some_and(|value| !value.is_string()) {
+            return refuse(format!("{place}{name} must be a string"));
+        }
     }
-    if let Some(age) = fields.get("max-age") {
-        max_age(age, &place)?;
+    for (name, unit) in [("max-age", "seconds"), ("timestamp", "milliseconds")] {
+        if fields.get(name).is_some_and(|value| !is_whole(value)) {
+            return refuse(format!("{place}{name} must be a number of {unit}"));
+        }
     }
     Ok(Reading {
         board: name(fields, "ep", LONGEST_BOARD, &place)?,
@@ -116,16 +121,12 @@ fn value(payload: &str, place: &str) -> Result<f64, Refusal> {
     }
 }
 
-/// Seconds, as a number or, as the platform sends them, as its text.
-fn max_age(age: &Value, place: &str) -> Result<(), Refusal> {
-    let seconds = match age {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    };
-    match seconds {
-        Some(_) => Ok(()),
-        None => refuse(format!("{place}max-age must be a number of seconds")),
+/// A number or, as the platform sends them, its text.
+fn is_whole(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_u64(),
+        Value::String(text) => text.parse::<u64>().is_ok(),
+        _ => false,
     }
 }
 
@@ -192,7 +193,10 @@ mod tests {
                 r#"{"notifications": [{"ep": "b"}], "notifications": []}"#.to_owned(),
                 "notifications is there more than once",
             ),
-            (r#"{"notifications": [{"ep": "b", "ep": "c"}]}"#.to_owned(), "ep is there more than once"),
+            (
+                r#"{"notifications": [{"ep": "b", "ep": "c"}]}"#.to_owned(),
+                "notifications[0].ep is there more than once",
+            ),
             (r#"{"notifications": {}}"#.to_owned(), "notifications must"),
             (r#"{"notifications": null}"#.to_owned(), "notifications must"),
             (r#"{"notifications": [1]}"#.to_owned(), "notifications[0]"),
@@ -211,7 +215,10 @@ mod tests {
             (with("ct", json!(7)), "notifications[3].ct"),
             (with("max-age", json!("soon")), "notifications[3].max-age"),
             (with("max-age", json!(-1)), "notifications[3].max-age"),
-            (with("timestamp", json!(1)), "notifications[3].timestamp"),
+            (with("timestamp", json!("today")), "notifications[3].timestamp must"),
+            (with("uid", json!(1)), "notifications[3].uid must"),
+            (with("original-ep", json!([])), "notifications[3].original-ep must"),
+            (with("time", json!(1)), "notifications[3].time is not a field"),
             (with("payload", json!(25.3)), "notifications[3].payload"),
             (with("payload", json!("MjUuMw")), "notifications[3].payload"),
             (with("payload", json!("%%%")), "notifications[3].payload"),

@@ -17,7 +17,7 @@ FROM (
         MIN(memory_min) AS memory_min, SUM(memory_sum) AS memory_sum, MAX(memory_max) AS memory_max,
         MAX(latest_ts) AS latest_ts
     FROM device_minute
-    WHERE minute >= DATE_FORMAT(:since + INTERVAL 1 MINUTE, '%Y-%m-%d %H:%i:00')
+    WHERE minute > DATE_FORMAT(:since, '%Y-%m-%d %H:%i:00')
       AND minute < DATE_FORMAT(:until, '%Y-%m-%d %H:%i:00')
     GROUP BY device_id
     UNION ALL
@@ -25,16 +25,15 @@ FROM (
         device_id, 1, cpu_usage, cpu_usage, cpu_usage, memory_usage, memory_usage, memory_usage, entry_ts
     FROM telemetry
     WHERE entry_ts > :since
-      AND entry_ts < LEAST(:until, DATE_FORMAT(:since + INTERVAL 1 MINUTE, '%Y-%m-%d %H:%i:00'))
+      AND entry_ts < :until
+      AND entry_ts <= DATE_FORMAT(:since, '%Y-%m-%d %H:%i:59.999999')
     UNION ALL
     SELECT
         device_id, 1, cpu_usage, cpu_usage, cpu_usage, memory_usage, memory_usage, memory_usage, entry_ts
     FROM telemetry
     WHERE entry_ts < :until
-      AND entry_ts >= GREATEST(
-          DATE_FORMAT(:until, '%Y-%m-%d %H:%i:00'),
-          DATE_FORMAT(:since + INTERVAL 1 MINUTE, '%Y-%m-%d %H:%i:00')
-      )
+      AND entry_ts >= DATE_FORMAT(:until, '%Y-%m-%d %H:%i:00')
+      AND entry_ts > DATE_FORMAT(:since, '%Y-%m-%d %H:%i:59.999999')
 ) AS parts
 GROUP BY device_id
 ORDER BY data_points DESC, device_id

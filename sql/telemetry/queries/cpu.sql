@@ -7,19 +7,18 @@ SELECT
 FROM (
     SELECT SUM(data_points) AS data_points, SUM(cpu_sum) AS cpu_sum, MAX(cpu_max) AS cpu_max
     FROM device_minute
-    WHERE minute >= DATE_FORMAT(:since + INTERVAL 1 MINUTE, '%Y-%m-%d %H:%i:00')
+    WHERE minute > DATE_FORMAT(:since, '%Y-%m-%d %H:%i:00')
       AND minute < DATE_FORMAT(:until, '%Y-%m-%d %H:%i:00')
     UNION ALL
     SELECT 1, cpu_usage, cpu_usage
     FROM telemetry
     WHERE entry_ts > :since
-      AND entry_ts < LEAST(:until, DATE_FORMAT(:since + INTERVAL 1 MINUTE, '%Y-%m-%d %H:%i:00'))
+      AND entry_ts < :until
+      AND entry_ts <= DATE_FORMAT(:since, '%Y-%m-%d %H:%i:59.999999')
     UNION ALL
     SELECT 1, cpu_usage, cpu_usage
     FROM telemetry
     WHERE entry_ts < :until
-      AND entry_ts >= GREATEST(
-          DATE_FORMAT(:until, '%Y-%m-%d %H:%i:00'),
-          DATE_FORMAT(:since + INTERVAL 1 MINUTE, '%Y-%m-%d %H:%i:00')
-      )
+      AND entry_ts >= DATE_FORMAT(:until, '%Y-%m-%d %H:%i:00')
+      AND entry_ts > DATE_FORMAT(:since, '%Y-%m-%d %H:%i:59.999999')
 ) AS parts
