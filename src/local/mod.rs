@@ -28,6 +28,7 @@ pub mod http;
 pub mod ids;
 mod like;
 mod log;
+mod log_events;
 mod policy;
 pub mod process;
 pub mod reference;

@@ -32,15 +32,20 @@ back-references, in JSON paths a second `..` and functions but `length()`. A met
 value's class ends the request with 500 and its name. A template is nested at most 64 levels deep and leads at most 150 deep into
 its own macros and blocks.
 
+APIs are asked for as everything else here: by programs on this machine. A web page of another site gets 403 (`Origin`), whatever the
+API's CORS configuration says; one from localhost gets what is configured. Headers may be 32 KB long, on AWS 10,240 bytes with the
+request line. Quotas of stages, routes and resources are not counted.
+
 A cluster with minimum capacity 0 and a serverless instance pauses when for `SecondsUntilAutoPause` nobody was connected and the Data
 API was not called: its engine ends (real), its status stays `available`, `DescribeEvents` tells of it, and a restart leaves it
 paused. A client of its port wakes it and waits; the Data API answers `DatabaseResumingException` until it is back, which takes as
 long as the engine takes and not AWS's 15 s: `labctl local fault add resume-delay SECONDS`. There are no metrics of it.
 
-The Data API runs statements on the engine (real) over at most 64 connections of one user of one database, new for every statement
-that could leave something in its session or find something there. What AWS does not say of it is modelled: a batch outside
-a transaction is stored whole or not at all; `YEAR` is a text; column metadata are those of AWS's JDBC driver, as far as the engine
-tells (MariaDB's JSON is a `LONGTEXT`). Refused, as by AWS: several statements, `schema`, array parameters, geometries, `ExecuteSql`.
+The Data API runs statements on the engine (real) over at most 64 connections of one user of one database, new for every statement that
+could leave something in its session or find something there. (What a trigger leaves in a variable, the next may see.) What AWS does not
+say of it is modelled: a batch outside a transaction is stored whole or not at all; an INSERT of several rows tells the first key; `YEAR`
+is a text; column metadata are those of AWS's JDBC driver, as far as the engine tells (MariaDB's JSON is a `LONGTEXT`). Refused, as by
+AWS: several statements, `schema`, array parameters, geometries, `ExecuteSql`.
 
 X-Ray has a daemon for each region, UDP and TCP on one port (`AWS_XRAY_DAEMON_ADDRESS` of functions and of `labctl local env`). It keeps
 64 MB of documents, 30 days at most. Lambda samples one request a second and 5 % of the rest for each function, REST stages with

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -124,6 +125,8 @@ fn note(home: &Path) -> io::Result<Option<Found>> {
 /// How often the lock is tried, 5 ms apart.
 const LOOKERS: u32 = 50;
 const LOCK: &str = "run/lock";
+/// How often it is looked whether the home is still there.
+const LOOK_AT_HOME: Duration = Duration::from_secs(2);
 const NOTE: &str = "run/serve.json";
 
 /// A local cloud that runs in this process. Dropping it does not stop it: call [`Running::stop`].
@@ -131,7 +134,7 @@ pub struct Running {
     supervisor: Arc<Supervisor>,
     listening: JoinHandle<()>,
     /// Held as long as we run; the kernel lets go of it when the process ends, however it ends.
-    _lock: File,
+    lock: File,
 }
 
 /// Starts the local cloud: opens and locks the home, binds the port, brings back what ran before, answers.
@@ -168,7 +171,7 @@ pub async fn serve(options: Options) -> Result<Running, ServeError> {
     let listening = tokio::spawn(http::run(listener, options.patience, stop, move |request| {
         endpoint::answer(answering.clone(), request)
     }));
-    let running = Running { supervisor: supervisor.clone(), listening, _lock: lock };
+    let running = Running { supervisor: supervisor.clone(), listening, lock };
     let ready = match start_services(&cloud).await {
         Ok(()) => {
             supervisor.leave_note().map_err(|source| ServeError::Home { home: supervisor.home.root().into(), source })
@@ -203,10 +206,23 @@ impl Running {
         self.supervisor.now_open().ok().map(|open| open.cloud)
     }
 
-    /// Waits until someone asks it to stop (`POST /_labctl/stop`); then call [`Running::stop`].
+    /// Waits until someone asks it to stop (`POST /_labctl/stop`), or deletes its home, where nobody would find it any more; then
+    /// call [`Running::stop`].
     pub async fn asked_to_stop(&self) {
-        // An error means that the sender is gone, which we hold.
-        let _ = self.supervisor.stop.subscribe().wait_for(|stop| *stop).await;
+        let mut stop = self.supervisor.stop.subscribe();
+        tokio::select! {
+            // An error means that the sender is gone, which we hold.
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = self.home_gone() => {
+                tracing::error!(home = %self.supervisor.home.root().display(), "the home is gone: the local cloud ends");
+            }
+        }
+    }
+
+    async fn home_gone(&self) {
+        while self.lock.metadata().is_ok_and(|lock| lock.nlink() > 0) {
+            tokio::time::sleep(LOOK_AT_HOME).await;
+        }
     }
 
     /// Drains the requests under way, stops every service and its children, and lets go of the home.

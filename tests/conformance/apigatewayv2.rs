@@ -301,13 +301,26 @@ async fn access_logs_reach_their_group() {
 allow()
 logs = boto3.client("logs"); logs.create_log_group(logGroupName="access")
 group = "arn:aws:logs:us-east-1:000000000000:log-group:access"
-line = '{"route": "$context.routeKey", "status": $context.status, "agent": "$context.identity.userAgent", "user": "$context.identity.userArn", "took": $context.integrationLatency}'
+refused = refused(gw.update_stage, ApiId=id, StageName="$default", AccessLogSettings={"DestinationArn": group, "Format": "$context.status"})
+assert refused == "BadRequestException", refused
+line = '{"id": "$context.requestId", "route": "$context.routeKey", "status": $context.status, "agent": "$context.identity.userAgent", "user": "$context.identity.userArn", "took": "$context.integrationLatency", "lambda": "$context.integration.integrationStatus", "function": "$context.integration.status", "error": "$context.integrationErrorMessage", "type": "$context.error.responseType"}'
 gw.update_stage(ApiId=id, StageName="$default", AccessLogSettings={"DestinationArn": group, "Format": line})
-assert http(base + "/any/a", headers={"User-Agent": 'quoted "agent"'})[0] == 201
 def lines(): return [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName="access")["events"]]
-wait(lambda: lines())
-line = lines()[0]
-assert type(line.pop("took")) is int and line == {"route": "ANY /any/{proxy+}", "status": 201, "agent": 'quoted "agent"', "user": "-"}, line
+def logged(path, status):
+    before = len(lines())
+    assert http(base + path, headers={"User-Agent": 'quoted "agent"'})[0] == status
+    wait(lambda: len(lines()) > before)
+    line = lines()[-1]
+    assert line.pop("id") and line.pop("agent") == 'quoted "agent"' and line.pop("user") == "-" and line.pop("status") == status, line
+    assert line.pop("took").isdigit() == (line["route"] != "-"), line
+    return line
+assert logged("/any/a", 201) == {"route": "ANY /any/{proxy+}", "lambda": "200", "function": "201", "error": "-", "type": "-"}
+failed = {"route": "ANY /any/{proxy+}", "lambda": "200", "function": "-", "error": "[BadRequest] no such hero", "type": "INTEGRATION_FAILURE"}
+assert logged("/any/a?do=fail", 500) == failed, lines()[-1]
+assert logged("/nowhere", 404) == {"route": "-", "lambda": "-", "function": "-", "error": "-", "type": "NOT_FOUND"}, lines()[-1]
+fn.remove_permission(FunctionName="f", StatementId="gw")
+forbidden = logged("/any/a", 500)
+assert forbidden["lambda"] == "403" and "doesn't have permissions to call the integration" in forbidden["error"], forbidden
 gw.delete_access_log_settings(ApiId=id, StageName="$default")
 assert "AccessLogSettings" not in gw.get_stage(ApiId=id, StageName="$default")
 "##;

@@ -8,3 +8,4 @@ pub(crate) mod fault;
 pub(crate) mod function;
 pub(crate) mod request;
 pub(crate) mod throttle;
+pub(crate) mod variables;

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value};
 
-use super::model::{Kind, Location, Model, ShapeId, Structure};
+use super::model::{Kind, Location, Model, ShapeId, Structure, TimestampFormat};
 use super::{timestamp, validate};
 use crate::fault::Fault;
 
@@ -142,6 +142,9 @@ pub(super) fn write(model: &Model, shape: ShapeId, value: &Value, out: &mut Vec<
         (Kind::Structure(_) | Kind::List(_) | Kind::Map { .. }, Value::Null) => out.extend_from_slice(b"null"),
         (Kind::Structure(_) | Kind::List(_) | Kind::Map { .. }, other) => {
             return Err(Fault::internal(format!("an answer has {other} where its model has a structure")));
+        }
+        (Kind::Timestamp(Some(format)), value @ Value::Number(_)) if *format != TimestampFormat::UnixTimestamp => {
+            text(&timestamp::text(value, *format), out);
         }
         (_, Value::String(string)) => text(string, out),
         // Writing to memory does not fail.

@@ -24,6 +24,11 @@ pub(super) enum LambdaFault {
     TooLarge(usize),
     /// No environment may be started for this call; with AWS's `Reason`.
     Throttled(&'static str),
+    /// The function's resource policy does not let a service invoke it.
+    NotPermitted {
+        who: String,
+        function: String,
+    },
     /// AWS knows it and this local cloud does not.
     Unsupported(String),
     /// Another service's fault, passed on.
@@ -104,6 +109,11 @@ impl From<LambdaFault> for Fault {
             LambdaFault::Throttled(reason) => {
                 let fault = Fault::new("TooManyRequestsException", "Rate Exceeded.").status(429);
                 user(fault.member("Reason", reason))
+            }
+            LambdaFault::NotPermitted { who, function } => {
+                let message =
+                    format!("{who} is not authorized to perform: lambda:InvokeFunction on resource: {function}");
+                Fault::new("AccessDeniedException", message).status(403)
             }
             LambdaFault::Unsupported(what) => Fault::unsupported(what),
             LambdaFault::Other(fault) => fault,

@@ -7,7 +7,6 @@ use super::faults::LambdaFault;
 use super::names::Target;
 use super::state::{Function, Statement};
 use crate::call::Call;
-use crate::fault::Fault;
 use crate::like::is_like;
 use crate::policy::{Found, conditions_hold, decide, texts};
 use crate::scope::Caller;
@@ -21,10 +20,8 @@ pub(super) fn check(function: &Function, target: &Target, call: &Call) -> Result
     if statements.is_some_and(|statements| asker.is_let_in(statements)) {
         return Ok(());
     }
-    let source = asker.source.unwrap_or("nothing that it names");
-    let (function, who) = (target.arn(&call.scope), format!("{principal} (for {source})"));
-    let message = format!("{who} is not authorized to perform: lambda:InvokeFunction on resource: {function}");
-    Err(LambdaFault::Other(Fault::new("AccessDeniedException", message).status(403)))
+    let who = asker.source.map_or_else(|| principal.clone(), |source| format!("{principal} (for {source})"));
+    Err(LambdaFault::NotPermitted { who, function: target.arn(&call.scope) })
 }
 
 /// An AWS service that wants to invoke a function.

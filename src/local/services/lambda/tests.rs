@@ -20,6 +20,7 @@ use crate::fault::Fault;
 use crate::scope::Scope;
 use crate::service::{Service, Support};
 use crate::services::logs;
+use crate::tracer::TraceHeader;
 
 mod swaps;
 
@@ -53,6 +54,10 @@ while True:
     elif do == "exit": sys.exit(event["code"])
     elif do == "kill": os.kill(os.getpid(), 11)
     elif do == "memory": hog = b"x" * (300 << 20); time.sleep(5); body = "{}"
+    elif do == "spike": hog = b"x" * (90 << 20); del hog; body = "{}"
+    elif do == "endless":
+        import threading
+        threading.Thread(target=lambda: [print("again") for _ in iter(int, 1)], daemon=True).start(); body = "{}"
     elif do == "large": body = '"' + "z" * (7 << 20) + '"'
     elif do == "error":
         post("invocation/%s/error" % id, json.dumps({"errorMessage": "bad", "errorType": "Bad", "stackTrace": []}), {"Lambda-Runtime-Function-Error-Type": "Bad"})
@@ -102,11 +107,6 @@ fn zip_of(bootstrap: &str, mode: u32) -> String {
 impl World {
     async fn open() -> Self {
         World::on(tempfile::tempdir().unwrap()).await
-    }
-
-    /// The same home in a new cloud.
-    async fn reopened(self) -> Self {
-        World::on(self.home).await
     }
 
     async fn on(dir: tempfile::TempDir) -> Self {
@@ -211,6 +211,41 @@ async fn every_way_to_fail_has_its_own_error_and_the_next_call_works() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_services_permission_holds_for_the_qualifier_that_it_was_given_for() {
+    let world = World::open().await;
+    world.create(json!({})).await.unwrap();
+    world.call("PublishVersion", json!({"FunctionName": "f"})).await.unwrap();
+    world.call("CreateAlias", json!({"FunctionName": "f", "Name": "live", "FunctionVersion": "1"})).await.unwrap();
+    let source = "arn:aws:execute-api:us-east-1:000000000000:abc/lab/POST/";
+    let permission = json!({
+        "FunctionName": "f", "Qualifier": "live", "StatementId": "s", "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com", "SourceArn": source,
+    });
+    world.call("AddPermission", permission).await.unwrap();
+    let gateway = Scope::root("us-east-1").as_service("apigateway.amazonaws.com");
+    let ask = async |function: &str, source: &str| {
+        let what = (json!({"FunctionName": function}), Bytes::from_static(b"{}"));
+        let whence = (TraceHeader::begin(world.cloud.clock.now(), &world.cloud.ids), source.to_owned());
+        world.cloud.call_for(&gateway, ("lambda", "Invoke"), what, whence).await
+    };
+    assert_eq!(ask("f:live", source).await.unwrap().output["FunctionError"], Value::Null);
+    for (function, source) in
+        [("f", source), ("f:1", source), ("f:live", "arn:aws:execute-api:us-east-1:000000000000:other/lab/POST/")]
+    {
+        let fault = ask(function, source).await.unwrap_err();
+        assert_eq!((fault.code.as_str(), fault.status), ("AccessDeniedException", Some(403)), "{function} {source}");
+        assert!(fault.message.contains(source) && fault.message.ends_with(function), "{fault}");
+    }
+    // A service that names no resource is told without one.
+    let what = (json!({"FunctionName": "f:live"}), Bytes::from_static(b"{}"));
+    let fault = world.cloud.call_with_body(&gateway, ("lambda", "Invoke"), what.0, what.1).await.unwrap_err();
+    assert!(fault.message.starts_with("apigateway.amazonaws.com is not authorized"), "{fault}");
+    // Who is of the account needs no policy.
+    assert_eq!(world.run(json!({"ok": 1})).await["event"], json!({"ok": 1}));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_that_does_not_start_says_why() {
     let world = World::open().await;
     let cases = [
@@ -259,6 +294,31 @@ async fn the_log_holds_the_functions_lines_between_start_and_report() {
     assert!(
         messages.iter().any(|message| message.starts_with("REPORT RequestId: ") && message.contains("Init Duration: "))
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_prints_for_ever_holds_up_neither_its_answers_nor_others() {
+    let world = World::open().await;
+    for name in ["f", "g", "h"] {
+        world.create(json!({"FunctionName": name, "MemorySize": 512})).await.unwrap();
+        world.invoke(json!({"FunctionName": name}), json!({"do": "endless"})).await.unwrap();
+    }
+    for name in ["f", "g", "h"] {
+        let (output, payload) = world.invoke(json!({"FunctionName": name}), json!({"ok": 1})).await.unwrap();
+        assert_eq!((&output["FunctionError"], &payload["event"]), (&Value::Null, &json!({"ok": 1})));
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_used_and_given_back_is_reported() {
+    let world = World::open().await;
+    world.create(json!({})).await.unwrap();
+    let (output, _) = world.invoke(json!({"LogType": "Tail"}), json!({"do": "spike"})).await.unwrap();
+    let tail = String::from_utf8(STANDARD.decode(output["LogResult"].as_str().unwrap()).unwrap()).unwrap();
+    let used = tail.split("Max Memory Used: ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    assert!(used.parse::<u32>().unwrap() >= 90, "{tail}");
+    world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

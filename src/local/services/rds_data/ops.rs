@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::RdsData;
 use super::faults::DataFault;
-use super::parameters::{Parameter, blobs, values};
+use super::parameters::{Parameter, casts, values};
 use super::pool::{Left, Login};
 use super::results::Form;
 use super::run::{Held, LONGEST, Work, timed};
@@ -46,7 +46,7 @@ pub(crate) struct Execute {
 /// ExecuteStatement.
 pub(crate) async fn execute(data: Arc<RdsData>, call: &Call, input: Execute) -> Result<Value, DataFault> {
     let begun = Instant::now();
-    let statement = Statement::read(&input.sql, &blobs(&input.parameters))?;
+    let statement = Statement::read(&input.sql, &casts(&input.parameters))?;
     let options = input.result_set_options.as_ref();
     let is = |option: Option<&String>, value: &str| option.is_some_and(|option| option == value);
     let form = Form {
@@ -84,7 +84,7 @@ async fn held(
             Held { lent, transaction: Some(place) }
         }
         None => {
-            let lent = data.pool.take(&login, left == Left::Something, LONGEST).await?;
+            let lent = data.pool.take(&login, left > Left::Nothing, LONGEST).await?;
             Held { lent, transaction: None }
         }
     };
@@ -107,7 +107,7 @@ pub(crate) struct Batch {
 /// BatchExecuteStatement: the statement once for each set.
 pub(crate) async fn batch(data: Arc<RdsData>, call: &Call, input: Batch) -> Result<Value, DataFault> {
     let begun = Instant::now();
-    let statement = Statement::read(&input.sql, &blobs(input.parameter_sets.iter().flatten()))?;
+    let statement = Statement::read(&input.sql, &casts(input.parameter_sets.iter().flatten()))?;
     let sets: Vec<Vec<mysql_async::Value>> = match input.parameter_sets.is_empty() {
         true => vec![values(&statement.names, &[])?],
         false => input.parameter_sets.iter().map(|set| values(&statement.names, set)).collect::<Result<_, _>>()?,

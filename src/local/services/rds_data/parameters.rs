@@ -11,7 +11,11 @@ use time::macros::format_description;
 use time::{Date, PrimitiveDateTime, Time};
 
 use super::faults::DataFault;
-use super::statement::Blobs;
+use super::statement::{Cast, Casts};
+
+/// What a DECIMAL holds at most: digits, and of them behind the point (MySQL; MariaDB has 38).
+const MOST_DIGITS: usize = 65;
+const MOST_BEHIND: usize = 30;
 
 /// `SqlParameter`.
 #[derive(Debug, Deserialize)]
@@ -56,21 +60,35 @@ pub(super) fn values(names: &[String], parameters: &[Parameter]) -> Result<Vec<m
     names.iter().map(find).collect()
 }
 
-/// The names of those that hold bytes.
-pub(super) fn blobs<'p>(parameters: impl IntoIterator<Item = &'p Parameter>) -> Blobs<'p> {
-    let holds_bytes = |parameter: &&Parameter| parameter.value.as_ref().is_some_and(|value| value.blob_value.is_some());
-    parameters.into_iter().filter(holds_bytes).filter_map(|parameter| parameter.name.as_deref()).collect()
+/// What the parameters are cast to. One statement serves all sets of a batch: a name is a decimal's if every value of it is, and has
+/// the digits that the longest has.
+pub(super) fn casts<'p>(parameters: impl IntoIterator<Item = &'p Parameter>) -> Casts<'p> {
+    let mut casts: HashMap<&str, Option<Cast>> = HashMap::new();
+    for parameter in parameters {
+        let (Some(name), Some(field)) = (parameter.name.as_deref(), &parameter.value) else { continue };
+        if field.is_null.is_some() {
+            continue;
+        }
+        let cast = parameter.cast(field);
+        casts.entry(name).and_modify(|both| *both = Cast::of_both(*both, cast)).or_insert(cast);
+    }
+    // What no DECIMAL holds stays a text.
+    let held = |cast: &Cast| match cast {
+        Cast::Bytes => true,
+        Cast::Decimal { before, behind } => before + behind <= MOST_DIGITS && *behind <= MOST_BEHIND,
+    };
+    casts.into_iter().filter_map(|(name, cast)| Some((name, cast.filter(held)?))).collect()
 }
 
-/// What of the values could be a key.
-pub(super) fn numbers(values: &[mysql_async::Value]) -> Vec<u64> {
-    let number = |value: &mysql_async::Value| match value {
-        mysql_async::Value::Int(number) => u64::try_from(*number).ok(),
-        mysql_async::Value::UInt(number) => Some(*number),
-        mysql_async::Value::Bytes(text) => std::str::from_utf8(text).ok()?.trim().parse().ok(),
-        _ => None,
-    };
-    values.iter().filter_map(number).collect()
+impl Parameter {
+    fn cast(&self, field: &Field) -> Option<Cast> {
+        if field.blob_value.is_some() {
+            return Some(Cast::Bytes);
+        }
+        let text = field.string_value.as_deref().filter(|_| self.type_hint.as_deref() == Some("DECIMAL"))?;
+        let (before, behind) = digits_of_decimal(text)?;
+        Some(Cast::Decimal { before, behind })
+    }
 }
 
 fn value(parameter: &Parameter) -> Result<mysql_async::Value, DataFault> {
@@ -120,7 +138,7 @@ fn check(hint: &str, text: &str) -> Result<(), String> {
         "DATE" => Date::parse(text, DATE).is_ok(),
         "TIME" => whole.is_some_and(|whole| Time::parse(whole, TIME).is_ok()),
         "TIMESTAMP" => whole.is_some_and(|whole| PrimitiveDateTime::parse(whole, BOTH).is_ok()),
-        "DECIMAL" => is_decimal(text),
+        "DECIMAL" => digits_of_decimal(text).is_some(),
         "JSON" => serde_json::from_str::<Json>(text).is_ok(),
         "UUID" => {
             let groups: Vec<&str> = text.split('-').collect();
@@ -132,14 +150,24 @@ fn check(hint: &str, text: &str) -> Result<(), String> {
     if good { Ok(()) } else { Err(format!("a {hint}")) }
 }
 
-/// `-1.50`, `1E+5`: what java.math.BigDecimal reads, and Python's Decimal writes.
-fn is_decimal(text: &str) -> bool {
-    let unsigned = |text: &str| text.strip_prefix(['-', '+']).unwrap_or(text).to_owned();
+/// How many digits `-1.50` or `1E+5` has before and behind the point: what java.math.BigDecimal reads, and Python's Decimal writes.
+fn digits_of_decimal(text: &str) -> Option<(usize, usize)> {
+    let unsigned = |text: &'_ str| text.strip_prefix(['-', '+']).unwrap_or(text).to_owned();
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (mantissa, exponent) = (unsigned(mantissa), unsigned(exponent));
-    let digits = mantissa.replacen('.', "", 1);
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    all_digits(&digits) && all_digits(&exponent)
+    let mantissa = unsigned(mantissa);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((&mantissa, ""));
+    if whole.len() + fraction.len() == 0 || !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    if unsigned(exponent).is_empty() || !is_digits(&unsigned(exponent)) {
+        return None;
+    }
+    // An exponent beyond this makes more digits than any engine has.
+    let most = if exponent.starts_with('-') { -1_000 } else { 1_000 };
+    let shift: isize = exponent.parse().unwrap_or(most).clamp(-1_000, 1_000);
+    let moved = |length: usize, by: isize| usize::try_from(length.cast_signed() + by).unwrap_or(0);
+    Some((moved(whole.len(), shift).max(1), moved(fraction.len(), -shift)))
 }
 
 #[cfg(test)]
@@ -194,5 +222,51 @@ mod tests {
             assert!(one(field.clone(), hint).is_err(), "{field} {hint:?}");
         }
         assert!(matches!(values(&["q".to_owned()], &[]), Err(DataFault::Invalid(_))));
+    }
+
+    #[test]
+    fn a_decimal_has_the_digits_that_its_text_has() {
+        let cases = [
+            ("10", Some((2, 0))),
+            ("-1.50", Some((1, 2))),
+            (".5", Some((1, 1))),
+            ("1.", Some((1, 0))),
+            ("1E+5", Some((6, 0))),
+            ("1.2345e2", Some((3, 2))),
+            ("+12.5e-3", Some((1, 4))),
+            ("1e99999999999999999999", Some((1_001, 0))),
+            ("1e-99999999999999999999", Some((1, 1_000))),
+            ("1e", None),
+            (".", None),
+            ("", None),
+            ("1e+-2", None),
+            ("--1", None),
+        ];
+        for (text, digits) in cases {
+            assert_eq!(digits_of_decimal(text), digits, "{text}");
+        }
+        let parameter = |name: &str, value: &str, hint: &str| {
+            serde_json::from_value(json!({"name": name, "value": {"stringValue": value}, "typeHint": hint})).unwrap()
+        };
+        let parameters: Vec<Parameter> = vec![
+            parameter("a", "9", "DECIMAL"),
+            parameter("a", "10.25", "DECIMAL"),
+            parameter("b", "{}", "JSON"),
+            parameter("c", &"9".repeat(66), "DECIMAL"),
+            serde_json::from_value(json!({"name": "d", "value": {"blobValue": ""}})).unwrap(),
+            // One that is no decimal keeps the others from being cast: the digits are not those of its value.
+            parameter("e", "1.5", "DECIMAL"),
+            serde_json::from_value(json!({"name": "e", "value": {"longValue": 100}})).unwrap(),
+            parameter("f", "1.5", "DECIMAL"),
+            serde_json::from_value(json!({"name": "f", "value": {"isNull": true}})).unwrap(),
+            // Bytes stay bytes whatever comes with them.
+            serde_json::from_value(json!({"name": "g", "value": {"blobValue": ""}})).unwrap(),
+            parameter("g", "1.5", "DECIMAL"),
+            parameter("g", "text", "JSON"),
+        ];
+        let decimal = |before, behind| Cast::Decimal { before, behind };
+        let expected =
+            Casts::from([("a", decimal(2, 2)), ("d", Cast::Bytes), ("f", decimal(1, 1)), ("g", Cast::Bytes)]);
+        assert_eq!(casts(&parameters), expected);
     }
 }

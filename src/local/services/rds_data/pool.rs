@@ -16,8 +16,8 @@ use super::faults::DataFault;
 /// How many connections one user of one database has at most; who wants another waits.
 pub(super) const MOST: usize = if cfg!(test) { 4 } else { 64 };
 /// Statements that leave nothing still decide what `LAST_INSERT_ID()`, `FOUND_ROWS()`, `ROW_COUNT()` and the warnings say to the
-/// next one. This one finds no row, warns of nothing, and leaves them as they are in a new session.
-const FORGET: &str = "SELECT 1 FROM DUAL WHERE LAST_INSERT_ID(0)";
+/// next one. These leave them as they are in a new session: a SELECT that finds no row clears the warnings if it has a table.
+const FORGET: &str = "SELECT n FROM (SELECT 0 AS n) AS nothing WHERE n; SET last_insert_id = 0";
 /// How long an idle connection is kept.
 const IDLE_FOR: Duration = Duration::from_secs(30);
 
@@ -75,12 +75,15 @@ impl Login {
     }
 }
 
-/// What a statement may have left in its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a statement may have left in its session, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Left {
     /// Nothing that a statement of the same kind could see.
     Nothing,
+    /// What the engine's reset takes away: variables, temporary tables, locks.
     Something,
+    /// What it does not: another database, and in MariaDB another role.
+    Place,
 }
 
 /// The connections of one login.
@@ -124,22 +127,26 @@ pub(super) struct Lent {
 impl Lent {
     /// Remembers what a statement may have left.
     pub(super) fn used(&mut self, left: Left) {
-        if left == Left::Something {
-            self.left = left;
-        }
+        self.left = self.left.max(left);
     }
 
-    /// Gives the connection back for the next statement. A reset also forgets what is prepared, so only what needs one gets one.
+    /// Gives the connection back for the next statement, if it can be made as good as new. A reset also forgets what is prepared,
+    /// so only what needs one gets one.
     pub(super) fn give_back(mut self) {
-        if self.left == Left::Nothing {
-            return self.keep(false);
+        // Whoever has the answer waits for neither a reset nor an end.
+        match self.left {
+            Left::Nothing => self.keep(false),
+            Left::Something => drop(tokio::spawn(async move {
+                if self.conn.reset().await.is_ok_and(|reset| reset) {
+                    self.keep(true);
+                }
+            })),
+            Left::Place => drop(tokio::spawn(async move {
+                let Lent { conn, _place, .. } = self;
+                // It is gone, politely or not.
+                let _ = conn.disconnect().await;
+            })),
         }
-        // Whoever has the answer does not wait for this.
-        tokio::spawn(async move {
-            if self.conn.reset().await.is_ok_and(|reset| reset) {
-                self.keep(true);
-            }
-        });
     }
 
     fn keep(self, pristine: bool) {
@@ -153,8 +160,8 @@ impl Lent {
 pub(super) struct Pool(Mutex<HashMap<Key, Arc<Seats>>>);
 
 impl Pool {
-    /// A connection for a statement: with `pristine` one on which nobody has left anything, else one on which only statements
-    /// have run that leave nothing.
+    /// A connection for a statement. Only statements that leave nothing have run on it; with `pristine` not even what those leave
+    /// for the very next one is there.
     ///
     /// # Errors
     /// The engine is away or refuses the user, or every connection of this login was in use `within` this time.

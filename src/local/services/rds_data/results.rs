@@ -181,7 +181,7 @@ impl<'a> Rows<'a> {
     /// The row, or all together, are larger than the Data API answers.
     pub(super) fn add(&mut self, row: Row) -> Result<(), DataFault> {
         let values = row.unwrap();
-        let size: usize = values.iter().map(length).sum();
+        let size: usize = self.columns.iter().zip(&values).map(|(column, value)| length(column, value)).sum();
         self.size += size;
         let most = if self.form.json { FORMATTED } else { ALL_ROWS };
         if size > ONE_ROW {
@@ -221,11 +221,11 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// How many bytes a value has on its way from the engine.
-fn length(value: &Value) -> usize {
-    match value {
-        Value::NULL => 1,
-        Value::Bytes(bytes) => bytes.len(),
+/// How many bytes a value has, by whichever protocol it has come from the engine.
+fn length(column: &Column, value: &Value) -> usize {
+    match (value, holds(column)) {
+        (Value::NULL, _) => 1,
+        (Value::Bytes(bytes), Holds::Decimal | Holds::Text | Holds::Blob) => bytes.len(),
         _ => 8,
     }
 }
@@ -239,22 +239,30 @@ pub(super) fn metadata(column: &Column) -> Json {
     let flags = column.flags();
     let unsigned = flags.contains(ColumnFlags::UNSIGNED_FLAG);
     let (kind, name) = kind(column);
-    let text = holds(column) == Holds::Text;
-    let precision = if text { column.column_length() / 4 } else { column.column_length() };
+    let holds = holds(column);
+    let length = column.column_length();
+    // As AWS's driver reads them: letters, digits (the engine counts sign and point), or what the engine says.
+    let precision = match holds {
+        Holds::Text if column.character_set() != BINARY => length / 4,
+        Holds::Decimal => length.saturating_sub(u32::from(!unsigned) + u32::from(column.decimals() > 0)),
+        _ => length,
+    };
+    // In the driver's words a database is a catalog, and there are no schemas.
+    let schema = "";
     json!({
         "name": column.name_str(),
         "label": column.name_str(),
-        "schemaName": column.schema_str(),
+        "schemaName": schema,
         "tableName": column.org_table_str(),
         "type": kind,
-        "typeName": if unsigned && holds(column) == Holds::Long { format!("{name} UNSIGNED") } else { name.to_owned() },
+        "typeName": if unsigned && holds == Holds::Long { format!("{name} UNSIGNED") } else { name.to_owned() },
         "isAutoIncrement": flags.contains(ColumnFlags::AUTO_INCREMENT_FLAG),
-        "isSigned": matches!(holds(column), Holds::Long | Holds::Double | Holds::Decimal) && !unsigned,
+        "isSigned": matches!(holds, Holds::Long | Holds::Double | Holds::Decimal) && !unsigned,
         "isCurrency": false,
-        "isCaseSensitive": text && flags.contains(ColumnFlags::BINARY_FLAG),
+        "isCaseSensitive": flags.contains(ColumnFlags::BINARY_FLAG),
         "nullable": i32::from(!flags.contains(ColumnFlags::NOT_NULL_FLAG)),
         "precision": precision.min(i32::MAX.unsigned_abs()),
-        "scale": if holds(column) == Holds::Decimal { column.decimals() } else { 0 },
+        "scale": if holds == Holds::Decimal { column.decimals() } else { 0 },
         "arrayBaseColumnType": 0,
     })
 }

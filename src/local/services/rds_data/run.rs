@@ -7,10 +7,9 @@ use mysql_async::{Conn, Params, QueryResult};
 use serde_json::{Map, Value, json};
 
 use super::faults::DataFault;
-use super::parameters::numbers;
 use super::pool::{Left, Lent, Login};
 use super::results::{Form, Rows, metadata};
-use super::statement::{Keys, Statement};
+use super::statement::{Row, Statement, without_names};
 use super::transactions::Place;
 use crate::fault::Fault;
 
@@ -18,6 +17,8 @@ use crate::fault::Fault;
 pub(super) const LONGEST: Duration = if cfg!(test) { Duration::from_secs(3) } else { Duration::from_secs(45) };
 /// `ER_LOCK_DEADLOCK`, which ends a transaction.
 const DEADLOCK: u16 = 1213;
+/// `ER_UNSUPPORTED_PS`: a statement that cannot be prepared.
+const NOT_PREPARED: u16 = 1295;
 /// What one statement of the prepared protocol holds at most.
 const PLACEHOLDERS: usize = 65_535;
 
@@ -72,6 +73,8 @@ pub(super) async fn timed(
         Err(_) => {
             if !go_on {
                 task.abort();
+                // It holds the transaction until it is gone: whoever has this answer may ask at once.
+                let _ = task.await;
                 login.end_query(connection).await;
             }
             Err(DataFault::Timeout { connection })
@@ -104,17 +107,30 @@ async fn one(
     wanted: (Form, bool),
 ) -> Result<Map<String, Value>, DataFault> {
     if values.is_empty() {
+        if statement.has_semicolon {
+            is_one(conn, &statement.sql).await?;
+        }
         // Statements that cannot be prepared, such as LOAD DATA FROM S3, go as they are.
-        answer(conn.query_iter(&statement.sql).await?, wanted, statement.keys).await
+        answer(conn.query_iter(&statement.sql).await?, wanted).await
     } else {
-        answer(conn.exec_iter(&statement.sql, Params::Positional(values)).await?, wanted, statement.keys).await
+        answer(conn.exec_iter(&statement.sql, Params::Positional(values)).await?, wanted).await
+    }
+}
+
+/// The engine's own word that this is one statement and not several: how it reads a text depends on its session, and the prepared
+/// protocol takes one only.
+async fn is_one(conn: &mut Conn, sql: &str) -> Result<(), DataFault> {
+    match conn.prep(without_names(sql)).await {
+        Ok(prepared) => Ok(conn.close(prepared).await?),
+        // The engine had read it to its end before it found out.
+        Err(mysql_async::Error::Server(error)) if error.code == NOT_PREPARED => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
 async fn answer<P: Protocol>(
     mut result: QueryResult<'_, '_, P>,
     (form, with_metadata): (Form, bool),
-    keys: Keys,
 ) -> Result<Map<String, Value>, DataFault> {
     let mut answer = Map::new();
     let columns = result.columns().filter(|columns| !columns.is_empty());
@@ -133,8 +149,7 @@ async fn answer<P: Protocol>(
         }
         None => {
             answer.insert("numberOfRecordsUpdated".into(), affected.into());
-            let count = if keys == Keys::Rows { affected } else { 1 };
-            answer.insert("generatedFields".into(), generated(first, count));
+            answer.insert("generatedFields".into(), generated(first));
         }
     }
     // A procedure's further results are not answered with.
@@ -142,11 +157,9 @@ async fn answer<P: Protocol>(
     Ok(answer)
 }
 
-fn generated(first: Option<u64>, count: u64) -> Value {
-    match first {
-        Some(first) => (first..first + count.max(1)).map(|key| json!({"longValue": key})).collect(),
-        None => json!([]),
-    }
+/// A statement's generated key: the first, as AWS tells, however many rows it has inserted.
+fn generated(key: Option<u64>) -> Value {
+    key.map_or_else(|| json!([]), |key| json!([{"longValue": key}]))
 }
 
 /// The statement once for each set. Rows of a plain INSERT go to the engine together: the first by itself, which tells whether
@@ -155,13 +168,14 @@ async fn batch(conn: &mut Conn, statement: &Statement, sets: Vec<Vec<mysql_async
     let mut results = Vec::with_capacity(sets.len());
     let mut sets = sets.into_iter();
     let Some(set) = sets.next() else { return Ok(json!({"updateResults": []})) };
-    let given = numbers(&set);
     let placeholders = set.len();
-    let (first, keys) = exec(conn, &statement.sql, set, statement.keys).await?;
-    results.push(keys);
-    // A key that the request itself gives tells nothing of the next row's.
-    let together =
-        statement.row.as_ref().filter(|_| placeholders > 0 && !first.is_some_and(|key| given.contains(&key)));
+    let key = exec(conn, &statement.sql, set).await?;
+    results.push(generated(key));
+    let mut together = statement.row.as_ref().filter(|_| placeholders > 0 && sets.len() > 0);
+    if let (Some(row), Some(_)) = (together, key) {
+        // Keys that the request itself gives cannot be told from those of the first row of many.
+        together = if makes_keys(conn, row).await? { Some(row) } else { None };
+    }
     if let Some(row) = together {
         while sets.len() > 0 {
             let count = sets.len().min(PLACEHOLDERS / placeholders).min(1000);
@@ -169,26 +183,30 @@ async fn batch(conn: &mut Conn, statement: &Statement, sets: Vec<Vec<mysql_async
             let sql = statement.with_rows(row, count);
             conn.exec_drop(sql, Params::Positional(values)).await?;
             let key = conn.last_insert_id().filter(|id| *id != 0);
-            results.extend((0..count as u64).map(|at| generated(key.map(|key| key + at), 1)));
+            results.extend((0..count as u64).map(|at| generated(key.map(|key| key + at))));
         }
     }
     for set in sets {
-        results.push(exec(conn, &statement.sql, set, statement.keys).await?.1);
+        results.push(generated(exec(conn, &statement.sql, set).await?));
     }
     let results: Vec<Value> = results.into_iter().map(|keys| json!({"generatedFields": keys})).collect();
     Ok(json!({"updateResults": results}))
 }
 
-/// Gives the first key that was made, and all of them.
-async fn exec(
-    conn: &mut Conn,
-    sql: &str,
-    set: Vec<mysql_async::Value>,
-    keys: Keys,
-) -> Result<(Option<u64>, Value), DataFault> {
+/// Whether the table makes every row's key itself: the INSERT names its columns, and the key's is not among them.
+async fn makes_keys(conn: &mut Conn, row: &Row) -> Result<bool, DataFault> {
+    if row.columns.is_empty() {
+        return Ok(false);
+    }
+    let query = format!("SHOW COLUMNS FROM {} WHERE Extra LIKE '%auto_increment%'", row.table);
+    let key: Option<mysql_async::Row> = conn.query_first(query).await?;
+    let name = key.and_then(|key| key.get::<String, _>(0));
+    Ok(name.is_some_and(|name| !row.columns.contains(&name.to_lowercase())))
+}
+
+/// Gives the first key that was made.
+async fn exec(conn: &mut Conn, sql: &str, set: Vec<mysql_async::Value>) -> Result<Option<u64>, DataFault> {
     let parameters = if set.is_empty() { Params::Empty } else { Params::Positional(set) };
     conn.exec_drop(sql, parameters).await?;
-    let first = conn.last_insert_id().filter(|id| *id != 0);
-    let count = if keys == Keys::Rows { conn.affected_rows() } else { 1 };
-    Ok((first, generated(first, count)))
+    Ok(conn.last_insert_id().filter(|id| *id != 0))
 }

@@ -1,6 +1,6 @@
 //! A statement as the Data API reads it: one and no more, names for parameters, and what is told of it from its words. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -8,12 +8,44 @@ use super::faults::DataFault;
 use super::pool::Left;
 use crate::services::rds::rewrite::tokens::{Kind, Token, tokens};
 
-/// The names of the parameters that hold bytes.
-pub(super) type Blobs<'n> = HashSet<&'n str>;
+/// The parameters that are cast, by their names.
+pub(super) type Casts<'n> = HashMap<&'n str, Cast>;
 
-/// What stands for a parameter. The driver sends bytes as text, and only so are they bytes to the engine.
-const PLACE: &str = "?";
-const PLACE_OF_BYTES: &str = "CAST(? AS BINARY)";
+/// What the engine is told that a parameter is, where the driver sends text and it is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cast {
+    Bytes,
+    /// With so many digits before and behind the point.
+    Decimal {
+        before: usize,
+        behind: usize,
+    },
+}
+
+impl Cast {
+    /// What stands for the parameter.
+    fn place(cast: Option<&Cast>) -> String {
+        match cast {
+            None => "?".to_owned(),
+            Some(Cast::Bytes) => "CAST(? AS BINARY)".to_owned(),
+            Some(Cast::Decimal { before, behind }) => format!("CAST(? AS DECIMAL({},{behind}))", before + behind),
+        }
+    }
+
+    /// One cast for two values of a name. What is bytes once is bytes always: as text it would be refused, or stored as another.
+    pub(super) fn of_both(one: Option<Cast>, other: Option<Cast>) -> Option<Cast> {
+        match (one, other) {
+            (Some(Cast::Bytes), _) | (_, Some(Cast::Bytes)) => Some(Cast::Bytes),
+            (Some(Cast::Decimal { before, behind }), Some(Cast::Decimal { before: more, behind: finer })) => {
+                Some(Cast::Decimal { before: before.max(more), behind: behind.max(finer) })
+            }
+            (None, _) | (_, None) => None,
+        }
+    }
+}
+
+/// `ER_NOT_ALLOWED_COMMAND`
+const NOT_ALLOWED: u16 = 1148;
 /// The longest that the service model allows.
 const LONGEST: usize = 65_536;
 
@@ -25,23 +57,26 @@ pub(super) struct Statement {
     pub(super) names: Vec<String>,
     /// What it may leave in its session, or find there.
     pub(super) left: Left,
-    pub(super) keys: Keys,
-    /// An INSERT of one row, whose values stand here and end it: more rows can be written behind them.
-    pub(super) row: Option<Range<usize>>,
+    /// A semicolon is inside of it, in a text or a stored program say.
+    pub(super) has_semicolon: bool,
+    pub(super) row: Option<Row>,
 }
 
-/// How many keys an INSERT generates, as far as its words tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keys {
-    /// One for each row.
-    Rows,
-    One,
+/// An INSERT of one row, behind which more can be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Where the values stand; they end the statement.
+    values: Range<usize>,
+    /// The table's name as it is written.
+    pub(super) table: String,
+    /// The columns that it names, in small letters; none: all.
+    pub(super) columns: Vec<String>,
 }
 
 impl Statement {
     /// # Errors
     /// It is empty, too long, or several.
-    pub(super) fn read(sql: &str, blobs: &Blobs<'_>) -> Result<Self, DataFault> {
+    pub(super) fn read(sql: &str, casts: &Casts<'_>) -> Result<Self, DataFault> {
         if sql.len() > LONGEST && sql.chars().count() > LONGEST {
             return Err(DataFault::Invalid(format!("The SQL statement is longer than {LONGEST} characters.")));
         }
@@ -55,18 +90,24 @@ impl Statement {
         if statements.next().is_some() {
             return Err(DataFault::Invalid("Multistatements aren't supported.".into()));
         }
+        if words[0].is("LOAD") && words.iter().take(4).any(|word| word.is("LOCAL")) {
+            // The engine would ask its client for the file, and wait for it.
+            let message =
+                "LOAD … LOCAL: the Data API has no local files; LOAD DATA FROM S3 reads those of a bucket".into();
+            return Err(DataFault::Database { code: NOT_ALLOWED, message });
+        }
         if words.iter().any(|word| word.is_mark(b'?')) {
             return Err(DataFault::Invalid("Parameters have names: :name, not ?.".into()));
         }
         // A program takes none: a colon in it is behind a label.
-        let places = Places::of(sql, if is_program { &[] } else { words }, blobs);
+        let places = Places::of(sql, if is_program { &[] } else { words }, casts);
         // What `/*! … */` holds is code, and would be cut in two.
         let row = single_row(words).filter(|_| !sql.contains("/*!") && !sql.contains("/*M!"));
-        let row = row.map(|row| places.moved(row));
-        let inserts = words[0].is("INSERT") && !on_duplicate(words);
+        let row = row.map(|row| Row { values: places.moved(row.values), ..row });
+        let end = words.last().map_or(0, Token::end);
         Ok(Statement {
-            left: if leaves_nothing(words) { Left::Nothing } else { Left::Something },
-            keys: if inserts { Keys::Rows } else { Keys::One },
+            left: left(words),
+            has_semicolon: sql[..end].contains(';'),
             sql: places.sql,
             names: places.names,
             row,
@@ -74,10 +115,10 @@ impl Statement {
     }
 
     /// The same statement for `count` rows; only of one that has a [`Statement::row`].
-    pub(super) fn with_rows(&self, row: &Range<usize>, count: usize) -> String {
-        let values = &self.sql[row.clone()];
-        let mut sql = String::with_capacity(row.start + (values.len() + 1) * count);
-        sql.push_str(&self.sql[..row.end]);
+    pub(super) fn with_rows(&self, row: &Row, count: usize) -> String {
+        let values = &self.sql[row.values.clone()];
+        let mut sql = String::with_capacity(row.values.start + (values.len() + 1) * count);
+        sql.push_str(&self.sql[..row.values.end]);
         for _ in 1..count {
             sql.push(',');
             sql.push_str(values);
@@ -95,7 +136,7 @@ struct Places {
 }
 
 impl Places {
-    fn of(sql: &str, words: &[Token<'_>], blobs: &Blobs<'_>) -> Self {
+    fn of(sql: &str, words: &[Token<'_>], casts: &Casts<'_>) -> Self {
         let mut places = Places { sql: String::with_capacity(sql.len()), names: Vec::new(), behind: Vec::new() };
         let mut at = 0;
         for (index, pair) in words.windows(2).enumerate() {
@@ -109,7 +150,7 @@ impl Places {
             }
             places.sql.push_str(&sql[at..colon.start]);
             let name = &sql[word.start..word.end()];
-            places.sql.push_str(if blobs.contains(name) { PLACE_OF_BYTES } else { PLACE });
+            places.sql.push_str(&Cast::place(casts.get(name)));
             places.names.push(name.to_owned());
             at = word.end();
             places.behind.push((at, places.sql.len()));
@@ -139,34 +180,75 @@ fn is_program(all: &[Token<'_>]) -> bool {
     made && words.iter().rev().take(2).any(|word| word.is("END"))
 }
 
-fn on_duplicate(words: &[Token<'_>]) -> bool {
-    words.windows(3).any(|three| three[0].is("ON") && three[1].is("DUPLICATE") && three[2].is("KEY"))
-}
-
-/// Where the values of `INSERT INTO t (…) VALUES (…)` stand, if that is all there is of it.
-fn single_row(words: &[Token<'_>]) -> Option<Range<usize>> {
+/// What `INSERT INTO t (…) VALUES (…)` is made of, if that is all there is of it.
+fn single_row(words: &[Token<'_>]) -> Option<Row> {
     if !words[0].is("INSERT") || !words.get(1)?.is("INTO") || !leaves_nothing(words) {
         return None;
     }
-    let mut depth = 0usize;
-    let mut values = None;
-    for (index, word) in words.iter().enumerate() {
-        match word {
-            word if word.is_mark(b'(') => depth += 1,
-            word if word.is_mark(b')') => {
-                depth = depth.checked_sub(1)?;
-                // The end of the row has to be that of the statement.
-                if let (Some(start), 0) = (values, depth) {
-                    return (index + 1 == words.len()).then(|| start..word.end());
-                }
+    let name = |word: &Token<'_>| matches!(word.kind, Kind::Word | Kind::Name).then(|| text(word.text));
+    let table = words.get(2..=target(words))?;
+    let mut row = Row { values: 0..0, table: table.iter().map(|word| text(word.text)).collect(), columns: Vec::new() };
+    let mut rest = words.get(target(words) + 1..)?.iter();
+    let mut next = rest.next()?;
+    if next.is_mark(b'(') {
+        loop {
+            let column = rest.next()?;
+            name(column)?;
+            row.columns.push(String::from_utf8_lossy(&column.value()).to_lowercase());
+            next = rest.next()?;
+            if next.is_mark(b')') {
+                next = rest.next()?;
+                break;
             }
-            word if depth == 0 && word.is_any(&["VALUES", "VALUE"]) => {
-                values = Some(words.get(index + 1).filter(|next| next.is_mark(b'('))?.start);
+            if !next.is_mark(b',') {
+                return None;
             }
-            _ => {}
         }
     }
-    None
+    if !next.is_any(&["VALUES", "VALUE"]) {
+        return None;
+    }
+    let first = rest.next().filter(|word| word.is_mark(b'('))?;
+    let mut depth = 1usize;
+    while depth > 0 {
+        next = rest.next()?;
+        depth = if next.is_mark(b'(') { depth + 1 } else { depth - usize::from(next.is_mark(b')')) };
+    }
+    row.values = first.start..next.end();
+    // The end of the row has to be that of the statement.
+    rest.next().is_none().then_some(row)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A statement as the driver's parser of `:name` leaves it alone: behind a colon that stands before a word there is a space, as in
+/// `label: BEGIN`.
+pub(super) fn without_names(sql: &str) -> String {
+    let words = tokens(sql.as_bytes());
+    let mut out = String::with_capacity(sql.len() + 8);
+    let mut at = 0;
+    for pair in words.windows(2) {
+        if pair[0].is_mark(b':') && pair[1].kind == Kind::Word && pair[0].end() == pair[1].start {
+            out.push_str(&sql[at..pair[1].start]);
+            out.push(' ');
+            at = pair[1].start;
+        }
+    }
+    out + &sql[at..]
+}
+
+/// What a statement may leave. Only those that are known to stay where they are keep their connection.
+fn left(words: &[Token<'_>]) -> Left {
+    let stays =
+        ["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "SHOW", "CREATE", "ALTER", "DROP", "TRUNCATE"];
+    let of_a_database = words.get(1).is_some_and(|second| second.is_any(&["DATABASE", "SCHEMA"]));
+    match leaves_nothing(words) {
+        true => Left::Nothing,
+        false if words[0].is_any(&stays) && !of_a_database => Left::Something,
+        false => Left::Place,
+    }
 }
 
 /// Whether the statement neither leaves anything in its session that another could see, nor sees what another has left: it reads
@@ -216,7 +298,7 @@ mod tests {
     use super::*;
 
     fn read(sql: &str) -> Statement {
-        Statement::read(sql, &Blobs::new()).unwrap()
+        Statement::read(sql, &Casts::new()).unwrap()
     }
 
     #[test]
@@ -235,7 +317,7 @@ mod tests {
 
     #[test]
     fn one_statement_is_taken_and_no_more() {
-        let refused = |sql: &str| Statement::read(sql, &Blobs::new()).unwrap_err().to_string();
+        let refused = |sql: &str| Statement::read(sql, &Casts::new()).unwrap_err().to_string();
         assert_eq!(refused("SELECT 1; SELECT 2"), "Multistatements aren't supported.");
         assert_eq!(refused(" ; -- nothing"), "The SQL statement is empty.");
         assert!(refused(&"x".repeat(65_537)).contains("65536"));
@@ -268,7 +350,7 @@ mod tests {
         ];
         for sql in several {
             assert_eq!(
-                Statement::read(sql, &Blobs::new()).unwrap_err().to_string(),
+                Statement::read(sql, &Casts::new()).unwrap_err().to_string(),
                 "Multistatements aren't supported.",
                 "{sql}"
             );
@@ -292,20 +374,27 @@ mod tests {
             "SELECT LAST_INSERT_ID()",
             "SELECT @x",
             "SELECT @x := 1",
-            "SET SESSION sql_mode = ''",
             "SELECT own_function(1)",
             "SELECT `max`(1)",
             "SELECT GET_LOCK('a', 1)",
             "SHOW WARNINGS",
-            "USE other",
             "CREATE TEMPORARY TABLE t (a INT)",
-            "START TRANSACTION",
-            "CALL p()",
             "INSERT INTO t (a) VALUES (LAST_INSERT_ID())",
-            "(SELECT 1)",
         ];
         for sql in alone {
             assert_eq!(read(sql).left, Left::Something, "{sql}");
+        }
+        let elsewhere = [
+            "SET ROLE NONE",
+            "SET SESSION sql_mode = ''",
+            "USE other",
+            "DROP DATABASE a",
+            "START TRANSACTION",
+            "CALL p()",
+            "(SELECT 1)",
+        ];
+        for sql in elsewhere {
+            assert_eq!(read(sql).left, Left::Place, "{sql}");
         }
     }
 
@@ -335,25 +424,41 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_holds_bytes_is_bytes_to_the_engine() {
-        let read = Statement::read("INSERT INTO t (a, b) VALUES (:a, :bb), ':bb'", &Blobs::from(["bb"])).unwrap();
-        assert_eq!(read.sql, "INSERT INTO t (a, b) VALUES (?, CAST(? AS BINARY)), ':bb'");
-        let row = Statement::read("INSERT INTO t VALUES (:bb, :a)", &Blobs::from(["bb"])).unwrap();
+    fn a_parameter_that_is_no_text_is_none_to_the_engine() {
+        let casts = Casts::from([("bb", Cast::Bytes), ("d", Cast::Decimal { before: 3, behind: 2 })]);
+        let read = Statement::read("INSERT INTO t (a, b) VALUES (:a, :bb, :d), ':bb'", &casts).unwrap();
+        assert_eq!(read.sql, "INSERT INTO t (a, b) VALUES (?, CAST(? AS BINARY), CAST(? AS DECIMAL(5,2))), ':bb'");
+        let row = Statement::read("INSERT INTO t VALUES (:bb, :a)", &casts).unwrap();
         let two = "INSERT INTO t VALUES (CAST(? AS BINARY), ?),(CAST(? AS BINARY), ?)";
         assert_eq!(row.with_rows(row.row.as_ref().unwrap(), 2), two);
     }
 
     #[test]
-    fn keys_are_as_many_as_rows_only_where_each_row_is_new() {
-        assert_eq!(read("INSERT INTO t (a) VALUES (1), (2)").keys, Keys::Rows);
-        assert_eq!(read("INSERT INTO t (a) VALUES (1) ON DUPLICATE KEY UPDATE a = 2").keys, Keys::One);
-        assert_eq!(read("REPLACE INTO t (a) VALUES (1)").keys, Keys::One);
+    fn a_single_row_tells_its_table_and_columns() {
+        let row = |sql: &str| read(sql).row.map(|row| (row.table, row.columns.join(" ")));
+        let told = |table: &str, columns: &str| Some((table.to_owned(), columns.to_owned()));
+        assert_eq!(row("INSERT INTO lab.`my t` (`Id`, b) VALUES (:a, :b)"), told("lab.`my t`", "id b"));
+        assert_eq!(row("INSERT INTO t VALUE (1, (2))"), told("t", ""));
+        assert_eq!(row("INSERT INTO t () VALUES ()"), None);
+        assert_eq!(row("INSERT INTO t (a, b) VALUES (1, 2)) "), None);
+    }
+
+    #[test]
+    fn labels_are_no_names() {
+        let program = "CREATE PROCEDURE p() first:begin SET @a:=':b'; end first";
+        assert_eq!(without_names(program), "CREATE PROCEDURE p() first: begin SET @a:=':b'; end first");
+    }
+
+    #[test]
+    fn a_semicolon_inside_is_seen() {
+        assert!(read("SELECT ';'").has_semicolon && read("SELECT 1 /* ; */ + 1").has_semicolon);
+        assert!(!read("SELECT 1; -- ;").has_semicolon && !read("SELECT 1").has_semicolon);
     }
 
     proptest::proptest! {
         #[test]
         fn any_text_is_read_or_refused(sql in ".{0,200}") {
-            if let Ok(statement) = Statement::read(&sql, &Blobs::new())
+            if let Ok(statement) = Statement::read(&sql, &Casts::new())
                 && let Some(row) = &statement.row
             {
                 statement.with_rows(row, 3);
@@ -363,10 +468,10 @@ mod tests {
         #[test]
         fn any_insert_is_read(values in "[:a-z'(), ?`;-]{0,40}") {
             let sql = format!("INSERT INTO t (a) VALUES ({values})");
-            if let Ok(statement) = Statement::read(&sql, &Blobs::new())
+            if let Ok(statement) = Statement::read(&sql, &Casts::new())
                 && let Some(row) = &statement.row
             {
-                assert!(statement.with_rows(row, 2).starts_with(&statement.sql[..row.end]));
+                assert!(statement.with_rows(row, 2).starts_with(&statement.sql[..row.values.end]));
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::services::rds::tests::World;
 
 mod limits;
 mod paused;
+mod sessions;
 
 /// A cluster with an instance, whose password RDS manages.
 struct Database {
@@ -178,8 +179,9 @@ async fn a_transaction_finds_nothing_of_the_last_one_but_what_is_prepared() {
     }
     let begun = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
     let id = begun["transactionId"].clone();
-    let seen = one("SELECT LAST_INSERT_ID(), FOUND_ROWS(), @@warning_count", &id).await;
-    assert_eq!(seen, json!([{"longValue": 0}, {"longValue": 0}, {"longValue": 0}]));
+    // Not with FOUND_ROWS(), of which MySQL 9 warns as soon as it reads it.
+    let seen = one("SELECT LAST_INSERT_ID(), @@warning_count", &id).await;
+    assert_eq!(seen, json!([{"longValue": 0}, {"longValue": 0}]));
     let prepared = one("SHOW SESSION STATUS LIKE 'Com_stmt_prepare'", &id).await;
     assert_eq!(prepared[1], json!({"stringValue": "1"}), "three transactions, one session, one statement");
     database.call("RollbackTransaction", json!({"transactionId": id})).await.unwrap();

@@ -55,7 +55,7 @@ fn context<'a>(key: &str, asker: &Asker<'a>) -> Option<Found<'a>> {
         | ("aws:principalaccount", Caller::Root | Caller::User { .. } | Caller::Role { .. }) => {
             Some(Found::Text(ACCOUNT))
         }
-        // Services do not say which resource they act for, but here it is always one of this account.
+        // A service that assumes a role here does not say which resource it acts for, but it is always one of this account.
         ("aws:sourcearn", Caller::Service { .. }) => Some(Found::Fits(is_ours)),
         ("aws:principalarn", Caller::User { arn, .. }) => Some(Found::Text(arn)),
         ("aws:principalarn", Caller::Role { role_arn, .. }) => Some(Found::Text(role_arn)),

@@ -188,5 +188,6 @@ pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) 
             gone.map(|_| ()).ok_or_else(|| GatewayFault::missing("Deployment"))
         })
         .await?;
+    gateway.plane.forget(&input.rest_api_id);
     nothing()
 }

@@ -42,8 +42,10 @@ fn shape(key: &ApiKey, with_value: bool) -> Answer {
 
 /// CreateApiKey.
 pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateApiKey) -> Answer {
-    if input.value.as_ref().is_some_and(|value| !(20..=128).contains(&value.len())) {
-        return Err(GatewayFault::invalid("API Key value should be at least 20 characters"));
+    match input.value.as_ref().map(String::len) {
+        Some(..20) => return Err(GatewayFault::invalid("API Key value should be at least 20 characters")),
+        Some(129..) => return Err(GatewayFault::invalid("API Key value should be at most 128 characters")),
+        _ => {}
     }
     let (id, now) = (gateway.cloud.ids.lower(10), gateway.cloud.clock.now());
     let key = ApiKey {

@@ -122,9 +122,11 @@ pub(crate) async fn delete(gateway: Arc<ApiGateway>, call: &Call, input: Named) 
                 return Err(GatewayFault::invalid(message));
             }
             region.plans.remove(&input.usage_plan_id);
-            nothing()
+            Ok(())
         })
-        .await
+        .await?;
+    gateway.plane.forget_plan(&input.usage_plan_id);
+    nothing()
 }
 
 #[derive(Deserialize)]

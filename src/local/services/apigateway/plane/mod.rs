@@ -28,8 +28,13 @@ pub(super) struct Plane {
 }
 
 impl Plane {
-    /// Drops what is kept of a deleted API.
+    /// Drops what is kept of an API that is deleted, or of which a deployment is.
     pub(super) fn forget(&self, api: &str) {
         self.compiled.forget(api);
+    }
+
+    /// Drops what is counted of a deleted usage plan.
+    pub(super) fn forget_plan(&self, plan: &str) {
+        self.throttles.forget_plan(plan);
     }
 }

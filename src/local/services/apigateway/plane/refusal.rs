@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
 
 use crate::execute_api::request::Unread;
+use crate::execute_api::variables;
 use crate::services::apigateway::state::GatewayResponse;
 
 /// Why a request got no answer of its integration.
@@ -83,19 +85,20 @@ impl Refusal {
         }
     }
 
-    /// The HTTP answer; `own` are the API's gateway responses.
-    pub(super) fn answer(&self, own: &BTreeMap<String, GatewayResponse>) -> Response<Bytes> {
+    /// The HTTP answer; `own` are the API's gateway responses, and `known` holds the `context` and `stageVariables` of their templates,
+    /// as far as the request came.
+    pub(super) fn answer(&self, own: &BTreeMap<String, GatewayResponse>, mut known: Value) -> Response<Bytes> {
         let look = self.look();
         let family = if look.status < 500 { "DEFAULT_4XX" } else { "DEFAULT_5XX" };
         let custom = own.get(look.kind).or_else(|| own.get(family));
-        let message = serde_json::Value::from(look.message).to_string();
+        let message = Value::from(look.message).to_string();
         let space = if look.spaced { " " } else { "" };
         let template = custom.and_then(|custom| custom.response_templates.get("application/json"));
         let body = match template {
-            Some(template) => template
-                .replace("$context.error.messageString", &message)
-                .replace("$context.error.message", look.message)
-                .replace("$context.error.responseType", look.kind),
+            Some(template) => {
+                known["context"]["error"] = json!({"message": look.message, "responseType": look.kind});
+                filled(template, &known, &message)
+            }
             None => format!("{{\"message\":{space}{message}}}"),
         };
         let mut response = Response::new(Bytes::from(body));
@@ -112,5 +115,47 @@ impl Refusal {
             }
         }
         response
+    }
+}
+
+/// Puts values in for `$context.…` and `$stageVariables.…`, and no more: these templates have no logic. What is not known is empty.
+/// `message` is the error's, as a JSON text with its quotes.
+fn filled(template: &str, known: &Value, message: &str) -> String {
+    variables::fill(template, |name| match name {
+        "context.error.messageString" => Some(message.to_owned()),
+        _ if name.starts_with("context.") || name.starts_with("stageVariables.") => {
+            Some(variables::find(known, name).map(plain).unwrap_or_default())
+        }
+        _ => None,
+    })
+}
+
+/// A text of a client's must not end the JSON text that it is put in.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(_) => {
+            let quoted = value.to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_response_is_filled_in_with_what_is_known() {
+        let template = r#"{"m": $context.error.messageString, "t": "$context.error.responseType", "p": "$context.path", "v": "$stageVariables.v.", "n": "$context.none", "$": 1, "x": "$input.body"}"#;
+        let own = GatewayResponse {
+            response_templates: BTreeMap::from([("application/json".to_owned(), template.to_owned())]),
+            ..GatewayResponse::default()
+        };
+        let known = json!({"context": {"path": "/a\"b\""}, "stageVariables": {"v": "one"}});
+        let answer = Refusal::Throttled.answer(&BTreeMap::from([("THROTTLED".to_owned(), own)]), known);
+        let expected = r#"{"m": "Too Many Requests", "t": "THROTTLED", "p": "/a\"b\"", "v": "one.", "n": "", "$": 1, "x": "$input.body"}"#;
+        assert_eq!(answer.body(), expected);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::compile::{Compiled, CompiledMethod};
 use super::integration::Passage;
@@ -57,8 +57,15 @@ pub(in crate::services::apigateway) async fn serve(
     });
     let journey = Journey::of(&gateway.cloud, &head.headers, place);
     let mut response = match (found, read(body).await) {
-        (None, _) => Refusal::Forbidden.answer(&BTreeMap::new()),
-        (Some(found), Err(unread)) => Refusal::from(unread).answer(&found.compiled.gateway_responses),
+        (None, _) => Refusal::Forbidden.answer(&BTreeMap::new(), Value::Null),
+        (Some(found), Err(unread)) => {
+            let context = json!({
+                "apiId": found.api.id, "stage": found.stage.stage_name, "requestId": request_id, "httpMethod": head.method.as_str(),
+                "path": format!("/{}{path}", found.stage.stage_name),
+            });
+            let known = json!({"context": context, "stageVariables": found.stage.variables});
+            Refusal::from(unread).answer(&found.compiled.gateway_responses, known)
+        }
         (Some(found), Ok(body)) => {
             let incoming = incoming(&gateway, head, body, path, request_id.clone());
             handle(&gateway, &found, &incoming, &journey).await
@@ -133,7 +140,10 @@ async fn handle(
             }
         }
     };
-    let response = response.unwrap_or_else(|refusal| refusal.answer(&found.compiled.gateway_responses));
+    let response = response.unwrap_or_else(|refusal| {
+        let known = json!({"context": context(request, &landing), "stageVariables": found.stage.variables});
+        refusal.answer(&found.compiled.gateway_responses, known)
+    });
     log_access(gateway, &scope, request, &landing, &response, started);
     journey.record((&gateway.cloud, &scope, found.api), request, &landing, &response);
     response
@@ -217,7 +227,7 @@ fn check_key<'f>(
         return Err(Refusal::Throttled);
     }
     if let Some(quota) = &plan.quota
-        && !throttles.count(&id, quota, request.at)
+        && !throttles.count((&plan.id, &key.id), quota, request.at)
     {
         return Err(Refusal::QuotaExceeded);
     }

@@ -11,15 +11,16 @@ use crate::services::apigateway::state::Quota;
 #[derive(Default)]
 pub(super) struct Throttles {
     pub buckets: Buckets,
-    used: Mutex<HashMap<String, (i64, u64)>>,
+    /// By plan and key: the period, and how many requests of it were let through.
+    used: Mutex<HashMap<(String, String), (i64, u64)>>,
 }
 
 impl Throttles {
-    /// Counts one request of `name` against a quota; `false`: it is used up.
-    pub(super) fn count(&self, name: &str, quota: &Quota, now: Timestamp) -> bool {
+    /// Counts one request with a plan's key against its quota; `false`: it is used up.
+    pub(super) fn count(&self, (plan, key): (&str, &str), quota: &Quota, now: Timestamp) -> bool {
         let period = period(quota, now);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = used.entry(name.to_owned()).or_insert((period, quota.offset));
+        let entry = used.entry((plan.to_owned(), key.to_owned())).or_insert((period, quota.offset));
         if entry.0 != period {
             *entry = (period, 0);
         }
@@ -28,6 +29,10 @@ impl Throttles {
         }
         entry.1 += 1;
         true
+    }
+
+    pub(super) fn forget_plan(&self, plan: &str) {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != plan);
     }
 }
 
@@ -54,8 +59,11 @@ mod tests {
         let throttles = Throttles::default();
         let quota = Quota { limit: 2, offset: 0, period: "DAY".into() };
         let now = Timestamp::from_millis(1_700_000_000_000);
-        let counted = (0..4).filter(|_| throttles.count("k", &quota, now)).count();
+        let counted = (0..4).filter(|_| throttles.count(("p", "k"), &quota, now)).count();
         assert_eq!(counted, 2);
-        assert!(throttles.count("k", &quota, now.plus_millis(86_400_000)));
+        assert!(throttles.count(("p", "other"), &quota, now) && throttles.count(("q", "k"), &quota, now));
+        throttles.forget_plan("q");
+        assert!(throttles.used.lock().unwrap().keys().all(|(plan, _)| plan == "p"));
+        assert!(throttles.count(("p", "k"), &quota, now.plus_millis(86_400_000)));
     }
 }

@@ -78,9 +78,12 @@ fn checked_settings(settings: &RouteSettings) -> Result<(), GatewayFault> {
 }
 
 fn checked_log(log: &AccessLogSettings) -> Result<(), GatewayFault> {
-    let (Some(arn), Some(_)) = (&log.destination_arn, &log.format) else {
+    let (Some(arn), Some(format)) = (&log.destination_arn, &log.format) else {
         return Err(GatewayFault::invalid("Access log settings take both a destination ARN and a format"));
     };
+    if !format.contains("$context.requestId") {
+        return Err(GatewayFault::invalid("The access log format must include at least $context.requestId"));
+    }
     match arn.contains(":logs:") && arn.contains(":log-group:") {
         true => Ok(()),
         false if arn.contains(":firehose:") => {

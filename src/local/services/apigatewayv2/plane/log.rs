@@ -3,25 +3,19 @@
 
 use serde_json::Value;
 
+use crate::execute_api::variables;
+
 /// Puts the variables in; what is not known is `-`.
 pub(super) fn line(format: &str, context: &Value) -> String {
-    let mut out = String::with_capacity(format.len() * 2);
-    let mut rest = format;
-    while let Some((before, after)) = rest.split_once("$context.") {
-        out.push_str(before);
-        let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_')).unwrap_or(after.len());
-        // A full stop behind a variable ends a sentence.
-        let name = after[..end].trim_end_matches('.');
-        out.push_str(&value(context, name));
-        rest = &after[name.len()..];
-    }
-    out.push_str(rest);
-    out
+    variables::fill(format, |name| match name.strip_prefix("context.")? {
+        // The one variable that brings its own quotes.
+        "error.messageString" if context["error"].is_object() => Some(context["error"]["message"].to_string()),
+        name => Some(value(context, name)),
+    })
 }
 
 fn value(context: &Value, name: &str) -> String {
-    let found = name.split('.').try_fold(context, |value, part| value.get(part));
-    match found {
+    match variables::find(context, name) {
         None | Some(Value::Null | Value::Object(_)) => "-".to_owned(),
         // A text of a client's must not end the JSON text that it is put in.
         Some(Value::String(text)) => text.chars().flat_map(escaped).collect(),
@@ -44,6 +38,9 @@ mod tests {
         let context =
             json!({"status": 200, "identity": {"sourceIp": "::1", "userAgent": "a\"b\nc"}, "authorizer": null});
         let format = r#"{"ip": "$context.identity.sourceIp", "agent": "$context.identity.userAgent", "s": $context.status, "x": "$context.authorizer.error"} $context.status."#;
+        let failed = json!({"error": {"message": "Not Found"}});
+        assert_eq!(line("$context.error.messageString", &failed), "\"Not Found\"");
+        assert_eq!(line("$context.error.messageString", &context), "-");
         assert_eq!(line(format, &context), r#"{"ip": "::1", "agent": "a\"b c", "s": 200, "x": "-"} 200."#);
     }
 }

@@ -43,6 +43,18 @@ impl Refusal {
         }
     }
 
+    /// `$context.error.responseType`
+    pub(super) const fn kind(self) -> &'static str {
+        match self {
+            Refusal::NotFound => "NOT_FOUND",
+            Refusal::Forbidden => "ACCESS_DENIED",
+            Refusal::Throttled => "THROTTLED",
+            Refusal::TooLarge => "REQUEST_TOO_LARGE",
+            Refusal::BadRequest => "BAD_REQUEST",
+            Refusal::Failed | Refusal::Unavailable => "INTEGRATION_FAILURE",
+        }
+    }
+
     pub(super) const fn message(self) -> &'static str {
         self.look().1
     }

@@ -73,7 +73,17 @@ struct Told {
     route_key: Option<String>,
     iam: Option<Value>,
     refusal: Option<Refusal>,
-    integration: Option<(u16, Duration)>,
+    integration: Option<Integrated>,
+}
+
+/// How an integration went.
+#[derive(Default)]
+struct Integrated {
+    took: Duration,
+    /// Lambda's own status, and the function's.
+    invoked: Option<u16>,
+    status: Option<u16>,
+    error: Option<String>,
 }
 
 impl Gateway<'_> {
@@ -131,20 +141,17 @@ impl Gateway<'_> {
             tracing::warn!(api = self.api.id, route = route.route_key, "a route has no integration");
             return Err(Refusal::Failed);
         };
+        let integrated = told.integration.insert(Integrated::default());
         let began = Instant::now();
         let within = Duration::from_millis(u64::from(integration.timeout_in_millis));
-        let answered = tokio::time::timeout(within, self.invoke(integration, &landing, request)).await;
-        let answered = answered.unwrap_or_else(|_| {
-            tracing::info!(
-                api = self.api.id,
-                route = route.route_key,
-                "a function took longer than its integration waits"
-            );
+        let answered = tokio::time::timeout(within, self.invoke(integration, &landing, request, integrated)).await;
+        integrated.took = began.elapsed();
+        answered.unwrap_or_else(|_| {
+            let why = "The integration took longer than its timeout";
+            tracing::info!(api = self.api.id, route = route.route_key, "{why}");
+            integrated.error = Some(why.to_owned());
             Err(Refusal::Unavailable)
-        });
-        let status = answered.as_ref().map_or_else(|refusal| refusal.answer().status(), Response::status);
-        told.integration = Some((status.as_u16(), began.elapsed()));
-        answered
+        })
     }
 
     fn admits(&self, stage: &Stage, key: &str) -> bool {
@@ -159,12 +166,13 @@ impl Gateway<'_> {
         fits && buckets.take_of_account()
     }
 
-    /// Invokes the function, whose policy has to let this route.
+    /// Invokes the function, whose policy has to let this route, and notes how that went.
     async fn invoke(
         &self,
         integration: &Integration,
         landing: &Landing<'_>,
         request: &Incoming,
+        integrated: &mut Integrated,
     ) -> Result<Response<Bytes>, Refusal> {
         let uri = with_variables(&integration.integration_uri, &landing.staged.stage.stage_variables);
         let function = lambda_arn(&uri).unwrap_or(&uri);
@@ -174,17 +182,36 @@ impl Gateway<'_> {
         let make = if second { event::of_format_2 } else { event::of_format_1 };
         let payload = make(request, landing).map_err(|error| {
             tracing::error!(%error, "an event cannot be written");
+            integrated.error = Some("The event cannot be written".to_owned());
             Refusal::Failed
         })?;
         let scope = self.scope.as_service("apigateway.amazonaws.com");
         let input = (json!({"FunctionName": function}), payload.into());
         let origin = (request.trace.clone(), source);
-        let reply = cloud.call_for(&scope, ("lambda", "Invoke"), input, origin).await;
-        let reply = reply.map_err(|fault| refused(&fault, function))?;
+        let reply = match cloud.call_for(&scope, ("lambda", "Invoke"), input, origin).await {
+            Ok(reply) => reply,
+            Err(fault) => {
+                integrated.invoked = fault.status;
+                let not_permitted = fault.code == "AccessDeniedException";
+                integrated.error = Some(if not_permitted { NOT_PERMITTED } else { &fault.message }.to_owned());
+                return Err(refused(&fault, function));
+            }
+        };
+        integrated.invoked = Some(reply.status.unwrap_or(200));
         if reply.output.get("FunctionError").is_some() {
+            let said: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+            integrated.error = Some(said["errorMessage"].as_str().unwrap_or("The function failed").to_owned());
             return Err(Refusal::Failed);
         }
-        if second { answer::of_format_2(&reply.body) } else { answer::of_format_1(&reply.body) }
+        let answer = if second { answer::of_format_2(&reply.body) } else { answer::of_format_1(&reply.body) };
+        match &answer {
+            Ok(response) => integrated.status = Some(response.status().as_u16()),
+            Err(_) => {
+                let why = "The function's response is not of the form that the payload format version asks for";
+                integrated.error = Some(why.to_owned());
+            }
+        }
+        answer
     }
 
     fn log(
@@ -210,9 +237,16 @@ impl Gateway<'_> {
             "requestTime": request_time(request.at), "requestTimeEpoch": request.at.millis(), "routeKey": told.route_key,
             "status": response.status().as_u16(), "responseLength": response.body().len(),
             "responseLatency": millis(started.elapsed()),
-            "integrationStatus": told.integration.map(|(status, _)| status),
-            "integrationLatency": told.integration.map(|(_, took)| millis(took)),
-            "error": told.refusal.map(|refusal| json!({"message": refusal.message()})),
+            "integrationStatus": told.integration.as_ref().and_then(|integrated| integrated.invoked),
+            "integrationLatency": told.integration.as_ref().map(|integrated| millis(integrated.took)),
+            "integrationErrorMessage": told.integration.as_ref().and_then(|integrated| integrated.error.as_deref()),
+            "integration": told.integration.as_ref().map(|integrated| json!({
+                "error": integrated.error, "integrationStatus": integrated.invoked, "latency": millis(integrated.took),
+                "status": integrated.status,
+            })),
+            "error": told.refusal.map(|refusal| json!({
+                "message": refusal.message(), "responseType": refusal.kind(),
+            })),
             "identity": {
                 "sourceIp": request.source_ip(), "userAgent": request.header("user-agent"), "accountId": iam["accountId"],
                 "caller": iam["callerId"], "user": iam["userId"], "userArn": iam["userArn"],
@@ -221,6 +255,10 @@ impl Gateway<'_> {
         self.apis.plane.access_log.write(&self.apis.cloud, &self.scope, group, log::line(format, &context));
     }
 }
+
+/// What AWS tells its access log of a function whose policy does not let the API in.
+const NOT_PERMITTED: &str = "The IAM role configured on the integration or API Gateway doesn't have permissions to call the integration. \
+                             Check the permissions and try again.";
 
 /// What a fault of Lambda means to the client.
 fn refused(fault: &Fault, function: &str) -> Refusal {

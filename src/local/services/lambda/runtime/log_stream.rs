@@ -8,28 +8,19 @@ use tokio::sync::Notify;
 
 use crate::cloud::Cloud;
 use crate::fault::Fault;
+use crate::log_events::{LogEvent, Waiting, longer};
 use crate::scope::Scope;
 
 /// How long lines are gathered before they are sent.
 const GATHER: Duration = Duration::from_millis(250);
-/// The longest event and the fullest batch that CloudWatch Logs takes, with its 26 bytes of overhead.
-const LONGEST_EVENT: usize = 256 * 1024 - 26;
-const FULLEST_BATCH: usize = 900_000;
-const MOST_EVENTS: usize = 10_000;
-/// With the log service failing, this much is kept; what is older is given up, and the log says so.
-const MOST_KEPT: usize = 64 << 20;
+/// How long the log of an environment that ends waits for a log service that fails.
+const LAST_PAUSES: [Duration; 4] =
+    [Duration::from_millis(250), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 const TAIL: usize = 4096;
-
-struct Line {
-    time: i64,
-    text: String,
-}
 
 #[derive(Default)]
 struct Gathered {
-    lines: Vec<Line>,
-    bytes: usize,
-    lost: usize,
+    waiting: Waiting,
     /// The end of the log of the invocation that asked for it.
     tail: Option<Vec<u8>>,
     closed: bool,
@@ -70,13 +61,9 @@ impl LogStream {
     }
 
     pub(super) fn line(&self, text: impl Into<String>) {
-        let time = self.cloud.clock.now().millis();
-        let mut text = text.into();
+        let text = text.into();
         if text.is_empty() {
             return;
-        }
-        if text.len() > LONGEST_EVENT {
-            text.truncate(text.floor_char_boundary(LONGEST_EVENT));
         }
         let mut gathered = self.gathered();
         if let Some(tail) = &mut gathered.tail {
@@ -86,17 +73,16 @@ impl LogStream {
                 tail.drain(..tail.len() - TAIL);
             }
         }
-        if gathered.bytes > MOST_KEPT {
-            gathered.lost += 1;
-            return;
-        }
-        let first = gathered.lines.is_empty();
-        gathered.bytes += text.len();
-        gathered.lines.push(Line { time, text });
+        let first = gathered.waiting.is_empty();
+        gathered.waiting.push(self.event(text));
         drop(gathered);
         if first {
             self.fresh.notify_one();
         }
+    }
+
+    fn event(&self, text: String) -> LogEvent {
+        LogEvent::new(self.cloud.clock.now().millis(), text)
     }
 
     pub(super) fn start_tail(&self) {
@@ -114,68 +100,71 @@ impl LogStream {
     pub(super) async fn close(&self) {
         self.gathered().closed = true;
         self.fresh.notify_one();
-        self.flush().await;
+        for pause in LAST_PAUSES {
+            if self.flush().await {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        if !self.flush().await {
+            let lines = std::mem::take(&mut self.gathered().waiting).len();
+            tracing::error!(lines, group = self.group, "lines of a function's log are lost");
+        }
     }
 
     async fn send_in_background(self: Arc<Self>) {
+        let mut pause = GATHER;
         loop {
             self.fresh.notified().await;
             if self.gathered().closed {
                 return;
             }
-            tokio::time::sleep(GATHER).await;
-            self.flush().await;
+            tokio::time::sleep(pause).await;
+            pause = match self.flush().await {
+                true => GATHER,
+                false => longer(pause),
+            };
         }
     }
 
-    async fn flush(&self) {
+    /// Sends what is gathered; `false`: some of it has to wait for the log service.
+    async fn flush(&self) -> bool {
         let mut made = self.sending.lock().await;
         loop {
             let batch = self.batch();
             if batch.is_empty() {
-                return;
+                return true;
             }
-            if let Err(fault) = self.put(&batch, &mut made).await {
-                // Nobody but the cloud's own log can be told that a function's log cannot be written.
-                tracing::error!(%fault, group = self.group, "lines of a function's log are lost");
-                return;
+            let Err(fault) = self.put(&batch, &mut made).await else { continue };
+            // Nobody but the cloud's own log can be told that a function's log cannot be written.
+            if fault.code == "InvalidParameterException" {
+                tracing::error!(%fault, lines = batch.len(), group = self.group, "lines of a function's log are lost");
+            } else {
+                tracing::warn!(%fault, group = self.group, "lines of a function's log wait for the log service");
+                self.gathered().waiting.put_back(batch);
+                self.fresh.notify_one();
+                return false;
             }
         }
     }
 
-    /// The oldest lines, as many as one request takes.
-    fn batch(&self) -> Vec<Line> {
+    fn batch(&self) -> Vec<LogEvent> {
         let mut gathered = self.gathered();
-        if gathered.lost > 0 {
-            let text =
-                format!("[labctl] {} lines were lost: they came faster than they could be stored", gathered.lost);
-            let time = self.cloud.clock.now().millis();
-            gathered.lines.push(Line { time, text });
-            gathered.lost = 0;
+        let lost = gathered.waiting.take_lost();
+        if lost > 0 {
+            let text = format!("[labctl] {lost} lines were lost: they came faster than they could be stored");
+            gathered.waiting.push(self.event(text));
         }
-        let mut room = FULLEST_BATCH;
-        let fitting = gathered.lines.iter().take(MOST_EVENTS).take_while(|line| {
-            let fits = line.text.len() + 26 <= room;
-            room = room.saturating_sub(line.text.len() + 26);
-            fits
-        });
-        let count = fitting.count();
-        let mut lines: Vec<Line> = gathered.lines.drain(..count).collect();
-        gathered.bytes -= lines.iter().map(|line| line.text.len()).sum::<usize>().min(gathered.bytes);
-        drop(gathered);
-        lines.sort_by_key(|line| line.time);
-        lines
+        gathered.waiting.batch()
     }
 
-    async fn put(&self, batch: &[Line], made: &mut bool) -> Result<(), Fault> {
+    async fn put(&self, batch: &[LogEvent], made: &mut bool) -> Result<(), Fault> {
         if !*made {
             self.make().await?;
             *made = true;
         }
         let put = async || {
-            let event = |line: &Line| json!({"timestamp": line.time, "message": line.text});
-            let events: Vec<Value> = batch.iter().map(event).collect();
-            let input = json!({"logGroupName": self.group, "logStreamName": self.name, "logEvents": events});
+            let input = json!({"logGroupName": self.group, "logStreamName": self.name, "logEvents": batch});
             self.cloud.call(&self.scope, "logs", "PutLogEvents", input).await.map(drop)
         };
         match put().await {
@@ -197,5 +186,71 @@ impl LogStream {
         there(self.cloud.call(&self.scope, "logs", "CreateLogGroup", json!({"logGroupName": self.group})).await)?;
         let stream = json!({"logGroupName": self.group, "logStreamName": self.name});
         there(self.cloud.call(&self.scope, "logs", "CreateLogStream", stream).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::call::{Call, Reply};
+    use crate::cloud::Parts;
+    use crate::service::{Service, Support};
+
+    /// CloudWatch Logs that refuses the first puts.
+    struct Flawed {
+        left: Mutex<usize>,
+        stored: Mutex<Vec<String>>,
+    }
+
+    #[async_trait]
+    impl Service for Flawed {
+        fn name(&self) -> &'static str {
+            "logs"
+        }
+
+        fn support(&self) -> Vec<Support> {
+            Vec::new()
+        }
+
+        async fn call(self: Arc<Self>, call: Call) -> Result<Reply, Fault> {
+            if call.operation == "PutLogEvents" {
+                let mut left = self.left.lock().unwrap();
+                if *left > 0 {
+                    *left -= 1;
+                    return Err(Fault::internal("no space left on device"));
+                }
+                let events = call.input["logEvents"].as_array().unwrap();
+                let texts = events.iter().map(|event| event["message"].as_str().unwrap().to_owned());
+                self.stored.lock().unwrap().extend(texts);
+            }
+            Ok(Reply::default())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn lines_that_could_not_be_stored_are_stored_later_in_their_order() {
+        let home = tempfile::tempdir().unwrap();
+        let cloud = Cloud::new(Parts::of_test(home.path()));
+        let logs = Arc::new(Flawed { left: Mutex::new(1), stored: Mutex::default() });
+        cloud.register(vec![logs.clone()]);
+        let stream = LogStream::open(cloud, Scope::root("us-east-1"), "/aws/lambda/f".into(), "$LATEST");
+        // More than one request takes, so that some wait behind the one that fails.
+        let mut lines: Vec<String> = (0..=10_000).map(|number| format!("line {number}")).collect();
+        lines.iter().for_each(|line| stream.line(line.as_str()));
+        let end = Instant::now() + Duration::from_secs(20);
+        while logs.stored.lock().unwrap().len() < lines.len() {
+            assert!(Instant::now() < end, "{} lines are stored", logs.stored.lock().unwrap().len());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // The end of an environment waits, too.
+        *logs.left.lock().unwrap() = 1;
+        stream.line("after");
+        stream.close().await;
+        lines.push("after".to_owned());
+        assert!(*logs.stored.lock().unwrap() == lines);
     }
 }

@@ -6,6 +6,7 @@ mod failure;
 mod fleet;
 mod log_lines;
 mod log_stream;
+mod memory;
 mod output;
 mod pool;
 mod trace;

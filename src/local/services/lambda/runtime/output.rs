@@ -3,16 +3,19 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::net::unix::pipe::Receiver;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::log_stream::LogStream;
+use crate::log_events::LONGEST_TEXT;
 use crate::process::Child;
 
-/// A line longer than this is cut into several events.
-const LONGEST: usize = 256 * 1024 - 26;
+/// How often the end of an invocation reads at most, 16 KiB each time: no pipe holds more than a mebibyte, and who prints for ever
+/// must not keep an answer waiting.
+const READS: usize = 64;
 
 /// Both pipes of one process.
 pub(super) struct Output {
@@ -22,6 +25,7 @@ pub(super) struct Output {
 
 struct Pipe {
     receiver: Receiver,
+    /// The beginning of a line. Who holds it reads; the lock is fair, so that an answer waits for one read at most.
     rest: Mutex<Vec<u8>>,
     log: Arc<LogStream>,
 }
@@ -43,34 +47,51 @@ impl Output {
     }
 
     /// Reads what has been printed so far; a line without an end counts as one.
-    pub(super) fn drain(&self) {
+    pub(super) async fn drain(&self) {
         for pipe in &self.pipes {
+            let mut rest = pipe.rest.lock().await;
             // Past tokio's readiness, which may not have heard yet of what the process has just written.
-            pipe.read(|buffer| Ok(rustix::io::read(&pipe.receiver, buffer)?));
-            pipe.end_line();
+            for _ in 0..READS {
+                if pipe.read(&mut rest, |buffer| Ok(rustix::io::read(&pipe.receiver, buffer)?)) != Read::Some {
+                    break;
+                }
+            }
+            pipe.end_line(&mut rest);
         }
     }
 }
 
+/// What one read of a pipe found.
+#[derive(PartialEq)]
+enum Read {
+    Some,
+    Nothing,
+    End,
+}
+
 async fn read(pipe: Arc<Pipe>) {
-    while pipe.receiver.readable().await.is_ok() && pipe.read(|buffer| pipe.receiver.try_read(buffer)) {}
+    while pipe.receiver.readable().await.is_ok() {
+        if pipe.read(&mut *pipe.rest.lock().await, |buffer| pipe.receiver.try_read(buffer)) == Read::End {
+            return;
+        }
+        // A pipe that is never empty is always readable: others have their turn all the same.
+        tokio::task::yield_now().await;
+    }
 }
 
 impl Pipe {
-    /// Reads until nothing is there; `false` at the end.
-    fn read(&self, from: impl Fn(&mut [u8]) -> io::Result<usize>) -> bool {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+    fn read(&self, rest: &mut Vec<u8>, from: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> Read {
         let mut buffer = [0_u8; 16 * 1024];
-        loop {
-            match from(&mut buffer) {
-                Ok(0) => return false,
-                Ok(count) => {
-                    rest.extend_from_slice(&buffer[..count]);
-                    self.take_lines(&mut rest);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+        match from(&mut buffer) {
+            Ok(0) => Read::End,
+            Ok(count) => {
+                rest.extend_from_slice(&buffer[..count]);
+                self.take_lines(rest);
+                Read::Some
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Read::Some,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Read::Nothing,
+            Err(_) => Read::End,
         }
     }
 
@@ -81,16 +102,15 @@ impl Pipe {
             from += length + 1;
         }
         rest.drain(..from);
-        if rest.len() >= LONGEST {
+        if rest.len() >= LONGEST_TEXT {
             self.log.line(String::from_utf8_lossy(rest));
             rest.clear();
         }
     }
 
-    fn end_line(&self) {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+    fn end_line(&self, rest: &mut Vec<u8>) {
         if !rest.is_empty() {
-            self.log.line(String::from_utf8_lossy(&rest));
+            self.log.line(String::from_utf8_lossy(rest));
             rest.clear();
         }
     }

@@ -3,7 +3,6 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -15,6 +14,7 @@ use super::environment::{Credentials, Place, assume, log_stream_variable, variab
 use super::failure::Failure;
 use super::log_lines::{self, Report};
 use super::log_stream::LogStream;
+use super::memory::Memory;
 use super::output::Output;
 use super::pool::Pool;
 use super::trace::Times;
@@ -26,8 +26,6 @@ use crate::services::lambda::state::Version;
 
 /// "The Init phase is limited to 10 seconds."
 pub(super) const INIT_WITHIN: Duration = Duration::from_secs(10);
-/// How often the memory of a process is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// An environment whose keys end sooner than this takes no more work.
 const KEYS_LEFT: i64 = 5 * 60 * 1000;
 
@@ -64,12 +62,6 @@ pub(super) enum Ran {
     Undelivered(Invocation),
 }
 
-#[derive(Default)]
-struct Memory {
-    peak: AtomicU64,
-    exceeded: AtomicBool,
-}
-
 impl Worker {
     /// Starts the function's `bootstrap` and waits until it asks for work.
     pub(super) async fn start(pool: &Pool, within: Duration) -> Result<Worker, NotStarted> {
@@ -93,7 +85,7 @@ impl Worker {
                 Ok(worker)
             }
             Err(failure) => {
-                worker.output.drain();
+                worker.output.drain().await;
                 log.line(log_lines::init_report(version, cloud.clock.now(), began.elapsed(), &failure));
                 worker.end_process().await;
                 Err(not_started(failure, log))
@@ -121,10 +113,11 @@ impl Worker {
         };
         let mut child = cloud.processes.spawn(spec).await.map_err(|error| not_spawned(&error))?;
         let output = Output::of(&mut child, &log).map_err(|error| internal(&error))?;
-        let (child, memory) = (Arc::new(child), Arc::new(Memory::default()));
+        let memory = Memory::of(&child, u64::from(version.memory) << 20);
+        let (child, memory) = (Arc::new(child), Arc::new(memory));
         pool.spawned(&child).await;
         let mut watch = JoinSet::new();
-        watch.spawn(watch_memory(child.clone(), slot.clone(), memory.clone(), u64::from(version.memory) << 20));
+        watch.spawn(memory.clone().watch(child.clone(), slot.clone()));
         Ok(Worker {
             cloud: cloud.clone(),
             version: version.clone(),
@@ -158,7 +151,7 @@ impl Worker {
     }
 
     fn death(&self, status: std::process::ExitStatus) -> Failure {
-        match self.memory.exceeded.load(Ordering::Relaxed) {
+        match self.memory.is_exceeded() {
             true => Failure::OutOfMemory,
             false => Failure::Exited(status),
         }
@@ -204,17 +197,25 @@ impl Worker {
         };
         let answered = self.cloud.clock.micros();
         self.slot.forget();
+        // It may have been quicker than the next look.
+        self.memory.look();
+        let answer = match answer {
+            Ok(_) | Err(Failure::Reported { .. } | Failure::ResponseTooLarge(_)) if self.memory.is_exceeded() => {
+                Err(Failure::OutOfMemory)
+            }
+            other => other,
+        };
         let fatal = matches!(answer, Err(Failure::TimedOut { .. } | Failure::Exited(_) | Failure::OutOfMemory));
         if fatal {
             self.child.kill().await;
         }
-        self.output.drain();
+        self.output.drain().await;
         let init = self.init.take();
         let report = Report {
             request_id: &request_id,
             duration: began.elapsed(),
             init: init.map(|(_, took)| took),
-            memory_used: self.memory.peak.load(Ordering::Relaxed),
+            memory_used: self.memory.peak(),
             failure: answer.as_ref().err(),
             trace: &trace,
         };
@@ -242,7 +243,7 @@ impl Worker {
     /// Ends the process and sends the rest of its log.
     pub(super) async fn end(self) {
         self.end_process().await;
-        self.output.drain();
+        self.output.drain().await;
         self.log.close().await;
     }
 }
@@ -312,39 +313,4 @@ fn not_spawned(error: &process::SpawnError) -> Failure {
         Some(13) => Failure::Entrypoint("fork/exec /var/task/bootstrap: permission denied".into()),
         _ => Failure::Fault(Fault::internal(error)),
     }
-}
-
-/// Ends the process when its own memory (what no file backs) exceeds the limit. Looks only while the process has work: on
-/// AWS it would be frozen in between, and here nobody wants to pay for looking at processes that sleep.
-async fn watch_memory(child: Arc<Child>, slot: Arc<Slot>, memory: Arc<Memory>, limit: u64) {
-    let path = format!("/proc/{}/status", child.pid());
-    while child.ended().is_none() {
-        let Some((peak, own)) =
-            read_once(&path).and_then(|text| Some((kilobytes(&text, "VmHWM:")?, kilobytes(&text, "RssAnon:")?)))
-        else {
-            return;
-        };
-        memory.peak.fetch_max(peak << 10, Ordering::Relaxed);
-        if own << 10 > limit {
-            memory.exceeded.store(true, Ordering::Relaxed);
-            child.kill().await;
-            return;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-        slot.busy().await;
-    }
-}
-
-/// Reads a small file of the kernel's in one piece. `std::fs::read` does not know how long it is and asks eight times.
-fn read_once(path: &str) -> Option<String> {
-    let mut text = vec![0; 8192];
-    let length = std::fs::File::open(path).and_then(|mut file| std::io::Read::read(&mut file, &mut text)).ok()?;
-    text.truncate(length);
-    String::from_utf8(text).ok()
-}
-
-/// A field of `/proc/<pid>/status`.
-fn kilobytes(status: &str, field: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-    line.split_ascii_whitespace().next()?.parse().ok()
 }

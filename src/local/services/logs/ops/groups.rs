@@ -35,6 +35,9 @@ pub(crate) async fn create(logs: Arc<Logs>, call: &Call, input: CreateLogGroup) 
              Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+"
         )));
     }
+    if name.starts_with("aws/") {
+        return Err(LogsFault::invalid("Log groups starting with aws/ are reserved for AWS."));
+    }
     let class = input.log_group_class.unwrap_or_else(|| "STANDARD".into());
     if class != "STANDARD" && class != "INFREQUENT_ACCESS" {
         return Err(LogsFault::Unsupported(format!("the log group class {class}")));

@@ -248,8 +248,11 @@ impl Session<'_> {
                     last = done;
                 }
                 Err(stop) => {
-                    if !matches!(stop, Stop::Io(_)) {
-                        self.run(undo.as_bytes()).await?;
+                    // A deadlock has undone it all already, the savepoint too: the client is told that, not what the undo met.
+                    if !matches!(stop, Stop::Io(_))
+                        && let Err(Stop::Io(gone)) = self.run(undo.as_bytes()).await
+                    {
+                        return Err(Stop::Io(gone));
                     }
                     return Err(stop);
                 }
@@ -269,17 +272,14 @@ impl Session<'_> {
         }
         let header = if select.header { Some(self.header(select).await?) } else { None };
         let path = cluster.incoming().join(format!("{}.rows", cluster.cloud.ids.uuid()));
-        let done = self.run(&select.statement(&path_text(&path)?)).await;
-        let done = match done {
+        let done = match self.rows(select, &path, header.as_deref()).await {
             Ok(done) => done,
             Err(stop) => {
                 let _ = std::fs::remove_file(&path);
+                let _ = std::fs::remove_file(with_header(&path));
                 return Err(stop);
             }
         };
-        if let Some(header) = header {
-            prepend(&path, &header).await?;
-        }
         let part = format!("{}.part_00000", to.key);
         put(cluster, &scope, &to.bucket, &part, path).await?;
         for key in old.iter().filter(|key| **key != part) {
@@ -292,6 +292,15 @@ impl Session<'_> {
             let path = cluster.incoming().join(format!("{}.manifest", cluster.cloud.ids.uuid()));
             std::fs::write(&path, json!({"entries": [{"url": url}]}).to_string())?;
             put(cluster, &scope, &to.bucket, &format!("{}.manifest", to.key), path).await?;
+        }
+        Ok(done)
+    }
+
+    /// Has the engine write the rows to `path`.
+    async fn rows(&mut self, select: &SelectIntoS3, path: &Path, header: Option<&[u8]>) -> Result<Done, Stop> {
+        let done = self.run(&select.statement(&path_text(path)?)).await?;
+        if let Some(header) = header {
+            prepend(path, header).await?;
         }
         Ok(done)
     }
@@ -470,7 +479,7 @@ async fn put(cluster: &Cluster, scope: &Scope, bucket: &str, key: &str, file: Pa
 
 /// Puts a header line before what the engine wrote.
 async fn prepend(path: &Path, header: &[u8]) -> io::Result<()> {
-    let whole = path.with_extension("csv");
+    let whole = with_header(path);
     let mut to = tokio::fs::File::create(&whole).await?;
     to.write_all(header).await?;
     let mut from = tokio::fs::File::open(path).await?;
@@ -484,6 +493,11 @@ async fn prepend(path: &Path, header: &[u8]) -> io::Result<()> {
     }
     to.flush().await?;
     tokio::fs::rename(&whole, path).await
+}
+
+/// Where a file is put together with its header.
+fn with_header(path: &Path) -> PathBuf {
+    path.with_extension("csv")
 }
 
 /// Adds the files to Aurora's own table of what was loaded.
