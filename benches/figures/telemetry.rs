@@ -145,17 +145,23 @@ async fn costed<T>(cloud: &Cloud, work: impl Future<Output = T>, counts: impl Fn
     (done, each)
 }
 
+/// How long the engine may take to clean up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Waits until the engine has cleaned up behind what was written: it puts that off under load, and who is measured next would pay.
 async fn settle(database: &Database) {
     let mut connection = database.connect().await;
+    let end = Instant::now() + PATIENCE;
     loop {
         let status: Option<(String, String, String)> =
             connection.query_first("SHOW ENGINE INNODB STATUS").await.unwrap();
         let status = status.unwrap().2;
         let (_, rest) = status.split_once("History list length ").unwrap();
-        if rest.split_whitespace().next().unwrap().parse::<u64>().unwrap() < SETTLED {
+        let left = rest.split_whitespace().next().unwrap().parse::<u64>().unwrap();
+        if left < SETTLED {
             return;
         }
+        assert!(Instant::now() < end, "the engine still has the old versions of {left} transactions");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

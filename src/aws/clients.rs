@@ -15,6 +15,7 @@ pub struct Aws {
     ec2: OnceLock<aws_sdk_ec2::Client>,
     elasticache: OnceLock<aws_sdk_elasticache::Client>,
     apigateway: OnceLock<aws_sdk_apigateway::Client>,
+    apigatewayv2: OnceLock<aws_sdk_apigatewayv2::Client>,
     logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
@@ -42,6 +43,7 @@ impl Aws {
             ec2: OnceLock::new(),
             elasticache: OnceLock::new(),
             apigateway: OnceLock::new(),
+            apigatewayv2: OnceLock::new(),
             logs: OnceLock::new(),
             iam: OnceLock::new(),
             sts: OnceLock::new(),
@@ -62,6 +64,7 @@ impl Aws {
         ec2: aws_sdk_ec2;
         elasticache: aws_sdk_elasticache;
         apigateway: aws_sdk_apigateway;
+        apigatewayv2: aws_sdk_apigatewayv2;
         logs: aws_sdk_cloudwatchlogs;
         iam: aws_sdk_iam;
         sts: aws_sdk_sts;

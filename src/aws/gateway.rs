@@ -43,6 +43,22 @@ impl Aws {
         Ok(found)
     }
 
+    /// The identifiers of HTTP and WebSocket APIs that carry all of these tags.
+    pub async fn http_apis(&self, tags: &[(&str, &str)]) -> Result<Vec<String>, AwsError> {
+        let mut found = Vec::new();
+        let mut next = None;
+        loop {
+            let sent = self.apigatewayv2().get_apis().set_next_token(next).send().await;
+            let page = sent.map_err(AwsError::of("apigatewayv2:GetApis"))?;
+            let ours = page.items().iter().filter(|api| has(api.tags(), tags));
+            found.extend(ours.filter_map(|api| api.api_id().map(str::to_owned)));
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// A REST API's name, and those of its stages that are traced.
     pub async fn traced_stages(&self, api: &str) -> Result<(String, Vec<String>), AwsError> {
         let sent = self.apigateway().get_rest_api().rest_api_id(api).send().await;

@@ -31,9 +31,11 @@ impl Context {
 /// Without a target nothing was changed: bad input.
 fn refuse(error: ConfigError) -> Failure {
     let hint = match &error {
-        ConfigError::NoRegion => "pass --region eu-west-1, or set AWS_REGION",
+        ConfigError::NoRegion => {
+            "run it on this machine with --local; for AWS pass --region eu-west-1, or set AWS_REGION"
+        }
         ConfigError::NoCredentials(_) => {
-            "run `aws configure sso`, pass --profile NAME, or run the lab on this machine with --local"
+            "run it on this machine with --local; for AWS run `aws configure sso`, or pass --profile NAME"
         }
         ConfigError::Endpoint(_) => "write it like https://aws.example.net:4566",
     };

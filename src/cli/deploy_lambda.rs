@@ -97,7 +97,7 @@ async fn watch(
     }
     // What is edited while the first one is built is deployed after it.
     let mut watching = Watching::of(folders, sources::NOT_SOURCE)?;
-    let mut seen = sources_of(lab, functions);
+    let mut done = sources_of(lab, functions);
     let mut swaps = match first(cx, arg, functions, log).await {
         Ok(swaps) => Some(swaps),
         Err(failure) if failure.kind == Kind::Usage => return Err(failure),
@@ -112,28 +112,42 @@ async fn watch(
     {
         cx.ui.failure(&failure);
     }
-    let mut settled = true;
+    let mut settled = swaps.is_some();
+    if !settled {
+        next_save(lab, functions, &done, &mut watching).await;
+    }
     loop {
         let now = sources_of(lab, functions);
-        let changed: BTreeSet<String> = functions.iter().filter(|name| now[*name] != seen[*name]).cloned().collect();
+        let changed: BTreeSet<String> = functions.iter().filter(|name| now[*name] != done[*name]).cloned().collect();
         if changed.is_empty() && settled {
             watching.changed().await;
             continue;
         }
-        seen = now;
-        let done = match &mut swaps {
-            Some(swaps) => round(cx, swaps, &changed, other_sources(lab, functions, &seen, &mut watching), log).await,
+        let tried = match &mut swaps {
+            Some(swaps) => round(cx, swaps, &changed, other_sources(lab, functions, &now, &mut watching), log).await,
             // Nothing is there yet to be swapped.
             None => first(cx, arg, functions, log).await.map(|first| {
                 swaps = Some(first);
                 true
             }),
         };
-        settled = done.unwrap_or_else(|failure| {
-            cx.ui.failure(&failure);
-            // The next change tries again, and not sooner.
-            true
-        });
+        match tried {
+            Ok(is_settled) => (done, settled) = (now, is_settled),
+            Err(failure) => {
+                cx.ui.failure(&failure);
+                settled = false;
+                next_save(lab, functions, &now, &mut watching).await;
+            }
+        }
+    }
+}
+
+/// Waits for the next save: what failed is tried again then, and not sooner. It may be one of the same bytes, since the network or
+/// AWS may have been what failed. What was saved during the try counts if it made a difference.
+async fn next_save(lab: &Lab, functions: &BTreeSet<String>, tried: &Sources, watching: &mut Watching) {
+    watching.forget();
+    if sources_of(lab, functions) == *tried {
+        watching.changed().await;
     }
 }
 

@@ -7,7 +7,7 @@ use super::screen::{EventsArg, watched};
 use super::select::LabArg;
 use crate::aws::{Aws, Need};
 use crate::engine::Events;
-use crate::engine::leftovers::{self, Leftover};
+use crate::engine::leftovers::Leftover;
 use crate::engine::teardown::{self, Down};
 use crate::error::Failure;
 use crate::lab::builtin;
@@ -53,7 +53,24 @@ struct Row {
     lab: String,
     env: String,
     removed: Vec<String>,
-    left: Vec<Leftover>,
+    /// `None`: it could not be looked for.
+    left: Option<Vec<Leftover>>,
+}
+
+impl Row {
+    fn left(&self) -> &[Leftover] {
+        self.left.as_deref().unwrap_or_default()
+    }
+}
+
+/// What came of taking instances down.
+#[derive(Default)]
+struct TakenDown {
+    rows: Vec<Row>,
+    /// Those of which no stack is left.
+    gone: Vec<Instance>,
+    /// The first thing that failed.
+    failure: Option<Failure>,
 }
 
 impl Answer for DownAnswer {
@@ -61,12 +78,13 @@ impl Answer for DownAnswer {
         let took = words::duration(Duration::from_secs_f64(self.took_seconds));
         let rows = self.instances.iter().map(|row| {
             let name = format!("{} ({})", row.lab, row.env);
-            let mut text = match (row.left.is_empty(), row.removed.is_empty()) {
-                (true, true) => format!("{name} is not there; nothing to do\n"),
-                (true, false) => format!("{}\n", theme.paint(Label::Good, &format!("{name} is gone, {took}"))),
-                (false, _) => format!("{} left of {name}:\n", words::count(row.left.len(), "thing")),
+            let mut text = match (row.left.as_deref(), row.removed.is_empty()) {
+                (Some([]), true) => format!("{name} is not there; nothing to do\n"),
+                (Some([]), false) => format!("{}\n", theme.paint(Label::Good, &format!("{name} is gone, {took}"))),
+                (Some(left), _) => format!("{} left of {name}:\n", words::count(left.len(), "thing")),
+                (None, _) => format!("{} of {name} removed; what is left is not known\n", stacks(&row.removed)),
             };
-            text.extend(row.left.iter().map(|left| format!("  {} {}\n", left.kind, left.id)));
+            text.extend(row.left().iter().map(|left| format!("  {} {}\n", left.kind, left.id)));
             text
         });
         let text: String = rows.collect();
@@ -102,18 +120,20 @@ pub(crate) async fn run(args: DownArgs, cx: &Context) -> Result<(), Failure> {
         let losses: Vec<String> = found.iter().map(|(instance, stacks)| loss(instance, stacks)).collect();
         confirm(cx, "take down what is listed", &losses, &args.again(cx, &aws)).await?;
     }
-    let (mut rows, mut failure) = take_down(cx, &aws, &found, !args.standard, &mut log).await?;
+    let TakenDown { mut rows, gone, mut failure } = take_down(cx, &aws, &found, !args.standard, &mut log).await;
     if let Some(instance) = wanted.filter(|instance| !found.contains_key(instance)) {
         // No stack has its tags; something may still have its name.
-        let left = look_again(&aws, &instance).await?;
+        let left = teardown::look_again(&aws, &instance).await.map_err(|error| instances::unseen(&aws, error))?;
         if left.is_empty() {
             known(&instance, &found_labs)?;
         }
-        rows.push(Row { lab: instance.lab, env: instance.env, removed: Vec::new(), left });
+        rows.push(Row { lab: instance.lab, env: instance.env, removed: Vec::new(), left: Some(left) });
     }
-    let gone: Vec<Instance> = found.into_keys().collect();
-    teardown::artifacts(&aws, &gone).await.map_err(|error| instances::unseen(&aws, error))?;
-    if failure.is_none() && rows.iter().any(|row| !row.left.is_empty()) {
+    if let Err(error) = teardown::artifacts(&aws, &gone).await {
+        let untidy = || Failure::failed("cannot tidy up the bucket of packages").because(error).hint(instances::AGAIN);
+        failure = failure.or_else(|| Some(untidy()));
+    }
+    if failure.is_none() && rows.iter().any(|row| !row.left().is_empty()) {
         failure = Some(Failure::failed("something is left").hint("run the same command again, or remove it by hand"));
     }
     let took_seconds = (start.elapsed().as_secs_f64() * 10.0).round() / 10.0;
@@ -132,33 +152,32 @@ fn known(instance: &Instance, found: &[String]) -> Result<(), Failure> {
     }
 }
 
-async fn look_again(aws: &Aws, instance: &Instance) -> Result<Vec<Leftover>, Failure> {
-    leftovers::remove_logs(aws, instance).await.map_err(|error| instances::unseen(aws, error))?;
-    leftovers::find(aws, instance).await.map_err(|error| instances::unseen(aws, error))
-}
-
-/// One instance after the other: two may hold on to the same things.
-async fn take_down(
-    cx: &Context,
-    aws: &Aws,
-    found: &Instances,
-    express: bool,
-    log: &mut EventLog,
-) -> Result<(Vec<Row>, Option<Failure>), Failure> {
-    let (mut rows, mut failure) = (Vec::new(), None);
+/// One instance after the other: two may hold on to the same things. What fails with one is no reason to leave the others.
+async fn take_down(cx: &Context, aws: &Aws, found: &Instances, express: bool, log: &mut EventLog) -> TakenDown {
+    let mut taken = TakenDown::default();
     for (instance, stacks) in found {
         cx.ui.note(&format!("{instance} on {}: {} to remove", aws.target().title, words::count(stacks.len(), "stack")));
         let of = (instance, aws.target().name.as_str());
         let work = async |events: &Events| teardown::instance(aws, instance, stacks, express, events).await;
-        let down = watched(cx, of, log, work).await;
-        let down: Down = down.map_err(|error| instances::unseen(aws, error))?;
-        let hint =
-            || format!("go on: labctl down {}{} --yes", instance.lab, super::prepare::flags_of(&instance.env, aws));
-        failure = failure.or_else(|| down.failure.map(|failure| failure.hint(hint())));
+        let down: Down = watched(cx, of, log, work).await;
+        if down.failure.is_none() {
+            taken.gone.push(instance.clone());
+        }
+        let (left, unseen) = match down.left {
+            Ok(left) => (Some(left), None),
+            Err(error) => (None, Some(instances::unseen(aws, error))),
+        };
+        let again = format!("labctl down {}{} --yes", instance.lab, super::prepare::flags_of(&instance.env, aws));
+        let failed = down.failure.or(unseen).map(|failure| failure.hint(format!("go on: {again}")));
+        taken.failure = taken.failure.or(failed);
         let Instance { lab, env } = instance.clone();
-        rows.push(Row { lab, env, removed: down.removed, left: down.left });
+        taken.rows.push(Row { lab, env, removed: down.removed, left });
     }
-    Ok((rows, failure))
+    taken
+}
+
+fn stacks(removed: &[String]) -> String {
+    words::count(removed.len(), "stack")
 }
 
 fn loss(instance: &Instance, stacks: &BTreeMap<String, ObservedStack>) -> String {

@@ -107,7 +107,8 @@ impl Functions {
     }
 
     fn none(&self) -> Failure {
-        Failure::usage(format!("lab `{}` has no functions", self.instance.lab))
+        let failure = Failure::usage(format!("no function of {} is deployed", self.instance));
+        failure.hint(format!("what is missing comes with: labctl up{}", self.typed))
     }
 
     fn unknown(&self, name: &str) -> String {

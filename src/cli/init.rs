@@ -32,7 +32,7 @@ struct InitAnswer {
 impl Answer for InitAnswer {
     fn text(&self, _theme: Theme) -> String {
         let files = words::count(self.files.len(), "file");
-        format!("wrote {files} to {}\nnext: cd {} && labctl plan\n", self.folder, self.folder)
+        format!("wrote {files} to {}\nnext: cd {} && labctl plan --local\n", self.folder, self.folder)
     }
 }
 

@@ -179,7 +179,8 @@ async fn payload_of(word: Option<&str>, file: Option<&Path>) -> Result<String, F
 /// Before anything is sent: a payload that Lambda would refuse.
 fn check(payload: &str, is_async: bool) -> Result<(), Failure> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(payload) {
-        return Err(Failure::usage("the payload is not JSON").because(error));
+        let failure = Failure::usage("the payload is not JSON").because(error);
+        return Err(failure.hint("quote it for the shell, '{\"key\": 1}', or give its file: --file event.json"));
     }
     let most = if is_async { MOST_ASYNC } else { MOST };
     match payload.len() > most {

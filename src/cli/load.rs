@@ -243,7 +243,7 @@ mod tests {
             ("--users 10001", "--users"),
             ("--spawn-rate 0", "--spawn-rate"),
             ("--spawn-rate nan", "--spawn-rate"),
-            ("--duration 5", "write 30m, 4h"),
+            ("--duration 5", "write 90s, 30m, 4h"),
             ("--rate -1", "-1"),
             ("--rate inf", "--rate"),
             ("--requests 0", "--requests"),

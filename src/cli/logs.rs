@@ -36,7 +36,7 @@ pub(crate) struct LogsArgs {
     #[arg(long, short)]
     follow: bool,
     /// Only events that match CloudWatch's filter pattern: ERROR, '"two words"', '{ $.level = "warn" }'
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", allow_hyphen_values = true)]
     filter: Option<String>,
     /// From when on: a time ago (10m, 2h), or a date (2026-11-22T12:00:00Z)
     #[arg(long, value_name = "TIME", default_value = USUAL, value_parser = words::parse_moment, allow_hyphen_values = true)]

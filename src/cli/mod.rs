@@ -246,7 +246,7 @@ mod tests {
     fn bad_usage_is_refused_with_what_was_probably_meant() {
         assert!(refused(&["dwn"]).contains("'down'"));
         assert!(refused(&["up", "--locl"]).contains("--local"));
-        assert!(refused(&["up", "--ttl", "soon"]).contains("write 30m, 4h, 2d or 1h30m"));
+        assert!(refused(&["up", "--ttl", "soon"]).contains("write 90s, 30m, 4h, 2d or 1h30m"));
         assert!(refused(&["ls", "--env", "Dev"]).contains("lower-case letters"));
         assert!(refused(&["down", "superheroes", "--all"]).contains("cannot be used with"));
         assert!(refused(&["sql", "superheroes", "-e", "SELECT 1", "-f", "x.sql"]).contains("cannot be used with"));

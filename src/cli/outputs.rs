@@ -126,5 +126,7 @@ fn known(name: &str, instance: &Instance, outputs: &BTreeMap<String, String>) ->
     }
     let near = nearest(name, outputs.keys().map(String::as_str));
     let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
-    Err(Failure::usage(format!("{instance} has no output called `{name}`{near}")))
+    let failure = Failure::usage(format!("{instance} has no output called `{name}`{near}"));
+    let there: Vec<&str> = outputs.keys().map(String::as_str).collect();
+    Err(failure.hint(format!("its outputs: {}; a stack that is missing comes with labctl up", there.join(", "))))
 }

@@ -19,7 +19,7 @@ pub(crate) struct LabArg {
 /// Values for the lab's parameters.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct SetArgs {
-    /// Value of a lab parameter; may be given several times
+    /// Value of a lab parameter; may be given several times. What is not given has its default, whatever it was the last time
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
 }

@@ -146,8 +146,8 @@ fn split(text: &str) -> Result<Vec<sql::Statement>, Failure> {
 
 /// A failed statement, and what came before it and is committed.
 fn failed(statement: &sql::Statement, before: usize, error: sql::SqlError) -> Failure {
-    let failure =
-        Failure::failed(format!("statement failed on line {}: {} …", statement.line, statement.head(4))).because(error);
+    let begins = statement.beginning(4);
+    let failure = Failure::failed(format!("statement failed on line {}: {begins}", statement.line)).because(error);
     match before {
         0 => failure,
         1 => failure.hint("the statement before it is committed"),
@@ -198,7 +198,10 @@ async fn read_input() -> Result<String, Failure> {
 }
 
 fn read_folder(folder: &Path) -> Result<Vec<SqlFile>, Failure> {
-    let unreadable = |error| Failure::usage(format!("cannot read `{}`", folder.display())).because(error);
+    let unreadable = |error| {
+        let failure = Failure::usage(format!("cannot read the folder `{}`", folder.display())).because(error);
+        failure.hint("a statement goes behind -e, a file behind -f")
+    };
     let entries = std::fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
     let paths = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path());
     let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "sql")).collect();
@@ -222,13 +225,15 @@ fn show(cx: &Context, results: &[ResultSet], format: RowFormat) {
             cx.ui.raw(&rows.map(ResultSet::csv).collect::<Vec<_>>().join("\r\n"));
         }
         (RowFormat::Table, several) => {
-            let texts: Vec<String> = several.iter().map(|result| table(result, cx.ui.out_theme())).collect();
+            // Who reads it on a screen reads no lines that are broken; a program gets the lines whole.
+            let width = if cx.ui.shows() { cx.ui.columns() } else { usize::MAX };
+            let texts: Vec<String> = several.iter().map(|result| table(result, (width, cx.ui.out_theme()))).collect();
             cx.ui.raw(&texts.join("\n"));
         }
     }
 }
 
-fn table(result: &ResultSet, theme: Theme) -> String {
+fn table(result: &ResultSet, (width, theme): (usize, Theme)) -> String {
     if result.columns.is_empty() {
         return format!("{} affected\n", words::count(usize::try_from(result.rows_affected).unwrap_or(0), "row"));
     }
@@ -237,7 +242,7 @@ fn table(result: &ResultSet, theme: Theme) -> String {
     for row in &result.rows {
         table.row(row.iter().map(|value| tame(&ResultSet::cell(value).unwrap_or_else(|| "NULL".to_owned()))));
     }
-    format!("{}{}\n", table.render(theme), words::count(result.rows.len(), "row"))
+    format!("{}{}\n", table.render_within(width, theme), words::count(result.rows.len(), "row"))
 }
 
 /// Reads statements until the end of input; each ends with a semicolon.

@@ -1,15 +1,18 @@
 //! `labctl status`.
 
 use super::context::Context;
+use super::deployed::deployed_values;
+use super::prepare::flags;
 use super::select::LabArg;
 use super::{dashboard, instances, ls};
 use crate::aws::stacks::StackResource;
 use crate::aws::{Aws, Need};
 use crate::engine::steps::readiness;
 use crate::error::Failure;
-use crate::plan::{Instance, names};
+use crate::plan::{Instance, ObservedStack, Wiring, names};
 use crate::ui::{Answer, Format, Label, Table, Theme};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Show a lab's stacks, resources and health
@@ -38,8 +41,13 @@ struct StatusAnswer {
     env: String,
     target: String,
     state: &'static str,
+    /// Stacks of the manifest that are not there.
+    missing: Vec<String>,
     expires: Option<String>,
     stacks: Vec<StackRow>,
+    /// What brings the missing ones.
+    #[serde(skip)]
+    up: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,7 +88,15 @@ impl Answer for StatusAnswer {
             }
         }
         let expires = self.expires.as_ref().map(|date| format!(", until {date}")).unwrap_or_default();
-        format!("{} ({}) on {} is {}{expires}\n{}", self.lab, self.env, self.target, self.state, table.render(theme))
+        let missing = match self.missing.is_empty() {
+            true => String::new(),
+            false => {
+                let text = format!("missing: {}; {} brings what is missing", self.missing.join(", "), self.up);
+                format!("{}\n", theme.paint(Label::Warning, &text))
+            }
+        };
+        let Self { lab, env, target, state, .. } = self;
+        format!("{lab} ({env}) on {target} is {state}{expires}\n{missing}{}", table.render(theme))
     }
 }
 
@@ -104,8 +120,9 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<(), Failure> {
     }
     let instance = args.lab.instance(cx)?;
     let aws = cx.aws(Need::Visit).await?;
+    let up = format!("labctl up{}{}", args.lab.typed(), flags(cx, &aws));
     loop {
-        let answer = look(&aws, &instance).await?;
+        let answer = look(&aws, &instance, (&args.lab, &up)).await?;
         if args.watch && cx.ui.draws() {
             // Home, and clear to the end: what stays the same does not flicker.
             cx.ui.raw("\x1b[H\x1b[2J");
@@ -118,9 +135,13 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<(), Failure> {
     }
 }
 
-async fn look(aws: &Aws, instance: &Instance) -> Result<StatusAnswer, Failure> {
+async fn look(aws: &Aws, instance: &Instance, (arg, up): (&LabArg, &str)) -> Result<StatusAnswer, Failure> {
     let stacks = instances::there(aws, instance).await?;
-    let state = ls::state(&stacks);
+    let missing = missing(arg, &stacks);
+    let state = match ls::state(&stacks) {
+        "up" if !missing.is_empty() => "unfinished",
+        state => state,
+    };
     let expires = stacks.values().find_map(|stack| stack.tag(names::TAG_EXPIRES)).map(str::to_owned);
     let mut rows = Vec::new();
     for stack in stacks.into_values() {
@@ -139,5 +160,16 @@ async fn look(aws: &Aws, instance: &Instance) -> Result<StatusAnswer, Failure> {
         });
     }
     let Instance { lab, env } = instance.clone();
-    Ok(StatusAnswer { lab, env, target: aws.target().name.clone(), state, expires, stacks: rows })
+    let (target, up) = (aws.target().name.clone(), up.to_owned());
+    Ok(StatusAnswer { lab, env, target, state, missing, expires, stacks: rows, up })
+}
+
+/// Stacks that the lab's manifest asks for, by the parameters that it was deployed with, and that are not there. Of a lab whose
+/// manifest is not at hand nobody knows.
+fn missing(arg: &LabArg, stacks: &BTreeMap<String, ObservedStack>) -> Vec<String> {
+    let Ok(mut lab) = arg.load() else { return Vec::new() };
+    let Ok(wiring) = Wiring::of(&lab) else { return Vec::new() };
+    let values = deployed_values(&lab, &wiring, stacks);
+    lab.choose(&values);
+    lab.stacks.into_iter().map(|stack| stack.name).filter(|name| !stacks.contains_key(name)).collect()
 }

@@ -71,13 +71,14 @@ impl Swaps {
         let live = watched(cx, (&wanted.instance, &aws.target().name), log, async |events| {
             let run = Run::new(aws, wanted, &observed, &options, events);
             walk(&steps, &run, events).await.into_result()?;
+            // From the first swap on, whenever this is interrupted.
+            let names: Vec<&str> = self.behind.iter().map(String::as_str).collect();
+            let again = &options.again;
+            cx.ui.on_parting(Some(format!("the stacks do not know yet what {} runs now: {again}", names.join(", "))));
             self.swap(&run, changed, events).await
         });
         let live = live.await?;
         self.live.extend(live);
-        let names: Vec<&str> = self.behind.iter().map(String::as_str).collect();
-        let again = &self.prepared.options.again;
-        cx.ui.on_parting(Some(format!("the stacks do not know yet what {} runs now: {again}", names.join(", "))));
         Ok(())
     }
 

@@ -66,6 +66,12 @@ impl Watching {
         Ok(())
     }
 
+    /// What has changed so far is of no interest any more.
+    pub(crate) fn forget(&mut self) {
+        while self.changes.try_recv().is_ok() {}
+        self.watch_what_has_come();
+    }
+
     /// Waits until something has changed, and then for a quiet moment.
     pub(crate) async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {
@@ -81,6 +87,10 @@ impl Watching {
                 () = tokio::time::sleep_until(latest) => break,
             }
         }
+        self.watch_what_has_come();
+    }
+
+    fn watch_what_has_come(&mut self) {
         self.watched.retain(|path| path.exists());
         // A folder that goes away at this moment is no matter; one that stays is tried again with the next change.
         let _ = self.watch();

@@ -44,7 +44,7 @@ fn of_gone_functions<'a>(
     groups.into_iter().filter(gone).collect()
 }
 
-/// What is left of an instance. By tag: stacks, VPCs, security groups, REST APIs, API keys and secrets. By a name that begins as
+/// What is left of an instance. By tag: stacks, VPCs, security groups, REST and HTTP APIs, API keys and secrets. By a name that begins as
 /// those of its stacks' resources do: buckets, functions, database clusters, caches, roles and the logs of functions.
 pub async fn find(aws: &Aws, instance: &Instance) -> Result<Vec<Leftover>, AwsError> {
     let mut leftovers: Vec<Leftover> = Vec::new();
@@ -72,11 +72,12 @@ async fn by_tag(aws: &Aws, instance: &Instance) -> Result<Found, AwsError> {
         aws.vpcs(&tags),
         aws.security_groups(&tags),
         aws.rest_apis(&tags),
+        aws.http_apis(&tags),
         aws.api_keys(&tags),
         aws.secrets_with(&tags)
     )?;
-    let kinds = ["stack", "VPC", "security group", "REST API", "API key", "secret"];
-    Ok(kinds.into_iter().zip([found.0, found.1, found.2, found.3, found.4, found.5]).collect())
+    let kinds = ["stack", "VPC", "security group", "REST API", "HTTP API", "API key", "secret"];
+    Ok(kinds.into_iter().zip([found.0, found.1, found.2, found.3, found.4, found.5, found.6]).collect())
 }
 
 async fn by_name(aws: &Aws, instance: &Instance) -> Result<Found, AwsError> {

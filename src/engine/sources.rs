@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_built_in_function_brings_the_crates_that_it_is_made_of() {
         let lab = lab::load(Some("timeseries"), Path::new(".")).unwrap();
-        assert_eq!(crates_of(&lab, "timeseries").unwrap(), ["timeseries", "aurora", "strict-json"]);
+        assert_eq!(crates_of(&lab, "timeseries").unwrap(), ["timeseries", "aurora", "environment", "strict-json"]);
         let source = of_function(&lab, "timeseries").unwrap().unwrap();
         for file in ["timeseries/Cargo.lock", "aurora/src/lib.rs", "aurora/certs/rds-ca.pem", "strict-json/Cargo.toml"]
         {
@@ -176,9 +176,10 @@ mod tests {
         write("lambdas/here/src/lib.rs", "");
         let lab = lab::load(None, dir.path()).unwrap();
         let source = of_function(&lab, "f").unwrap().unwrap();
-        let files: Vec<&str> = source.files.keys().map(String::as_str).filter(|f| !f.starts_with("aurora/")).collect();
+        let own = |file: &&str| !file.starts_with("aurora/") && !file.starts_with("environment/");
+        let files: Vec<&str> = source.files.keys().map(String::as_str).filter(own).collect();
         assert_eq!(files, ["f/Cargo.toml", "here/Cargo.toml", "here/src/lib.rs"]);
-        assert!(source.files.contains_key("aurora/src/lib.rs"));
+        assert!(["aurora/src/lib.rs", "environment/src/lib.rs"].iter().all(|file| source.files.contains_key(*file)));
         assert_eq!(folders_of(&lab, "f"), ["f", "here"].map(|name| dir.path().join("lambdas").join(name)));
     }
 }

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 pub struct Down {
     /// Stacks that are gone, in the order in which they went.
     pub removed: Vec<String>,
-    /// What is still there, by tag or by name.
-    pub left: Vec<Leftover>,
+    /// What is still there, by tag or by name; an error where AWS did not say.
+    pub left: Result<Vec<Leftover>, AwsError>,
     /// The first thing that failed.
     pub failure: Option<Failure>,
 }
@@ -53,32 +53,39 @@ pub async fn instance(
     stacks: &BTreeMap<String, ObservedStack>,
     express: bool,
     events: &Events,
-) -> Result<Down, AwsError> {
+) -> Down {
     let remover = Remover { aws, stacks, express, events };
     let Report { finished, mut failed, .. } = walk(&removal(stacks), &remover, events).await;
     let failure = (!failed.is_empty()).then(|| failed.remove(0).1);
     let removed = finished.iter().map(|id| id.0.trim_start_matches("delete/").to_owned()).collect();
-    if failure.is_none() {
-        leftovers::remove_logs(aws, instance).await?;
-    }
-    Ok(Down { removed, left: leftovers::find(aws, instance).await?, failure })
+    let left = match &failure {
+        None => look_again(aws, instance).await,
+        // The function of a stack that is still there goes on writing its log.
+        Some(_) => leftovers::find(aws, instance).await,
+    };
+    Down { removed, left, failure }
 }
 
-/// Forgets an instance in the artifact bucket, and removes the bucket with the last instance. Gives whether it is gone.
-pub async fn artifacts(aws: &Aws, gone: &[Instance]) -> Result<bool, AwsError> {
+/// Removes the logs of functions that are gone, and looks what is left.
+pub async fn look_again(aws: &Aws, instance: &Instance) -> Result<Vec<Leftover>, AwsError> {
+    leftovers::remove_logs(aws, instance).await?;
+    leftovers::find(aws, instance).await
+}
+
+/// Forgets an instance in the artifact bucket, and removes the bucket with the last instance.
+pub async fn artifacts(aws: &Aws, gone: &[Instance]) -> Result<(), AwsError> {
     let bucket = names::artifact_bucket(&aws.caller().await?.account, &aws.target().region);
     if !aws.bucket_exists(&bucket).await? {
-        return Ok(true);
+        return Ok(());
     }
     if observe::instances(aws).await?.is_empty() {
         aws.empty_bucket(&bucket).await?;
-        aws.delete_bucket(&bucket).await?;
-        return Ok(true);
+        return aws.delete_bucket(&bucket).await;
     }
     for instance in gone {
         for key in aws.object_keys(&bucket, &instance.checked_key("")).await? {
             aws.delete_object(&bucket, &key).await?;
         }
     }
-    Ok(false)
+    Ok(())
 }

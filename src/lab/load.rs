@@ -17,7 +17,7 @@ pub enum LoadError {
     UnknownLab { name: String, near: Option<String>, known: Vec<String> },
     #[error("cannot read {file}: {why}")]
     Unreadable { file: String, why: String },
-    #[error("the lab cannot be loaded as it is written: {}", problems.first().map(ToString::to_string).unwrap_or_default())]
+    #[error("the lab cannot be loaded as it is written")]
     Problems {
         problems: Vec<FileProblem>,
         /// What the manifest says, if so much of it can be read that `--set` can be held to it.

@@ -43,11 +43,26 @@ impl Statement {
         hex::encode(Sha256::digest(normal.as_bytes()))
     }
 
-    /// The first words in upper case, for messages and for telling kinds of statements apart.
+    /// The first words in upper case, for telling kinds of statements apart.
     pub fn head(&self, words: usize) -> String {
+        self.words(words).0.to_uppercase()
+    }
+
+    /// The first words as they were typed, for messages; not more, since a password may come behind them.
+    pub fn beginning(&self, words: usize) -> String {
+        match self.words(words) {
+            (text, true) => format!("{text} …"),
+            (text, false) => text,
+        }
+    }
+
+    /// The first words, and whether there are more.
+    fn words(&self, count: usize) -> (String, bool) {
         let code = Pieces::of(&self.text).filter(|piece| piece.kind != Kind::Comment).map(|piece| piece.text);
         let code: String = code.collect();
-        code.split_whitespace().take(words).collect::<Vec<_>>().join(" ").to_uppercase()
+        let mut words = code.split_whitespace();
+        let first = words.by_ref().take(count).collect::<Vec<_>>().join(" ");
+        (first, words.next().is_some())
     }
 
     /// MySQL commits by itself before and after such a statement (MySQL manual: "Statements That Cause an Implicit Commit").

@@ -101,10 +101,11 @@ impl Course {
         let Moment { s, rps, p50, p99, .. } = &self.last;
         let errors = words::count(self.errors as usize, "error");
         let requests = words::count(self.requests as usize, "request");
-        Some(format!(
-            "  {} {s:.0} s: {requests}, {rps:.0} per second, p50 {p50:.1} ms, p99 {p99:.1} ms, {errors}",
-            self.name
-        ))
+        let times = match self.last.requests {
+            0 => String::new(),
+            _ => format!("p50 {p50:.1} ms, p99 {p99:.1} ms, "),
+        };
+        Some(format!("  {} {s:.0} s: {requests}, {rps:.0} per second, {times}{errors}", self.name))
     }
 
     fn lines(&self, theme: Theme) -> [String; 3] {
@@ -123,7 +124,11 @@ impl Course {
         );
         let Moment { rps, p50, p90, p99, max, .. } = &self.last;
         let rate = format!("  {}  {rps:.0} per second", theme.paint(Label::Good, &self.bars()));
-        let times = format!("  p50 {p50:.1} ms  p90 {p90:.1} ms  p99 {p99:.1} ms  max {max:.1} ms");
+        // A moment without a request had no times.
+        let times = match self.last.requests {
+            0 => "  p50 –  p90 –  p99 –  max –".to_owned(),
+            _ => format!("  p50 {p50:.1} ms  p90 {p90:.1} ms  p99 {p99:.1} ms  max {max:.1} ms"),
+        };
         [head, rate, theme.paint(Label::Dim, &times).into_owned()]
     }
 

@@ -240,7 +240,10 @@ impl Notes {
 
 /// What comes from elsewhere (a name that was typed, a message of AWS) may hold characters that steer the terminal.
 pub fn tame(text: &str) -> String {
-    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    // Controls, and what turns the direction of all that follows.
+    let steers = |c: char| {
+        c.is_control() && c != '\n' && c != '\t' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 

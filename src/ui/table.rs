@@ -30,6 +30,34 @@ impl Table {
 
     /// The table as text, one line per row, without trailing blanks.
     pub fn render(&self, theme: Theme) -> String {
+        let widths = self.widths();
+        let headings: Vec<_> = self.headings.iter().map(|text| (Some(Label::Dim), text.clone())).collect();
+        let titled = if headings.is_empty() { None } else { Some(&headings) };
+        titled.into_iter().chain(&self.rows).map(|row| line(row, &widths, theme) + "\n").collect()
+    }
+
+    /// The table as it can be read on a screen of `width` columns: where a line would be longer, each row is a block with a line for
+    /// each column.
+    pub fn render_within(&self, width: usize, theme: Theme) -> String {
+        let widths = self.widths();
+        let wide: usize = widths.iter().map(|column| column + 2).sum();
+        if wide <= width.saturating_add(2) || self.headings.is_empty() {
+            return self.render(theme);
+        }
+        let longest = self.headings.iter().map(|heading| heading.width()).max().unwrap_or(0);
+        let block = |row: &Vec<(Option<Label>, String)>| -> String {
+            let named = self.headings.iter().zip(row);
+            let lines = named.map(|(heading, (label, cell))| {
+                let pair = [(Some(Label::Dim), heading.clone()), (*label, cell.clone())];
+                line(&pair, &[longest, 0], theme) + "\n"
+            });
+            lines.collect()
+        };
+        self.rows.iter().map(block).collect::<Vec<_>>().join("\n")
+    }
+
+    /// How wide each column is.
+    fn widths(&self) -> Vec<usize> {
         let columns = self.rows.iter().map(Vec::len).chain([self.headings.len()]).max().unwrap_or(0);
         let mut widths = vec![0; columns];
         for (column, heading) in self.headings.iter().enumerate() {
@@ -40,9 +68,7 @@ impl Table {
                 widths[column] = widths[column].max(cell.width());
             }
         }
-        let headings: Vec<_> = self.headings.iter().map(|text| (Some(Label::Dim), text.clone())).collect();
-        let titled = if headings.is_empty() { None } else { Some(&headings) };
-        titled.into_iter().chain(&self.rows).map(|row| line(row, &widths, theme) + "\n").collect()
+        widths
     }
 }
 
@@ -68,6 +94,16 @@ fn line(row: &[(Option<Label>, String)], widths: &[usize], theme: Theme) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_that_is_too_long_for_the_screen_is_a_block() {
+        let mut table = Table::new(&["NAME", "STATE OF IT"]);
+        table.row(["héros", "ready"]);
+        table.row(["a-long-name", ""]);
+        assert_eq!(table.render_within(24, Theme::PLAIN), table.render(Theme::PLAIN));
+        let blocks = "NAME         héros\nSTATE OF IT  ready\n\nNAME         a-long-name\nSTATE OF IT\n";
+        assert_eq!(table.render_within(23, Theme::PLAIN), blocks);
+    }
 
     #[test]
     fn columns_line_up_by_display_width() {

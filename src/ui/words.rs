@@ -76,7 +76,7 @@ pub fn cut(text: &str, width: usize) -> String {
 
 /// A duration as people type it: `90s`, `30m`, `4h`, `2d`, or several together, `1h30m`.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is not a duration: write 30m, 4h, 2d or 1h30m");
+    let wrong = || format!("`{text}` is not a duration: write 90s, 30m, 4h, 2d or 1h30m");
     let mut total: u64 = 0;
     let mut digits = String::new();
     for letter in text.chars() {

@@ -96,7 +96,7 @@ fn input(machine: &Machine) {
     machine.write("nothing.sql", "-- nothing\n;;\n");
     let cases: &[(&[&str], &str)] = &[
         (&["-f", "missing.sql"], "cannot read `missing.sql`"),
-        (&["nowhere"], "cannot read `nowhere`"),
+        (&["nowhere"], "cannot read the folder `nowhere`"),
         (&["empty"], "`empty` has no files that end in .sql"),
         (&["-f", "bad.sql"], "the string that begins at line 1, column 8 does not end"),
         (&["-f", "latin.sql"], "cannot read `latin.sql`"),

@@ -191,6 +191,18 @@ async fn a_taken_port_is_said_with_its_holder_and_the_remedy() {
     assert!(said.contains(&format!("port {port} on 127.0.0.1 is taken by")), "{said}");
     assert!(said.contains(&format!("(process {})", std::process::id())), "{said}");
     assert!(said.contains("--port 0"), "{said}");
+    let doctor = machine.command(&["doctor", "--local"]).env("LABCTL_LOCAL_PORT", &port).output().await.unwrap();
+    let said = text(&doctor.stdout);
+    assert_eq!(doctor.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("port {port} on 127.0.0.1 is taken by")), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_whose_home_is_deleted_ends() {
+    let machine = Machine::new();
+    let started = machine.json(&["local", "start"]).await;
+    std::fs::remove_dir_all(machine.home.path()).unwrap();
+    until("nobody would find it any more", || !lives(pid(&started))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ mod hostile;
 mod input;
 mod interrupted;
 mod ledger;
+mod leftovers;
 mod load;
 mod local_lifecycle;
 mod operations;

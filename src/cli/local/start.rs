@@ -142,7 +142,7 @@ async fn turn(home: &Path) -> Result<File, Failure> {
 }
 
 /// Says by whom a port is taken before anything is started.
-fn check_port(wanted: u16) -> Result<(), Failure> {
+pub(super) fn check_port(wanted: u16) -> Result<(), Failure> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {

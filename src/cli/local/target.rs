@@ -71,7 +71,10 @@ async fn inspect(wish: &Wish) -> Result<(String, bool, Vec<Finding>), Failure> {
         Some(found) => {
             Finding::problem("local cloud", format!("process {} does not answer", found.pid), "labctl local stop")
         }
-        None => Finding::fine("local cloud", format!("does not run; state in {}", wish.home.display())),
+        None => match start::check_port(wish.port) {
+            Ok(()) => Finding::fine("local cloud", format!("does not run; state in {}", wish.home.display())),
+            Err(taken) => Finding::problem("local cloud", taken.summary, taken.hints.join("; ")),
+        },
     };
     let engines = match Engines::find(&Search::here(&wish.home)).await {
         Ok(engines) => vec![sql(engines.sql()), cache(engines.cache())],
