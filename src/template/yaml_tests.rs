@@ -1,4 +1,4 @@
-use proptest::prelude::{ProptestConfig, any, prop, proptest};
+use proptest::prelude::{ProptestConfig, any, prop, prop_assume, proptest};
 use serde_json::{Value as Json, json};
 
 use super::{MAX_DEPTH, Position, parse};
@@ -186,8 +186,18 @@ proptest! {
 
     #[test]
     fn what_serde_yaml_writes_is_read_as_it_is(value in json_value("[ -~é€]{0,12}")) {
+        // Who writes `<<` without quotes asks for a merge, and is refused.
+        prop_assume!(!has_merge_key(&value));
         let text = serde_yaml::to_string(&value).unwrap();
         assert_eq!(parse(&text).map(|node| node.to_json()), Ok(value), "{}", text);
+    }
+}
+
+fn has_merge_key(value: &Json) -> bool {
+    match value {
+        Json::Object(members) => members.iter().any(|(name, value)| name == "<<" || has_merge_key(value)),
+        Json::Array(items) => items.iter().any(has_merge_key),
+        _ => false,
     }
 }
 
