@@ -47,7 +47,7 @@ KEEP = {
     ],
     "elasticache": ["(?!.*(Migration|GlobalReplicationGroup|ReservedCacheNodes)).*"],
     "iam": ["(?!.*(MFA|SAML|SSH|Signing|ServerCertificate|ServiceSpecific|Outbound|Delegation|Organizations|OpenIDConnect|HumanReadable)).*"],
-    "lambda": ["(?!.*(CodeSigning|Durable|CapacityProvider|Recursion|ScalingConfig|InvokeAsync)).*"],
+    "lambda": ["GetFunctionCodeSigningConfig", "(?!.*(CodeSigning|Durable|CapacityProvider|Recursion|ScalingConfig|InvokeAsync)).*"],
     "logs": [
         ".*LogGroups?", ".*LogStreams?", "(Put|Get|Filter)LogEvents", "(Put|Delete)RetentionPolicy", "(Tag|Untag|ListTags)(Resource|LogGroup|ForResource|sForResource|sLogGroup)",
         "ListTagsForResource", ".*(Metric|Subscription)Filters?", ".*ResourcePolic(y|ies)", "(Start|Stop)Query", "GetQueryResults",
@@ -58,7 +58,7 @@ KEEP = {
         "List(DataSources|DataSets|Dashboards|DashboardVersions|VPCConnections)", "UpdateDashboardPublishedVersion", "DescribeDashboardDefinition",
         "DescribeAccountSubscription", "DescribeAccountSettings", "(Tag|Untag)Resource", "ListTagsForResource",
     ],
-    "rds": ["(?!.*(Tenant|Blueprint|BlueGreen|CustomDBEngine|Integration|GlobalCluster|DBProxy|DBProxies|DBShard|Reserved|OptionGroup|DBSecurityGroup|ActivityStream|Recommendation|FromS3|AutomatedBackup)).*"],
+    "rds": ["DescribeGlobalClusters", "(?!.*(Tenant|Blueprint|BlueGreen|CustomDBEngine|Integration|GlobalCluster|DBProxy|DBProxies|DBShard|Reserved|OptionGroup|DBSecurityGroup|ActivityStream|Recommendation|FromS3|AutomatedBackup)).*"],
     "rds-data": [".*"],
     "s3": [],
     "secretsmanager": [".*"],

@@ -250,6 +250,7 @@ async fn prompt(cx: &Context, database: &DataApi, format: RowFormat) -> Result<(
     let unusable = |error: rustyline::error::ReadlineError| Failure::failed("cannot read statements").because(error);
     let mut editor = rustyline::DefaultEditor::new().map_err(unusable)?;
     let mut text = String::new();
+    cx.ui.note("each statement ends with a semicolon; `exit` or Ctrl-D leaves");
     loop {
         let mark = if text.is_empty() { "sql> " } else { "  -> " };
         // Reading blocks; nothing else is to be done meanwhile.

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::{Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::arriving::Arriving;
 use super::call::{Call, Reply};
@@ -71,8 +72,8 @@ pub trait Service: Send + Sync + 'static {
     }
 
     /// What it holds and runs now, for `labctl local status`: small, and free of secrets.
-    fn status(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    fn status(&self) -> Value {
+        Value::Null
     }
 
     /// Brings back what ran before a restart; called once, after every service is registered.
@@ -97,18 +98,42 @@ pub fn support<S: ?Sized>(table: &[Operation<S>]) -> Vec<Support> {
     table.iter().map(|operation| Support { operation: operation.name, grade: operation.grade }).collect()
 }
 
-/// Reads the operation's input. An unknown member is refused by name: input structs say `deny_unknown_fields`.
+/// Reads the operation's input. An unknown member is refused by name (input structs say `deny_unknown_fields`), unless it asks for
+/// nothing: some clients, Terraform among them, also send what nobody set.
 ///
 /// # Errors
 /// `ValidationException` with what is wrong. (The codec has checked names and types against the model before.)
 pub fn input<T: DeserializeOwned>(call: &Call) -> Result<T, Fault> {
-    T::deserialize(&call.input).map_err(|error| {
-        let message = error.to_string();
-        match message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
-            Some(member) => Fault::unsupported(format!("the parameter {member} of {}", call.operation)),
-            None => Fault::new("ValidationException", format!("{}: {message}", call.operation)),
+    let mut read = T::deserialize(&call.input);
+    let mut asked = Value::Null;
+    loop {
+        let message = match read {
+            Ok(input) => return Ok(input),
+            Err(error) => error.to_string(),
+        };
+        let Some(member) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) else {
+            return Err(Fault::new("ValidationException", format!("{}: {message}", call.operation)));
+        };
+        if asked.is_null() {
+            asked = call.input.clone();
         }
-    })
+        let value = asked.as_object_mut().and_then(|members| members.remove(member));
+        if !value.is_some_and(|value| asks_for_nothing(&value)) {
+            return Err(Fault::unsupported(format!("the parameter {member} of {}", call.operation)));
+        }
+        read = T::deserialize(&asked);
+    }
+}
+
+fn asks_for_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(yes) => !yes,
+        Value::Number(_) => false,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
 }
 
 /// Turns an operation's output struct into a [`Reply`].

@@ -23,9 +23,9 @@ const RESERVE: Duration = Duration::from_millis(1_500);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let Settings { route, database } = Settings::from_env()?;
+    let Settings { route, database, xray_daemon } = Settings::from_env()?;
     let api = DataApi::new(database);
-    let daemon = Daemon::of(std::env::var("AWS_XRAY_DAEMON_ADDRESS").ok().as_deref());
+    let daemon = Daemon::of(xray_daemon.as_deref());
     let (api, daemon) = (&api, &daemon);
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         Ok::<_, Error>(invoked(route, &event, api, daemon).await)

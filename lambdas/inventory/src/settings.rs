@@ -17,6 +17,8 @@ pub enum Route {
 pub struct Settings {
     pub route: Route,
     pub database: DatabaseSettings,
+    /// Where the X-Ray daemon listens, which Lambda starts for a traced function.
+    pub xray_daemon: Option<String>,
 }
 
 pub struct DatabaseSettings {
@@ -45,6 +47,6 @@ impl Settings {
             endpoint: env::var("AWS_ENDPOINT_URL").ok(),
             credentials: credentials()?,
         };
-        Ok(Settings { route, database })
+        Ok(Settings { route, database, xray_daemon: env::var("AWS_XRAY_DAEMON_ADDRESS").ok() })
     }
 }

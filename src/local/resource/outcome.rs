@@ -119,6 +119,7 @@ const HANDLER_CODES: &[(&str, &[&str])] = &[
             "DBInstanceNotFound",
             "DBParameterGroupNotFound",
             "DBSubnetGroupNotFoundFault",
+            "GlobalClusterNotFoundFault",
             "InvalidAssociationID.NotFound",
             "InvalidGroup.NotFound",
             "InvalidInstanceID.NotFound",

@@ -203,7 +203,7 @@ async fn what_is_not_done_here_is_refused_by_name_and_what_is_wrong_as_wrong() {
         ("CreateIntegration", integration(json!({"IntegrationType": "HTTP_PROXY"})), "HTTP_PROXY"),
         ("CreateIntegration", integration(json!({"IntegrationSubtype": "SQS-SendMessage"})), "IntegrationSubtype"),
         ("CreateIntegration", integration(json!({"ConnectionType": "VPC_LINK"})), "VPC_LINK"),
-        ("CreateIntegration", integration(json!({"RequestParameters": {}})), "RequestParameters"),
+        ("CreateIntegration", integration(json!({"RequestParameters": {"append:header.a": "b"}})), "RequestParameters"),
         ("UpdateRoute", json!({"ApiId": api, "RouteId": route, "AuthorizationType": "JWT"}), "JWT"),
         ("CreateAuthorizer", json!({}), "CreateAuthorizer"),
         ("ImportApi", json!({}), "ImportApi"),
@@ -234,6 +234,31 @@ async fn what_is_not_done_here_is_refused_by_name_and_what_is_wrong_as_wrong() {
     }
     let settings = json!({"ApiId": api, "StageName": "a", "RouteSettings": {"GET /none": {}}});
     assert_eq!(world.code("CreateStage", settings).await, "NotFoundException");
+}
+
+/// As Terraform sends it.
+#[tokio::test]
+async fn what_asks_for_nothing_or_for_the_default_is_taken() {
+    let world = World::new();
+    let input = json!({
+        "Name": "a", "ProtocolType": "HTTP", "ApiKeySelectionExpression": "$request.header.x-api-key",
+        "RouteSelectionExpression": "$request.method $request.path", "CredentialsArn": "", "FailOnWarnings": false,
+    });
+    let api = world.ok("CreateApi", input.clone()).await;
+    assert_eq!(api["RouteSelectionExpression"], input["RouteSelectionExpression"]);
+    let asking = |name: &str, value: Value| {
+        let mut asking = input.clone();
+        asking[name] = value;
+        asking
+    };
+    for (name, value) in
+        [("CredentialsArn", json!("arn:aws:iam::000000000000:role/r")), ("DisableSchemaValidation", json!(true))]
+    {
+        let fault = world.call("CreateApi", asking(name, value)).await.unwrap_err();
+        assert!(fault.code == "NotImplemented" && fault.message.contains(name), "{fault}");
+    }
+    let other = asking("RouteSelectionExpression", json!("$request.body.action"));
+    assert_eq!(world.code("CreateApi", other).await, "BadRequestException");
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ const OPERATIONS: &[Operation<Lambda>] = operations!(Lambda;
     Real UpdateFunctionConfiguration => ops::update::configuration,
     Real GetFunction => ops::functions::get,
     Real GetFunctionConfiguration => ops::functions::configuration,
+    Modelled GetFunctionCodeSigningConfig => ops::functions::code_signing,
     Real ListFunctions => ops::functions::list,
     Real DeleteFunction => ops::functions::delete,
     Real PublishVersion => ops::versions::publish,

@@ -76,6 +76,7 @@ const OPERATIONS: &[Operation<Rds>] = operations!(Rds;
     Modelled DescribeOrderableDBInstanceOptions => ops::catalog::orderable,
     Real DescribeAccountAttributes => ops::quotas::describe,
     Real DescribeEvents => ops::catalog::events,
+    Modelled DescribeGlobalClusters => ops::catalog::global_clusters,
 );
 
 /// Opens the service on what an earlier run left.

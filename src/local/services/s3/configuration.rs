@@ -2,6 +2,7 @@
 //!
 //! A document is kept as the s3s type that carries it on the wire, so that it comes back exactly as it was put.
 
+use s3s::dto;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -84,6 +85,13 @@ pub(super) struct Logging {
 pub(super) struct LogTarget {
     pub target_bucket: String,
     pub target_prefix: String,
+}
+
+/// Rules for objects' lives, and what S3 keeps beside them: which objects are too small to change their storage class by default.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Lifecycle {
+    pub rules: dto::LifecycleRules,
+    pub transition_default_minimum_object_size: Option<String>,
 }
 
 /// What every new bucket has since April 2023: ACLs off, all public access blocked.
@@ -221,7 +229,7 @@ mod tests {
     #[test]
     fn a_member_that_s3_does_not_have_is_refused_by_name() {
         let model = serde_json::json!({"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "Bogus": 1}]});
-        let refused = from_model::<s3s::dto::ServerSideEncryptionConfiguration>(&model, "encryption").unwrap_err();
+        let refused = from_model::<dto::ServerSideEncryptionConfiguration>(&model, "encryption").unwrap_err();
         assert!(refused.message.contains("bogus"), "{refused}");
     }
 }

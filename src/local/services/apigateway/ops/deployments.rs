@@ -80,7 +80,8 @@ pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateD
                 snapshot: freeze(api)?,
                 made_by: call.request_id.clone(),
             };
-            if let Some(name) = input.stage_name {
+            // An empty name is none.
+            if let Some(name) = input.stage_name.filter(|name| !name.is_empty()) {
                 match api.stages.get_mut(&name) {
                     Some(stage) => {
                         stage.deployment_id.clone_from(&id);

@@ -42,19 +42,17 @@ fn shape(key: &ApiKey, with_value: bool) -> Answer {
 
 /// CreateApiKey.
 pub(crate) async fn create(gateway: Arc<ApiGateway>, call: &Call, input: CreateApiKey) -> Answer {
-    match input.value.as_ref().map(String::len) {
+    // An empty value is none: one is made.
+    let value = input.value.filter(|value| !value.is_empty());
+    match value.as_ref().map(String::len) {
         Some(..20) => return Err(GatewayFault::invalid("API Key value should be at least 20 characters")),
         Some(129..) => return Err(GatewayFault::invalid("API Key value should be at most 128 characters")),
         _ => {}
     }
     let (id, now) = (gateway.cloud.ids.lower(10), gateway.cloud.clock.now());
     let key = ApiKey {
-        id: if input.generate_distinct_id == Some(false) {
-            input.value.clone().unwrap_or_else(|| id.clone())
-        } else {
-            id
-        },
-        value: Secret::new(input.value.unwrap_or_else(|| gateway.cloud.ids.lower(40))),
+        id: if input.generate_distinct_id == Some(false) { value.clone().unwrap_or_else(|| id.clone()) } else { id },
+        value: Secret::new(value.unwrap_or_else(|| gateway.cloud.ids.lower(40))),
         name: input.name,
         customer_id: input.customer_id,
         description: input.description,

@@ -17,8 +17,11 @@ use crate::services::apigatewayv2::route_key::DEFAULT;
 use crate::services::apigatewayv2::state::{Api, Cors, HttpApis, Texts, set_text};
 use crate::store::Shared;
 
-/// How the route of a request is told: the one way that HTTP APIs have.
-const SELECTION: &str = "${request.method} ${request.path}";
+/// How the route of a request is told: the one way that HTTP APIs have, as AWS answers it and in the other form that it takes.
+const SELECTION: &str = "$request.method $request.path";
+const SELECTION_IN_BRACES: &str = "${request.method} ${request.path}";
+/// What WebSocket APIs can change and HTTP APIs have all the same.
+const KEY_SELECTION: &str = "$request.header.x-api-key";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -32,6 +35,7 @@ pub(crate) struct CreateApi {
     disable_execute_api_endpoint: bool,
     ip_address_type: Option<String>,
     route_selection_expression: Option<String>,
+    api_key_selection_expression: Option<String>,
     route_key: Option<String>,
     target: Option<String>,
     #[serde(default)]
@@ -42,7 +46,7 @@ pub(super) fn shape(apis: &HttpApis, scope: &Scope, api: &Api) -> Value {
     let mut value = json!({
         "ApiId": api.id, "Name": api.name, "ProtocolType": "HTTP", "CreatedDate": api.created, "Tags": api.tags,
         "ApiEndpoint": endpoint(apis, scope, &api.id), "RouteSelectionExpression": SELECTION,
-        "ApiKeySelectionExpression": "$request.header.x-api-key", "IpAddressType": api.ip_address_type,
+        "ApiKeySelectionExpression": KEY_SELECTION, "IpAddressType": api.ip_address_type,
         "DisableExecuteApiEndpoint": api.disable_execute_api_endpoint,
     });
     if let Some(description) = &api.description {
@@ -87,6 +91,17 @@ fn checked_cors(cors: &Cors) -> Result<(), GatewayFault> {
     }
 }
 
+fn checked_selection(route: Option<&str>, key: Option<&str>) -> Result<(), GatewayFault> {
+    if route.is_some_and(|expression| ![SELECTION, SELECTION_IN_BRACES].contains(&expression)) {
+        let message = format!("routeSelectionExpression of HTTP APIs must be {SELECTION_IN_BRACES}");
+        return Err(GatewayFault::invalid(message));
+    }
+    match key {
+        None | Some(KEY_SELECTION) => Ok(()),
+        Some(_) => Err(GatewayFault::unsupported("another ApiKeySelectionExpression than the default")),
+    }
+}
+
 fn checked_address_type(given: Option<String>) -> Result<Option<String>, GatewayFault> {
     match given.as_deref() {
         None | Some("ipv4" | "dualstack") => Ok(given),
@@ -101,9 +116,7 @@ pub(crate) async fn create(apis: Arc<HttpApis>, call: &Call, input: CreateApi) -
         "WEBSOCKET" => return Err(GatewayFault::unsupported("WebSocket APIs (ProtocolType WEBSOCKET)")),
         other => return Err(GatewayFault::invalid(format!("Invalid protocol specified: {other}"))),
     }
-    if input.route_selection_expression.as_deref().is_some_and(|expression| expression != SELECTION) {
-        return Err(GatewayFault::invalid(format!("routeSelectionExpression of HTTP APIs must be {SELECTION}")));
-    }
+    checked_selection(input.route_selection_expression.as_deref(), input.api_key_selection_expression.as_deref())?;
     checked_name(&input.name)?;
     if let Some(cors) = &input.cors_configuration {
         checked_cors(cors)?;
@@ -194,15 +207,14 @@ pub(crate) struct UpdateApi {
     disable_execute_api_endpoint: Option<bool>,
     ip_address_type: Option<String>,
     route_selection_expression: Option<String>,
+    api_key_selection_expression: Option<String>,
     route_key: Option<String>,
     target: Option<String>,
 }
 
 /// UpdateApi. Target and route key are those of a quick create.
 pub(crate) async fn update(apis: Arc<HttpApis>, call: &Call, input: UpdateApi) -> Answer {
-    if input.route_selection_expression.as_deref().is_some_and(|expression| expression != SELECTION) {
-        return Err(GatewayFault::invalid(format!("routeSelectionExpression of HTTP APIs must be {SELECTION}")));
-    }
+    checked_selection(input.route_selection_expression.as_deref(), input.api_key_selection_expression.as_deref())?;
     input.name.as_deref().map_or(Ok(()), checked_name)?;
     input.cors_configuration.as_ref().map_or(Ok(()), checked_cors)?;
     let address_type = checked_address_type(input.ip_address_type)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::shape::FunctionConfiguration;
 use super::{Nothing, Qualified, page};
@@ -79,6 +80,12 @@ pub(crate) async fn configuration(
     input: Qualified,
 ) -> Result<FunctionConfiguration, LambdaFault> {
     configured(&lambda, call, &input).map(|(_, shape)| shape)
+}
+
+/// GetFunctionCodeSigningConfig: a function has none.
+pub(crate) async fn code_signing(lambda: Arc<Lambda>, call: &Call, input: Qualified) -> Result<Value, LambdaFault> {
+    let function = lambda.function(&call.scope, &input.target()?)?;
+    Ok(json!({"CodeSigningConfigArn": "", "FunctionName": function.latest.name}))
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::bucket::Bucket;
-use super::super::configuration::{self, Kind, LogTarget, Logging, Ownership, OwnershipRule, blocks};
+use super::super::configuration::{self, Kind, Lifecycle, LogTarget, Logging, Ownership, OwnershipRule, blocks};
 use super::super::faults::S3Fault;
 use super::super::policy as policies;
 use super::super::store::Store;
@@ -289,8 +289,13 @@ pub(super) async fn lifecycle(
     request: S3Request<dto::GetBucketLifecycleConfigurationInput>,
 ) -> Result<dto::GetBucketLifecycleConfigurationOutput, S3Fault> {
     let bucket = store.bucket(&request.input.bucket)?;
-    let held: dto::BucketLifecycleConfiguration = configuration::get(&bucket, Kind::Lifecycle)?;
-    Ok(dto::GetBucketLifecycleConfigurationOutput { rules: Some(held.rules), ..Default::default() })
+    let Lifecycle { rules, transition_default_minimum_object_size: size } =
+        configuration::get(&bucket, Kind::Lifecycle)?;
+    let size = size.unwrap_or_else(|| dto::TransitionDefaultMinimumObjectSize::ALL_STORAGE_CLASSES_128K.to_owned());
+    Ok(dto::GetBucketLifecycleConfigurationOutput {
+        rules: Some(rules),
+        transition_default_minimum_object_size: Some(size.into()),
+    })
 }
 
 /// Rules are recorded; nothing expires here by itself. An unnamed rule gets a name, as S3 gives it one.
@@ -331,8 +336,20 @@ pub(super) async fn put_lifecycle(
 ) -> Result<dto::PutBucketLifecycleConfigurationOutput, S3Fault> {
     let mut wanted = request.input.lifecycle_configuration.ok_or(S3Fault::MalformedXml)?;
     check_lifecycle(store, &mut wanted)?;
-    set(store, &request.input.bucket, Kind::Lifecycle, wanted).await?;
-    Ok(dto::PutBucketLifecycleConfigurationOutput::default())
+    let size = request.input.transition_default_minimum_object_size;
+    let known = [
+        dto::TransitionDefaultMinimumObjectSize::ALL_STORAGE_CLASSES_128K,
+        dto::TransitionDefaultMinimumObjectSize::VARIES_BY_STORAGE_CLASS,
+    ];
+    if size.as_ref().is_some_and(|size| !known.contains(&size.as_str())) {
+        return Err(S3Fault::InvalidRequest("Invalid TransitionDefaultMinimumObjectSize found".into()));
+    }
+    let kept = Lifecycle {
+        rules: wanted.rules,
+        transition_default_minimum_object_size: size.as_ref().map(|size| size.as_str().to_owned()),
+    };
+    set(store, &request.input.bucket, Kind::Lifecycle, kept).await?;
+    Ok(dto::PutBucketLifecycleConfigurationOutput { transition_default_minimum_object_size: size })
 }
 
 pub(super) async fn delete_lifecycle(
