@@ -3,12 +3,30 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
-/// A port that is free now. Whoever takes it must cope with losing the race, by binding it and trying another.
+/// The first that is tried: below, other services have their usual ports.
+const FIRST: u16 = 20_000;
+const TRIES: usize = 100;
+
+/// A port that is free now, and that the kernel gives no connection of its own accord: who has stopped finds it free again. Whoever
+/// takes it must cope with losing the race, by binding it and trying another.
 ///
 /// # Errors
 /// No port is free.
 pub fn free() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    match lasting(&std::fs::read_to_string(CONNECTIONS).unwrap_or_default()) {
+        Some(port) => Ok(port),
+        None => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port()),
+    }
+}
+
+/// The ports that the kernel gives connections, the first and the last (ip(7)).
+const CONNECTIONS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// A free port below those of connections, if there is room for some.
+fn lasting(connections: &str) -> Option<u16> {
+    let end = connections.split_whitespace().next()?.parse().ok().filter(|end| *end > FIRST)?;
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    std::iter::repeat_with(|| rand::random_range(FIRST..end)).take(TRIES).find(is_free)
 }
 
 /// A process that listens on a port: its id and name.
@@ -49,8 +67,13 @@ fn listening_inode(line: &str, port: u16) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
+
+    #[test]
+    fn a_port_is_none_that_connections_are_given() {
+        assert!((FIRST..32_768).contains(&lasting("32768\t60999\n").unwrap()));
+        assert_eq!((lasting("1024\t65535\n"), lasting("")), (None, None));
+    }
 
     #[test]
     fn whoever_holds_a_port_is_named() {
