@@ -122,7 +122,7 @@ async fn connection<H, F>(
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer));
-        let answer = handle(request.map(|incoming| Arriving::new(incoming, patience.piece)));
+        let answer = handle(Arriving::of(request, patience.piece));
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let serving = http1::Builder::new()

@@ -164,6 +164,27 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_in_the_middle_of_a_long_body_hears_why() {
+    const LENGTH: usize = 30 << 20;
+    let cloud = LocalCloud::start().await;
+    for connection in ["close", "keep-alive"] {
+        let host = cloud.host();
+        let head = format!(
+            "PUT /none/key HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\nContent-Length: {LENGTH}\r\n\r\n"
+        );
+        let mut request = head.into_bytes();
+        request.resize(request.len() + LENGTH, b'x');
+        let next = format!("GET /_labctl/health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        request.extend(next.into_bytes());
+        let answers = cloud.send_raw(request).await;
+        let kept = usize::from(connection == "keep-alive");
+        assert_eq!(Answer::parse(&answers).status, 403, "{answers}");
+        assert_eq!(answers.matches("HTTP/1.1 200").count(), kept, "{answers}");
+    }
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_request_hides_behind_another() {
     let cloud = LocalCloud::start().await;
     let host = cloud.host();
