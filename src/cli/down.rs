@@ -82,7 +82,10 @@ impl Answer for DownAnswer {
                 (Some([]), true) => format!("{name} is not there; nothing to do\n"),
                 (Some([]), false) => format!("{}\n", theme.paint(Label::Good, &format!("{name} is gone, {took}"))),
                 (Some(left), _) => format!("{} left of {name}:\n", words::count(left.len(), "thing")),
-                (None, _) => format!("{} of {name} removed; what is left is not known\n", stacks(&row.removed)),
+                (None, _) => format!(
+                    "{} of {name} removed; what is left is not known\n",
+                    words::count(row.removed.len(), "stack")
+                ),
             };
             text.extend(row.left().iter().map(|left| format!("  {} {}\n", left.kind, left.id)));
             text
@@ -174,10 +177,6 @@ async fn take_down(cx: &Context, aws: &Aws, found: &Instances, express: bool, lo
         taken.rows.push(Row { lab, env, removed: down.removed, left });
     }
     taken
-}
-
-fn stacks(removed: &[String]) -> String {
-    words::count(removed.len(), "stack")
 }
 
 fn loss(instance: &Instance, stacks: &BTreeMap<String, ObservedStack>) -> String {

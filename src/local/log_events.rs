@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::fault::Fault;
+
 /// What CloudWatch Logs counts for an event beside its text, in bytes.
 const OVERHEAD: usize = 26;
 /// The longest text that an event holds, in bytes.
@@ -89,6 +91,11 @@ impl Waiting {
         self.bytes += unsent.iter().map(LogEvent::size).sum::<usize>();
         unsent.into_iter().rev().for_each(|event| self.events.push_front(event));
     }
+}
+
+/// Whether the log service will never take what it refused so.
+pub(crate) fn is_final(fault: &Fault) -> bool {
+    matches!(fault.code.as_str(), "InvalidParameterException" | "ResourceNotFoundException")
 }
 
 /// How long to wait after one more failure.

@@ -125,7 +125,8 @@ pub fn input<T: DeserializeOwned>(call: &Call) -> Result<T, Fault> {
     }
 }
 
-fn asks_for_nothing(value: &Value) -> bool {
+/// Whether a parameter's value says that nothing is wanted of it.
+pub fn asks_for_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(yes) => !yes,

@@ -275,6 +275,11 @@ s3.put_bucket_encryption(Bucket='bucket', ServerSideEncryptionConfiguration={'Ru
     {'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'aws:kms', 'KMSMasterKeyID': 'alias/k'}, 'BucketKeyEnabled': True}]})
 rules = [{'ID': 'r', 'Status': 'Enabled', 'Filter': {'Prefix': 'tmp/'}, 'Expiration': {'Days': 3}}]
 s3.put_bucket_lifecycle_configuration(Bucket='bucket', LifecycleConfiguration={'Rules': rules})
+smallest = lambda: s3.get_bucket_lifecycle_configuration(Bucket='bucket')['TransitionDefaultMinimumObjectSize']
+sizes = [smallest()]
+s3.put_bucket_lifecycle_configuration(Bucket='bucket', LifecycleConfiguration={'Rules': rules},
+    TransitionDefaultMinimumObjectSize='varies_by_storage_class')
+sizes.append(smallest())
 cors = [{'AllowedMethods': ['GET'], 'AllowedOrigins': ['*'], 'MaxAgeSeconds': 5}]
 s3.put_bucket_cors(Bucket='bucket', CORSConfiguration={'CORSRules': cors})
 s3.put_bucket_ownership_controls(Bucket='bucket', OwnershipControls={'Rules': [{'ObjectOwnership': 'BucketOwnerPreferred'}]})
@@ -285,6 +290,7 @@ print(json.dumps({
     'tags': s3.get_bucket_tagging(Bucket='bucket')['TagSet'],
     'encryption': s3.get_bucket_encryption(Bucket='bucket')['ServerSideEncryptionConfiguration']['Rules'][0]['BucketKeyEnabled'],
     'lifecycle': s3.get_bucket_lifecycle_configuration(Bucket='bucket')['Rules'] == rules,
+    'sizes': sizes,
     'cors': s3.get_bucket_cors(Bucket='bucket')['CORSRules'] == cors,
     'owner': s3.get_bucket_ownership_controls(Bucket='bucket')['OwnershipControls']['Rules'][0]['ObjectOwnership'],
     'block': s3.get_public_access_block(Bucket='bucket')['PublicAccessBlockConfiguration']['BlockPublicAcls'],
@@ -304,6 +310,7 @@ print(json.dumps({
         "tags": [{"Key": "a", "Value": "b"}],
         "encryption": true,
         "lifecycle": true,
+        "sizes": ["all_storage_classes_128K", "varies_by_storage_class"],
         "cors": true,
         "owner": "BucketOwnerPreferred",
         "block": true,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cloud::Cloud;
 use crate::fault::Fault;
-use crate::log_events::{LogEvent, Waiting, longer};
+use crate::log_events::{LogEvent, Waiting, is_final, longer};
 use crate::scope::Scope;
 
 const GATHER: Duration = Duration::from_millis(200);
@@ -67,7 +67,7 @@ impl AccessLog {
             pause = match put {
                 Ok(()) if more => Duration::ZERO,
                 Ok(()) => GATHER,
-                Err(fault) if fault.code == "ResourceNotFoundException" => {
+                Err(fault) if is_final(&fault) => {
                     tracing::warn!(%fault, lines = batch.len(), group = key.1, "access log lines are lost");
                     GATHER
                 }

@@ -9,6 +9,7 @@ use super::places;
 use super::state::{Cx, Network};
 use super::views;
 use crate::like::is_like_escaped;
+use crate::service::asks_for_nothing;
 
 /// One listing operation.
 pub(super) struct Catalogue {
@@ -332,7 +333,7 @@ pub(super) fn list(catalogue: &Catalogue, network: &Network, cx: &Cx<'_>, input:
             "Filters" => filter(&mut items, catalogue, value)?,
             "MaxResults" => size = page_size(value)?,
             "NextToken" => start = page_start(value)?,
-            other if catalogue.ignored.contains(&other) => {}
+            other if catalogue.ignored.contains(&other) || asks_for_nothing(value) => {}
             other => return Err(NetFault::Unsupported(format!("the parameter {other} of {}", catalogue.operation))),
         }
     }

@@ -144,7 +144,7 @@ async fn what_does_not_fit_together_is_refused_or_told_in_the_errors_of_a_versio
     spice["ImportMode"] = json!("SPICE");
     assert!(world.refused("UpdateDataSet", spice).await.1.contains("SPICE"));
     let mut folders = data_set("source");
-    folders["FolderArns"] = json!([]);
+    folders["FolderArns"] = json!(["arn:aws:quicksight:us-east-1:000000000000:folder/f"]);
     assert!(world.refused("CreateDataSet", folders).await.1.contains("FolderArns"));
     let mut secret = data_source("arn:aws:secretsmanager:us-east-1:000000000000:secret:none");
     secret["DataSourceId"] = json!("second");

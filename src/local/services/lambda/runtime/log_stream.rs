@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::cloud::Cloud;
 use crate::fault::Fault;
-use crate::log_events::{LogEvent, Waiting, longer};
+use crate::log_events::{LogEvent, Waiting, is_final, longer};
 use crate::scope::Scope;
 
 /// How long lines are gathered before they are sent.
@@ -137,7 +137,7 @@ impl LogStream {
             }
             let Err(fault) = self.put(&batch, &mut made).await else { continue };
             // Nobody but the cloud's own log can be told that a function's log cannot be written.
-            if fault.code == "InvalidParameterException" {
+            if is_final(&fault) {
                 tracing::error!(%fault, lines = batch.len(), group = self.group, "lines of a function's log are lost");
             } else {
                 tracing::warn!(%fault, group = self.group, "lines of a function's log wait for the log service");
@@ -150,12 +150,14 @@ impl LogStream {
 
     fn batch(&self) -> Vec<LogEvent> {
         let mut gathered = self.gathered();
+        let batch = gathered.waiting.batch();
+        // Only now there is room to say it.
         let lost = gathered.waiting.take_lost();
         if lost > 0 {
             let text = format!("[labctl] {lost} lines were lost: they came faster than they could be stored");
             gathered.waiting.push(self.event(text));
         }
-        gathered.waiting.batch()
+        batch
     }
 
     async fn put(&self, batch: &[LogEvent], made: &mut bool) -> Result<(), Fault> {
@@ -252,5 +254,21 @@ mod tests {
         stream.close().await;
         lines.push("after".to_owned());
         assert!(*logs.stored.lock().unwrap() == lines);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn lines_that_there_was_no_room_for_are_counted() {
+        let home = tempfile::tempdir().unwrap();
+        let cloud = Cloud::new(Parts::of_test(home.path()));
+        let logs = Arc::new(Flawed { left: Mutex::new(1), stored: Mutex::default() });
+        cloud.register(vec![logs.clone()]);
+        let stream = LogStream::open(cloud, Scope::root("us-east-1"), "/aws/lambda/f".into(), "$LATEST");
+        let line = "x".repeat(200_000);
+        (0..120).for_each(|_| stream.line(line.as_str()));
+        stream.close().await;
+        let stored = logs.stored.lock().unwrap();
+        let told = stored.iter().filter_map(|text| text.strip_prefix("[labctl] ")?.split(' ').next());
+        let lost: usize = told.map(|count| count.parse::<usize>().unwrap()).sum();
+        assert!(lost > 0 && stored.iter().filter(|text| **text == line).count() + lost == 120, "{lost} lost");
     }
 }

@@ -5,13 +5,15 @@ use serde_json::{Map, Value};
 use super::super::faults::AssetFault;
 use super::super::state::Permission;
 use crate::call::Call;
+use crate::service::asks_for_nothing;
 
 /// The call's members, none of which may be another than those `known`; its account is the caller's.
 pub(super) fn members<'c>(call: &'c Call, known: &[&[&str]]) -> Result<&'c Map<String, Value>, AssetFault> {
     let missing = || AssetFault::Invalid("The request has no members.".to_owned());
     let members = call.input.as_object().ok_or_else(missing)?;
-    for name in members.keys() {
-        if name != "AwsAccountId" && !known.iter().any(|names| names.contains(&name.as_str())) {
+    for (name, value) in members {
+        let is_known = name == "AwsAccountId" || known.iter().any(|names| names.contains(&name.as_str()));
+        if !is_known && !asks_for_nothing(value) {
             return Err(AssetFault::Unsupported(format!("the parameter {name} of {}", call.operation)));
         }
     }

@@ -10,6 +10,7 @@ use s3s::dto;
 
 use crate::call::Call;
 use crate::fault::Fault;
+use crate::service::asks_for_nothing;
 
 use super::super::S3;
 use super::super::configuration::{self, Kind, Logging, Ownership};
@@ -111,7 +112,9 @@ fn member_of(operation: &str) -> Result<(&'static str, Kind), Fault> {
 pub(super) async fn put_document(s3: Arc<S3>, call: &Call, input: Value) -> Result<Value, Fault> {
     let (member, kind) = member_of(&call.operation)?;
     let members = input.as_object().ok_or(S3Fault::MalformedXml)?;
-    if let Some(unknown) = members.keys().find(|name| *name != "Bucket" && *name != member) {
+    let is_unknown =
+        |(name, value): &(&String, &Value)| *name != "Bucket" && *name != member && !asks_for_nothing(value);
+    if let Some((unknown, _)) = members.iter().find(is_unknown) {
         return Err(Fault::unsupported(format!("the parameter {unknown} of {}", call.operation)));
     }
     let name = members.get("Bucket").and_then(Value::as_str).ok_or(S3Fault::InvalidBucketName)?;
