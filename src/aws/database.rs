@@ -47,4 +47,17 @@ impl Aws {
         }
         Ok(found)
     }
+
+    /// Snapshots of clusters, taken by hand or by CloudFormation when it deleted one, whose identifiers begin with `prefix`.
+    pub async fn cluster_snapshots(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.rds().describe_db_cluster_snapshots().snapshot_type("manual").into_paginator().send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(AwsError::of("rds:DescribeDBClusterSnapshots"))?;
+            let names =
+                page.db_cluster_snapshots().iter().filter_map(|snapshot| snapshot.db_cluster_snapshot_identifier());
+            found.extend(names.filter(|name| name.starts_with(prefix)).map(str::to_owned));
+        }
+        Ok(found)
+    }
 }

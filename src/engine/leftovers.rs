@@ -45,7 +45,7 @@ fn of_gone_functions<'a>(
 }
 
 /// What is left of an instance. By tag: stacks, VPCs, security groups, REST and HTTP APIs, API keys and secrets. By a name that begins as
-/// those of its stacks' resources do: buckets, functions, database clusters, caches, roles and the logs of functions.
+/// those of its stacks' resources do: buckets, functions, database clusters and the snapshots that are kept of them, caches, roles and the logs of functions.
 pub async fn find(aws: &Aws, instance: &Instance) -> Result<Vec<Leftover>, AwsError> {
     let mut leftovers: Vec<Leftover> = Vec::new();
     let (tagged, named) = tokio::try_join!(by_tag(aws, instance), by_name(aws, instance))?;
@@ -87,14 +87,15 @@ async fn by_name(aws: &Aws, instance: &Instance) -> Result<Found, AwsError> {
         aws.buckets(&prefix),
         aws.functions(&prefix),
         aws.clusters(&prefix),
+        aws.cluster_snapshots(&prefix),
         aws.caches(&prefix),
         aws.roles(&prefix),
         aws.log_groups(&logs),
         observe::instances(aws)
     )?;
-    let others = found.6;
-    let kinds = ["bucket", "function", "database cluster", "cache", "role", "log group"];
-    let lists = [found.0, found.1, found.2, found.3, found.4, found.5];
+    let others = found.7;
+    let kinds = ["bucket", "function", "database cluster", "database snapshot", "cache", "role", "log group"];
+    let lists = [found.0, found.1, found.2, found.3, found.4, found.5, found.6];
     let ours = |id: &String| instance.may_have_made(id.strip_prefix(LAMBDA_LOGS).unwrap_or(id), others.keys());
     Ok(kinds.into_iter().zip(lists).map(|(kind, ids)| (kind, ids.into_iter().filter(ours).collect())).collect())
 }

@@ -42,6 +42,12 @@ async fn what_aws_refuses_is_refused_with_its_codes() {
     let said = cloud.aws_fails(&[&snapshot[..], &["--db-cluster-snapshot-identifier", "s"]].concat()).await;
     assert!(said.contains("NotImplemented") && said.contains("CreateDBClusterSnapshot"), "{said}");
     assert_eq!(cloud.aws(&["rds", "describe-db-clusters"]).await["DBClusters"], json!([]));
+    let snapshots = ["rds", "describe-db-cluster-snapshots", "--snapshot-type"];
+    assert_eq!(cloud.aws(&[&snapshots[..], &["manual"]].concat()).await["DBClusterSnapshots"], json!([]));
+    let said = cloud.aws_fails(&[&snapshots[..], &["handmade"]].concat()).await;
+    assert!(said.contains("InvalidParameterValue") && said.contains("handmade"), "{said}");
+    let said = cloud.aws_fails(&[&snapshots[..2], &["--db-cluster-snapshot-identifier", "s"]].concat()).await;
+    assert!(said.contains("DBClusterSnapshotNotFoundFault"), "{said}");
     cloud.stop().await;
 }
 

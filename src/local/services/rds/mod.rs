@@ -77,6 +77,7 @@ const OPERATIONS: &[Operation<Rds>] = operations!(Rds;
     Real DescribeAccountAttributes => ops::quotas::describe,
     Real DescribeEvents => ops::catalog::events,
     Modelled DescribeGlobalClusters => ops::catalog::global_clusters,
+    Modelled DescribeDBClusterSnapshots => ops::catalog::cluster_snapshots,
 );
 
 /// Opens the service on what an earlier run left.
