@@ -17,6 +17,7 @@ const COLUMNS: &[(&str, &str, &str, &str, i32)] = &[
     ("BIGINT", "-9223372036854775808", r#"{"longValue": -9223372036854775808}"#, "BIGINT", -5),
     ("BIGINT UNSIGNED", "18446744073709551615", r#"{"stringValue": "18446744073709551615"}"#, "BIGINT UNSIGNED", -5),
     ("FLOAT", "0.1", r#"{"doubleValue": 0.1}"#, "FLOAT", 7),
+    ("FLOAT", "16777217", r#"{"doubleValue": 16777200.0}"#, "FLOAT", 7),
     ("DOUBLE", "1e300", r#"{"doubleValue": 1e300}"#, "DOUBLE", 8),
     ("DECIMAL(20,4)", "1234567890123456.7890", r#"{"stringValue": "1234567890123456.7890"}"#, "DECIMAL", 3),
     ("DECIMAL(10,0)", "12", r#"{"stringValue": "12"}"#, "DECIMAL", 3),

@@ -119,6 +119,7 @@ const HANDLER_CODES: &[(&str, &[&str])] = &[
             "DBInstanceNotFound",
             "DBParameterGroupNotFound",
             "DBSubnetGroupNotFoundFault",
+            "DBClusterSnapshotNotFoundFault",
             "GlobalClusterNotFoundFault",
             "InvalidAssociationID.NotFound",
             "InvalidGroup.NotFound",

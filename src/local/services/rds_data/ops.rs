@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::RdsData;
 use super::faults::DataFault;
-use super::parameters::{Parameter, casts, values};
-use super::pool::{Left, Login};
+use super::parameters::{Parameter, alike, casts, values};
+use super::pool::{Left, Login, silent};
 use super::results::Form;
-use super::run::{Held, LONGEST, Work, timed};
+use super::run::{Held, LONGEST, SetsOf, Work, timed};
 use super::statement::Statement;
 use super::target::{Purpose, Target, login};
 use crate::call::Call;
@@ -107,19 +107,22 @@ pub(crate) struct Batch {
 /// BatchExecuteStatement: the statement once for each set.
 pub(crate) async fn batch(data: Arc<RdsData>, call: &Call, input: Batch) -> Result<Value, DataFault> {
     let begun = Instant::now();
-    let statement = Statement::read(&input.sql, &casts(input.parameter_sets.iter().flatten()))?;
-    let sets: Vec<Vec<mysql_async::Value>> = match input.parameter_sets.is_empty() {
-        true => vec![values(&statement.names, &[])?],
-        false => input.parameter_sets.iter().map(|set| values(&statement.names, set)).collect::<Result<_, _>>()?,
+    let given = if input.parameter_sets.is_empty() { &[Vec::new()][..] } else { &input.parameter_sets };
+    let run = |sets: &[Vec<Parameter>]| {
+        let statement = Statement::read(&input.sql, &casts(sets.iter().flatten()))?;
+        let sets = sets.iter().map(|set| values(&statement.names, set)).collect::<Result<_, _>>()?;
+        Ok::<_, DataFault>(SetsOf { statement, sets })
     };
+    let runs = alike(given).into_iter().map(run).collect::<Result<Vec<_>, _>>()?;
+    let left = runs.iter().map(|run| run.statement.left).max().unwrap_or(Left::Nothing);
     let target = Target {
         resource_arn: input.resource_arn,
         secret_arn: input.secret_arn,
         database: input.database,
         schema: input.schema,
     };
-    let (login, held) = held(&data, call, &target, input.transaction_id.as_deref(), statement.left).await?;
-    let work = Work::Batch { statement, sets, alone: held.transaction.is_none() };
+    let (login, held) = held(&data, call, &target, input.transaction_id.as_deref(), left).await?;
+    let work = Work::Batch { runs, alone: held.transaction.is_none() };
     timed((&login, begun), held, false, work).await
 }
 
@@ -127,7 +130,7 @@ pub(crate) async fn batch(data: Arc<RdsData>, call: &Call, input: Batch) -> Resu
 pub(crate) async fn begin(data: Arc<RdsData>, call: &Call, input: Target) -> Result<Value, DataFault> {
     let login = login(&data, call, &input, Purpose::Begin).await?;
     let mut lent = data.pool.take(&login, true, LONGEST).await?;
-    lent.conn.query_drop("START TRANSACTION").await?;
+    answered(lent.conn.query_drop("START TRANSACTION")).await?;
     let id = format!("{}{}", data.cloud.ids.hex(32), data.cloud.ids.hex(32));
     data.transactions.begin(id.clone(), &login, lent, data.cloud.clock.now());
     Ok(json!({"transactionId": id}))
@@ -159,9 +162,14 @@ async fn end(data: &RdsData, call: &Call, input: End, statement: &str) -> Result
     let login = login(data, call, &target, Purpose::Continue).await?;
     let (mut lent, _place) = data.transactions.take(&transaction_id, &login, data.cloud.clock.now())?;
     data.transactions.end(&transaction_id);
-    lent.conn.query_drop(statement).await?;
+    answered(lent.conn.query_drop(statement)).await?;
     lent.give_back();
     Ok(())
+}
+
+/// What an engine that hangs does not answer is given up, as a statement is.
+async fn answered(asked: impl Future<Output = mysql_async::Result<()>>) -> Result<(), DataFault> {
+    Ok(tokio::time::timeout(LONGEST, asked).await.map_err(|_| silent())??)
 }
 
 /// ExecuteSql is of Aurora Serverless v1, which AWS has ended.

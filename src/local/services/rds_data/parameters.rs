@@ -60,16 +60,31 @@ pub(super) fn values(names: &[String], parameters: &[Parameter]) -> Result<Vec<m
     names.iter().map(find).collect()
 }
 
-/// What the parameters are cast to. One statement serves all sets of a batch: a name is a decimal's if every value of it is, and has
+/// Runs of sets that one statement serves, in their order: what one set's value is cast to must not change another's.
+pub(super) fn alike(sets: &[Vec<Parameter>]) -> Vec<&[Vec<Parameter>]> {
+    let mut kinds: HashMap<&str, Option<Cast>> = HashMap::new();
+    let mut runs = Vec::new();
+    let mut first = 0;
+    for (at, set) in sets.iter().enumerate() {
+        let fits =
+            |(name, cast): &(&str, Option<Cast>)| kinds.get(name).is_none_or(|known| Cast::is_same(*known, *cast));
+        if !set.iter().filter_map(Parameter::named_cast).all(|named| fits(&named)) {
+            runs.push(&sets[first..at]);
+            first = at;
+            kinds.clear();
+        }
+        kinds.extend(set.iter().filter_map(Parameter::named_cast));
+    }
+    runs.push(&sets[first..]);
+    runs
+}
+
+/// What the parameters are cast to. One statement serves all sets of a run: a name is a decimal's if every value of it is, and has
 /// the digits that the longest has.
 pub(super) fn casts<'p>(parameters: impl IntoIterator<Item = &'p Parameter>) -> Casts<'p> {
     let mut casts: HashMap<&str, Option<Cast>> = HashMap::new();
     for parameter in parameters {
-        let (Some(name), Some(field)) = (parameter.name.as_deref(), &parameter.value) else { continue };
-        if field.is_null.is_some() {
-            continue;
-        }
-        let cast = parameter.cast(field);
+        let Some((name, cast)) = parameter.named_cast() else { continue };
         casts.entry(name).and_modify(|both| *both = Cast::of_both(*both, cast)).or_insert(cast);
     }
     // What no DECIMAL holds stays a text.
@@ -81,6 +96,12 @@ pub(super) fn casts<'p>(parameters: impl IntoIterator<Item = &'p Parameter>) -> 
 }
 
 impl Parameter {
+    /// Its name and what its value is cast to; nothing of one without a value.
+    fn named_cast(&self) -> Option<(&str, Option<Cast>)> {
+        let (name, field) = (self.name.as_deref()?, self.value.as_ref()?);
+        field.is_null.is_none().then(|| (name, self.cast(field)))
+    }
+
     fn cast(&self, field: &Field) -> Option<Cast> {
         if field.blob_value.is_some() {
             return Some(Cast::Bytes);
@@ -268,5 +289,10 @@ mod tests {
         let expected =
             Casts::from([("a", decimal(2, 2)), ("d", Cast::Bytes), ("f", decimal(1, 1)), ("g", Cast::Bytes)]);
         assert_eq!(casts(&parameters), expected);
+        let set = |text: &str| vec![parameter("a", text, "DECIMAL")];
+        let null = vec![serde_json::from_value(json!({"name": "a", "value": {"isNull": true}})).unwrap()];
+        let sets = [set("1.5"), null, set("10.5"), set("2.25"), vec![parameter("a", "x", "JSON")]];
+        assert_eq!(alike(&sets).iter().map(|run| run.len()).collect::<Vec<_>>(), [3, 1, 1]);
+        assert_eq!(alike(&[vec![]]).len(), 1);
     }
 }

@@ -20,6 +20,8 @@ pub(super) const MOST: usize = if cfg!(test) { 4 } else { 64 };
 const FORGET: &str = "SELECT n FROM (SELECT 0 AS n) AS nothing WHERE n; SET last_insert_id = 0";
 /// How long an idle connection is kept.
 const IDLE_FOR: Duration = Duration::from_secs(30);
+/// How long the caller of a statement that has to be ended waits for that.
+const END_WITHIN: Duration = Duration::from_secs(2);
 
 /// Who logs in to what.
 #[derive(Clone)]
@@ -68,10 +70,14 @@ impl Login {
 
     /// Ends what a connection runs, over one more of the same user.
     pub(super) async fn end_query(&self, connection: u32) {
-        if let Ok(mut killer) = self.connect().await {
-            // It may have ended by itself.
-            let _ = killer.query_drop(format!("KILL QUERY {connection}")).await;
-        }
+        let end = async {
+            if let Ok(mut killer) = self.connect().await {
+                // It may have ended by itself.
+                let _ = killer.query_drop(format!("KILL QUERY {connection}")).await;
+            }
+        };
+        // An engine that does not even let us in has to be left to itself.
+        let _ = tokio::time::timeout(END_WITHIN, end).await;
     }
 }
 
@@ -155,6 +161,11 @@ impl Lent {
     }
 }
 
+/// The engine is there, and does not answer.
+pub(super) fn silent() -> DataFault {
+    DataFault::Unavailable("The database does not answer.".into())
+}
+
 /// All connections of the Data API.
 #[derive(Default)]
 pub(super) struct Pool(Mutex<HashMap<Key, Arc<Seats>>>);
@@ -166,18 +177,23 @@ impl Pool {
     /// # Errors
     /// The engine is away or refuses the user, or every connection of this login was in use `within` this time.
     pub(super) async fn take(&self, login: &Login, pristine: bool, within: Duration) -> Result<Lent, DataFault> {
-        let seats = self.seats(login);
-        let place = tokio::time::timeout(within, seats.places.clone().acquire_owned()).await;
+        let (seats, until) = (self.seats(login), tokio::time::Instant::now() + within);
+        let place = tokio::time::timeout_at(until, seats.places.clone().acquire_owned()).await;
         let place = place.map_err(|_| DataFault::NoConnection)?.map_err(|_| DataFault::NoConnection)?;
         loop {
             let (era, left) = (login.era, Left::Nothing);
             let Some(mut idle) = seats.pop(era) else {
-                let conn = login.connect().await?;
+                let connected = tokio::time::timeout_at(until, login.connect()).await;
+                let conn = connected.map_err(|_| silent())??;
                 return Ok(Lent { conn, left, era, seats, _place: place });
             };
             // One that has died at rest is found dead here.
-            if pristine && !idle.pristine && idle.conn.query_drop(FORGET).await.is_err() {
-                continue;
+            if pristine && !idle.pristine {
+                match tokio::time::timeout_at(until, idle.conn.query_drop(FORGET)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => continue,
+                    Err(_) => return Err(silent()),
+                }
             }
             return Ok(Lent { conn: idle.conn, left, era, seats, _place: place });
         }

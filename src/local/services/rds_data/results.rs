@@ -87,11 +87,11 @@ fn plain(column: &Column, value: Value, form: Form) -> (&'static str, Json) {
             Ok(number) if !form.longs_as_text => ("longValue", number.into()),
             _ => ("stringValue", number.to_string().into()),
         },
+        // The engine's own text of a FLOAT has six digits: by either protocol it is the same number.
         (_, Value::Float(number)) => {
-            // The shortest text that is this single-precision number, not its 53-bit neighbour.
-            ("doubleValue", number.to_string().parse::<f64>().unwrap_or(f64::from(number)).into())
+            ("doubleValue", double(format!("{number:.5e}").parse::<f64>().unwrap_or(f64::from(number))))
         }
-        (_, Value::Double(number)) => ("doubleValue", number.into()),
+        (_, Value::Double(number)) => ("doubleValue", double(number)),
         (Holds::Decimal, Value::Bytes(bytes)) => decimal(column, text(bytes), form),
         (Holds::Blob, Value::Bytes(bytes)) => ("blobValue", STANDARD.encode(bytes).into()),
         (_, Value::Bytes(bytes)) => ("stringValue", text(bytes).into()),
@@ -108,6 +108,16 @@ fn plain(column: &Column, value: Value, form: Form) -> (&'static str, Json) {
             ("stringValue", format!("{sign}{hours:02}:{minutes:02}:{seconds:02}{}", fraction(column, micro)).into())
         }
         (_, Value::NULL) => ("isNull", Json::Null),
+    }
+}
+
+/// What JSON has no number for is a text in AWS's protocols.
+fn double(number: f64) -> Json {
+    match number {
+        number if number.is_finite() => number.into(),
+        number if number.is_nan() => "NaN".into(),
+        number if number > 0.0 => "Infinity".into(),
+        _ => "-Infinity".into(),
     }
 }
 

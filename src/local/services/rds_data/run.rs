@@ -15,8 +15,12 @@ use crate::fault::Fault;
 
 /// How long a call may take; the tests do not wait for AWS's.
 pub(super) const LONGEST: Duration = if cfg!(test) { Duration::from_secs(3) } else { Duration::from_secs(45) };
+/// How long the rest of an answer that is too large may take to arrive.
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 /// `ER_LOCK_DEADLOCK`, which ends a transaction.
 const DEADLOCK: u16 = 1213;
+/// `ER_LOCK_WAIT_TIMEOUT`
+const LOCK_WAIT: u16 = 1205;
 /// `ER_UNSUPPORTED_PS`: a statement that cannot be prepared.
 const NOT_PREPARED: u16 = 1295;
 /// What one statement of the prepared protocol holds at most.
@@ -31,14 +35,21 @@ pub(super) struct Held {
 /// What a request does on its connection.
 pub(super) enum Work {
     One { statement: Statement, values: Vec<mysql_async::Value>, form: Form, metadata: bool },
-    Batch { statement: Statement, sets: Vec<Vec<mysql_async::Value>>, alone: bool },
+    Batch { runs: Vec<SetsOf>, alone: bool },
+}
+
+/// Sets of a batch that follow each other and need the same statement.
+pub(super) struct SetsOf {
+    pub(super) statement: Statement,
+    pub(super) sets: Vec<Vec<mysql_async::Value>>,
 }
 
 impl Work {
     /// What it may leave in its session, or find there.
-    pub(super) const fn left(&self) -> Left {
+    pub(super) fn left(&self) -> Left {
         match self {
-            Work::One { statement, .. } | Work::Batch { statement, .. } => statement.left,
+            Work::One { statement, .. } => statement.left,
+            Work::Batch { runs, .. } => runs.iter().map(|run| run.statement.left).max().unwrap_or(Left::Nothing),
         }
     }
 }
@@ -60,15 +71,21 @@ pub(super) async fn timed(
             (_, Err(DataFault::Unavailable(_))) => {}
             // The engine has rolled all of it back: what comes next would be stored without what came before.
             (Some(_), Err(DataFault::Database { code: DEADLOCK, .. })) => {}
+            // The rest of what is too large is still on its way. A transaction outlives it, unless that has no end in sight.
+            (None, Err(DataFault::Unsupported(_))) => return (done, true),
+            (Some(_), Err(DataFault::Unsupported(_))) if !is_drained(&mut lent.conn).await => return (done, true),
             (Some(mut place), _) => *place = Some(lent),
-            // The rest of what is too large is still on its way.
-            (None, Err(DataFault::Unsupported(_))) => {}
             (None, _) => lent.give_back(),
         }
-        done
+        (done, false)
     });
     match tokio::time::timeout(LONGEST.saturating_sub(begun.elapsed()), &mut task).await {
-        Ok(Ok(done)) => done,
+        Ok(Ok((done, goes_on))) => {
+            if goes_on {
+                login.end_query(connection).await;
+            }
+            done
+        }
         Ok(Err(failed)) => Err(Fault::internal(failed).into()),
         Err(_) => {
             if !go_on {
@@ -82,20 +99,25 @@ pub(super) async fn timed(
     }
 }
 
+/// Reads what is left of an answer, for a moment.
+async fn is_drained(conn: &mut Conn) -> bool {
+    tokio::time::timeout(DRAIN_WITHIN, conn.query_drop("DO 0")).await.is_ok_and(|done| done.is_ok())
+}
+
 async fn perform(conn: &mut Conn, work: Work) -> Result<Value, DataFault> {
     match work {
         Work::One { statement, values, form, metadata } => {
             one(conn, &statement, values, (form, metadata)).await.map(Value::Object)
         }
         // One request is one change: all of its sets are stored, or none.
-        Work::Batch { statement, sets, alone: true } if sets.len() > 1 => {
+        Work::Batch { runs, alone: true } if runs.iter().map(|run| run.sets.len()).sum::<usize>() > 1 => {
             conn.query_drop("START TRANSACTION").await?;
-            let done = batch(conn, &statement, sets).await;
+            let done = batch(conn, runs).await;
             let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
             conn.query_drop(end).await?;
             done
         }
-        Work::Batch { statement, sets, .. } => batch(conn, &statement, sets).await,
+        Work::Batch { runs, .. } => batch(conn, runs).await,
     }
 }
 
@@ -162,12 +184,26 @@ fn generated(key: Option<u64>) -> Value {
     key.map_or_else(|| json!([]), |key| json!([{"longValue": key}]))
 }
 
-/// The statement once for each set. Rows of a plain INSERT go to the engine together: the first by itself, which tells whether
+/// The statement once for each set.
+async fn batch(conn: &mut Conn, runs: Vec<SetsOf>) -> Result<Value, DataFault> {
+    let mut results = Vec::new();
+    for SetsOf { statement, sets } in runs {
+        each(conn, &statement, sets, &mut results).await?;
+    }
+    let results: Vec<Value> = results.into_iter().map(|keys| json!({"generatedFields": keys})).collect();
+    Ok(json!({"updateResults": results}))
+}
+
+/// One statement for each of the sets. Rows of a plain INSERT go to the engine together: the first by itself, which tells whether
 /// the table makes keys, then as many at a time as a statement holds.
-async fn batch(conn: &mut Conn, statement: &Statement, sets: Vec<Vec<mysql_async::Value>>) -> Result<Value, DataFault> {
-    let mut results = Vec::with_capacity(sets.len());
+async fn each(
+    conn: &mut Conn,
+    statement: &Statement,
+    sets: Vec<Vec<mysql_async::Value>>,
+    results: &mut Vec<Value>,
+) -> Result<(), DataFault> {
     let mut sets = sets.into_iter();
-    let Some(set) = sets.next() else { return Ok(json!({"updateResults": []})) };
+    let Some(set) = sets.next() else { return Ok(()) };
     let placeholders = set.len();
     let key = exec(conn, &statement.sql, set).await?;
     results.push(generated(key));
@@ -179,18 +215,27 @@ async fn batch(conn: &mut Conn, statement: &Statement, sets: Vec<Vec<mysql_async
     if let Some(row) = together {
         while sets.len() > 0 {
             let count = sets.len().min(PLACEHOLDERS / placeholders).min(1000);
-            let values: Vec<mysql_async::Value> = sets.by_ref().take(count).flatten().collect();
+            let rows: Vec<Vec<mysql_async::Value>> = sets.by_ref().take(count).collect();
             let sql = statement.with_rows(row, count);
-            conn.exec_drop(sql, Params::Positional(values)).await?;
-            let key = conn.last_insert_id().filter(|id| *id != 0);
-            results.extend((0..count as u64).map(|at| generated(key.map(|key| key + at))));
+            match conn.exec_drop(sql, Params::Positional(rows.concat())).await {
+                Ok(()) => {
+                    let key = conn.last_insert_id().filter(|id| *id != 0);
+                    results.extend((0..count as u64).map(|at| generated(key.map(|key| key + at))));
+                }
+                // None of them is stored. By themselves those before the bad one are, and its error speaks of its own row.
+                Err(mysql_async::Error::Server(error)) if !matches!(error.code, DEADLOCK | LOCK_WAIT) => {
+                    for set in rows {
+                        results.push(generated(exec(conn, &statement.sql, set).await?));
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
     }
     for set in sets {
         results.push(generated(exec(conn, &statement.sql, set).await?));
     }
-    let results: Vec<Value> = results.into_iter().map(|keys| json!({"generatedFields": keys})).collect();
-    Ok(json!({"updateResults": results}))
+    Ok(())
 }
 
 /// Whether the table makes every row's key itself: the INSERT names its columns, and the key's is not among them.

@@ -32,6 +32,15 @@ impl Cast {
         }
     }
 
+    /// Whether two values of a name can be cast in one way and neither is changed by that: behind the point a DECIMAL shows all its
+    /// digits, before it only those that there are.
+    pub(super) fn is_same(one: Option<Cast>, other: Option<Cast>) -> bool {
+        match (one, other) {
+            (Some(Cast::Decimal { behind: one, .. }), Some(Cast::Decimal { behind: other, .. })) => one == other,
+            (one, other) => one == other,
+        }
+    }
+
     /// One cast for two values of a name. What is bytes once is bytes always: as text it would be refused, or stored as another.
     pub(super) fn of_both(one: Option<Cast>, other: Option<Cast>) -> Option<Cast> {
         match (one, other) {
@@ -212,6 +221,10 @@ fn single_row(words: &[Token<'_>]) -> Option<Row> {
     let mut depth = 1usize;
     while depth > 0 {
         next = rest.next()?;
+        // A query in a row may read what the row before has stored.
+        if next.is_any(&["SELECT", "TABLE"]) {
+            return None;
+        }
         depth = if next.is_mark(b'(') { depth + 1 } else { depth - usize::from(next.is_mark(b')')) };
     }
     row.values = first.start..next.end();
@@ -440,6 +453,10 @@ mod tests {
         assert_eq!(row("INSERT INTO lab.`my t` (`Id`, b) VALUES (:a, :b)"), told("lab.`my t`", "id b"));
         assert_eq!(row("INSERT INTO t VALUE (1, (2))"), told("t", ""));
         assert_eq!(row("INSERT INTO t () VALUES ()"), None);
+        assert_eq!(
+            row("INSERT INTO t (n) VALUES ((SELECT COALESCE(MAX(n), 0) + 1 FROM (SELECT n FROM t) AS all_of_it))"),
+            None
+        );
         assert_eq!(row("INSERT INTO t (a, b) VALUES (1, 2)) "), None);
     }
 

@@ -47,7 +47,7 @@ pub(super) async fn login(data: &RdsData, call: &Call, target: &Target, purpose:
     }
     let Some(instance) = route.instance else { return Err(DataFault::NoInstance(arn.clone())) };
     match route.status.as_str() {
-        // An engine that is coming back is waited for at login.
+        // Whether an engine that is coming back is there already, its login finds out.
         "available" | "starting" | "modifying" | "rebooting" => {}
         "creating" => return Err(DataFault::Unavailable("The cluster is being created.".into())),
         status => return Err(DataFault::State(format!("The DB cluster {arn} is {status}."))),

@@ -135,6 +135,22 @@ async fn an_answer_is_as_large_as_aws_answers_and_no_larger() {
         let more = json!({"sql": sql, "transactionId": begun["transactionId"]});
         assert_eq!(database.call("ExecuteStatement", more).await.is_ok(), good);
     }
+    // But not one without an end: it is lost with its locks, and the engine works on it no longer.
+    let endless = "SELECT REPEAT('x', 60000) FROM information_schema.COLUMNS a, information_schema.COLUMNS b, information_schema.COLUMNS c";
+    let more = json!({"sql": endless, "transactionId": begun["transactionId"]});
+    assert_eq!(database.call("ExecuteStatement", more).await.unwrap_err().code, "UnsupportedResultException");
+    let end = json!({"transactionId": begun["transactionId"]});
+    assert_eq!(database.call("RollbackTransaction", end).await.unwrap_err().code, "TransactionNotFoundException");
+    let running = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT REPEAT%'";
+    let mut left = database.run(running).await;
+    for _ in 0..200 {
+        if left["records"][0][0]["longValue"] == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        left = database.run(running).await;
+    }
+    assert_eq!(left["records"][0][0]["longValue"], 0, "{left}");
     database.world.close().await;
 }
 
@@ -211,4 +227,37 @@ async fn a_transaction_that_the_engine_gave_up_takes_no_further_statement() {
     let read = database.run("SELECT SUM(n) FROM t").await;
     assert_eq!(field(&read), &json!({"stringValue": "2"}));
     Arc::into_inner(database).unwrap().world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_set_of_a_batch_is_an_execution_of_its_own() {
+    let database = Database::new().await;
+    let batch = async |sql: &str, sets: Value| {
+        database.call("BatchExecuteStatement", json!({"sql": sql, "database": "lab", "parameterSets": sets})).await
+    };
+    let texts = async |sql: &str| {
+        let read = database.run(sql).await;
+        let rows = read["records"].as_array().unwrap().iter();
+        rows.map(|row| row[0]["stringValue"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // A row that counts on the one before.
+    database.run("CREATE TABLE counted (a INT, n INT)").await;
+    let next = "INSERT INTO counted (a, n) VALUES (:a, (SELECT COALESCE(MAX(n), 0) + 1 FROM (SELECT n FROM counted) AS so_far))";
+    let one = json!([{"name": "a", "value": {"longValue": 1}}]);
+    batch(next, json!([one, one, one, one])).await.unwrap();
+    assert_eq!(texts("SELECT CAST(n AS CHAR) FROM counted ORDER BY n").await, ["1", "2", "3", "4"]);
+    // One set's digits are not another's.
+    database.run("CREATE TABLE words (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(10))").await;
+    let decimal = |text: &str| json!([{"name": "v", "value": {"stringValue": text}, "typeHint": "DECIMAL"}]);
+    let sets = json!([decimal("1.5"), decimal("2.12345"), decimal("100"), decimal("7")]);
+    let made = batch("INSERT INTO words (v) VALUES (:v)", sets).await.unwrap();
+    assert_eq!(made["updateResults"].as_array().unwrap().len(), 4);
+    assert_eq!(texts("SELECT v FROM words ORDER BY id").await, ["1.5", "2.12345", "100", "7"]);
+    // An error speaks of the set's own row, wherever it stands.
+    let text = |text: &str| json!([{"name": "v", "value": {"stringValue": text}}]);
+    let sets: Vec<Value> = (0..40).map(|n| if n == 30 { text("far too long for it") } else { text("good") }).collect();
+    let refused = batch("INSERT INTO words (v) VALUES (:v)", json!(sets)).await.unwrap_err();
+    assert!(refused.message.contains("at row 1"), "{}", refused.message);
+    assert_eq!(texts("SELECT v FROM words WHERE v = 'good'").await, [""; 0]);
+    database.world.close().await;
 }
