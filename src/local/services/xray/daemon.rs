@@ -29,6 +29,7 @@ use crate::guard;
 use crate::http::json;
 use crate::scope::Scope;
 use crate::service::{Body, Service};
+use crate::store;
 use crate::wire::{codec, fault, model};
 
 /// The longest datagram that there is.
@@ -53,13 +54,21 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Listens on a free port of loopback.
+    /// Listens on loopback: on the port that it had before, which shells and programs may have been told, or on a free one.
     ///
     /// # Errors
     /// No port is free for both.
     pub(super) fn start(xray: &Arc<XRay>, region: &str) -> io::Result<Self> {
-        let (datagrams, connections) = bind()?;
+        let note = xray.daemon_note(region);
+        let before = note.as_ref().and_then(|note| std::fs::read_to_string(note).ok()?.trim().parse().ok());
+        let (datagrams, connections) = match before.map(on) {
+            Some(Ok(bound)) => bound,
+            _ => bind()?,
+        };
         let address = datagrams.local_addr()?;
+        if let Some(note) = note {
+            store::replace(&note, address.port().to_string().as_bytes())?;
+        }
         datagrams.set_nonblocking(true)?;
         connections.set_nonblocking(true)?;
         let (datagrams, connections) = (UdpSocket::from_std(datagrams)?, TcpListener::from_std(connections)?);
@@ -72,12 +81,18 @@ impl Daemon {
     }
 }
 
-fn bind() -> io::Result<(std::net::UdpSocket, std::net::TcpListener)> {
+type Bound = (std::net::UdpSocket, std::net::TcpListener);
+
+fn on(port: u16) -> io::Result<Bound> {
+    let connections = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    Ok((std::net::UdpSocket::bind(connections.local_addr()?)?, connections))
+}
+
+fn bind() -> io::Result<Bound> {
     let mut last = io::Error::other("no port is free");
     for _ in 0..TRIES {
-        let connections = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        match std::net::UdpSocket::bind(connections.local_addr()?) {
-            Ok(datagrams) => return Ok((datagrams, connections)),
+        match on(0) {
+            Ok(bound) => return Ok(bound),
             Err(error) => last = error,
         }
     }

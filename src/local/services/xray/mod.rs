@@ -102,6 +102,7 @@ impl Service for XRay {
         self.intake.start(&self);
         // Without it SDKs outside functions have nowhere to send to.
         self.daemon(DEFAULT_REGION).ok_or_else(|| Fault::internal("the X-Ray daemon cannot listen"))?;
+        self.start_daemons();
         let xray: Weak<Self> = Arc::downgrade(&self);
         tokio::spawn(async move {
             loop {

@@ -7,13 +7,13 @@ use crate::tracer::{is_segment_id, is_trace_id};
 
 /// "A segment document can be up to 64 kB."
 pub(super) const LONGEST: usize = 64 * 1024;
-/// Traces are kept for 30 days; what claims to be older is refused.
+/// Traces are kept for 30 days; what began earlier is refused.
 pub(super) const RETENTION_SECONDS: i64 = 30 * 86_400;
 const LONGEST_NAME: usize = 200;
 /// The end of the year 9999, in seconds: clients' calendars go no further, and one such time would hide all other traces from
 /// them.
 const LAST_MOMENT: f64 = 253_402_300_800.0;
-/// How far ahead of this clock a trace's may be.
+/// How far ahead of this clock a document's may be.
 const AHEAD_SECONDS: i64 = 5 * 60;
 
 /// A document that was taken.
@@ -21,6 +21,8 @@ const AHEAD_SECONDS: i64 = 5 * 60;
 pub(super) struct Document {
     pub trace_id: String,
     pub id: String,
+    /// When it began, in seconds since the epoch.
+    pub began: i64,
     /// It has begun and not ended.
     pub open: bool,
     /// On one line.
@@ -72,7 +74,7 @@ impl Document {
     pub(super) fn of(value: Value, now_seconds: i64) -> Result<Self, Rejected> {
         let Value::Object(mut members) = value else { return Err((None, Refused::Parse)) };
         let id = members.get("id").and_then(Value::as_str).map(str::to_owned);
-        check(&members, now_seconds).map_err(|why| (id, why))?;
+        let began = check(&members, now_seconds).map_err(|why| (id, why))?;
         let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (trace_id, id) = (text("trace_id"), text("id"));
         let open = is_open(&members);
@@ -83,7 +85,7 @@ impl Document {
         let text = Value::Object(members).to_string();
         match text.len() > LONGEST {
             true => Err((Some(id), Refused::TooLarge)),
-            false => Ok(Document { trace_id, id, open, text }),
+            false => Ok(Document { trace_id, id, began, open, text }),
         }
     }
 }
@@ -97,7 +99,8 @@ fn is_open(members: &Map<String, Value>) -> bool {
     members.get("in_progress") == Some(&Value::Bool(true)) || members.get("end_time").is_none()
 }
 
-fn check(members: &Map<String, Value>, now_seconds: i64) -> Result<(), Refused> {
+/// Gives the second in which it began.
+fn check(members: &Map<String, Value>, now_seconds: i64) -> Result<i64, Refused> {
     let text = |name: &str, what: &'static str| match members.get(name) {
         None | Some(Value::Null) => Err(Refused::Missing(what)),
         Some(Value::String(text)) if !text.is_empty() => Ok(text.as_str()),
@@ -107,10 +110,8 @@ fn check(members: &Map<String, Value>, now_seconds: i64) -> Result<(), Refused> 
     if !is_segment_id(id) {
         return Err(Refused::Invalid("Id"));
     }
-    let trace = text("trace_id", "TraceId")?;
-    let began = trace.get(2..10).and_then(|time| i64::from_str_radix(time, 16).ok());
-    let fits = |began: i64| began > now_seconds - RETENTION_SECONDS && began < now_seconds + AHEAD_SECONDS;
-    if !is_trace_id(trace) || !began.is_some_and(fits) {
+    // The time in it is "not required or validated": an id of W3C's has none.
+    if !is_trace_id(text("trace_id", "TraceId")?) {
         return Err(Refused::Invalid("TraceId"));
     }
     if text("name", "Name")?.chars().count() > LONGEST_NAME {
@@ -121,6 +122,11 @@ fn check(members: &Map<String, Value>, now_seconds: i64) -> Result<(), Refused> 
         Some(value) => moment(value).map(Some).ok_or(Refused::Invalid(what)),
     };
     let start = time("start_time", "StartTime")?.ok_or(Refused::Missing("StartTime"))?;
+    #[expect(clippy::cast_possible_truncation, reason = "a time in a document, to the second")]
+    let began = start as i64;
+    if began <= now_seconds - RETENTION_SECONDS || began >= now_seconds + AHEAD_SECONDS {
+        return Err(Refused::Invalid("StartTime"));
+    }
     let end = time("end_time", "EndTime")?;
     if end.is_some_and(|end| end < start) {
         return Err(Refused::Invalid("EndTime"));
@@ -135,7 +141,7 @@ fn check(members: &Map<String, Value>, now_seconds: i64) -> Result<(), Refused> 
     match (members.get("type").and_then(Value::as_str), parent) {
         (_, Some(parent)) if !is_segment_id(parent) => Err(Refused::Invalid("ParentId")),
         (Some("subsegment"), None) => Err(Refused::Missing("ParentId")),
-        (None | Some("subsegment"), _) => Ok(()),
+        (None | Some("subsegment"), _) => Ok(began),
         (Some(_), _) => Err(Refused::Invalid("Type")),
     }
 }
@@ -166,6 +172,10 @@ mod tests {
         assert!(read(&open).unwrap().open);
         assert_eq!(read(&json!([good(), open, 7])), read(&good()));
         assert_eq!(Document::read(&json!([good(), open, 7]).to_string(), NOW).len(), 3);
+        // An id of W3C's holds no time.
+        let mut other = good();
+        other["trace_id"] = json!("1-4efaaf4d-1e8720b39541901950019ee5");
+        assert_eq!(read(&other).unwrap().began, 1_478_293_361);
     }
 
     #[test]
@@ -175,12 +185,13 @@ mod tests {
             ("id", json!("xyz"), "InvalidId"),
             ("trace_id", json!(null), "MissingTraceId"),
             ("trace_id", json!("1-581cf771-a0066"), "InvalidTraceId"),
-            ("trace_id", json!("1-561cf771-a006649127e371903a2de979"), "InvalidTraceId"),
             ("name", json!(null), "MissingName"),
             ("name", json!("x".repeat(201)), "InvalidName"),
             ("start_time", json!(null), "MissingStartTime"),
             ("start_time", json!("now"), "InvalidStartTime"),
             ("start_time", json!(-1), "InvalidStartTime"),
+            ("start_time", json!(NOW - 31 * 86_400), "InvalidStartTime"),
+            ("start_time", json!(NOW + 3600), "InvalidStartTime"),
             ("start_time", json!(1e308), "InvalidStartTime"),
             ("end_time", json!(1e308), "InvalidEndTime"),
             ("end_time", json!(null), "MissingEndTime"),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,24 @@ pub struct XRay {
     daemons: Mutex<HashMap<String, Daemon>>,
 }
 
+const DAEMON: &str = "daemon-";
+
 impl XRay {
+    /// Where the port of a region's daemon is kept. Clients name regions: what is no plain word names no file.
+    pub(super) fn daemon_note(&self, region: &str) -> Option<PathBuf> {
+        let is_plain = region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_plain.then(|| self.cloud.home.state("xray").join(format!("{DAEMON}{region}")))
+    }
+
+    /// Lets the daemons listen again whose addresses somebody was told by an earlier run.
+    pub(super) fn start_daemons(self: &Arc<Self>) {
+        let notes = std::fs::read_dir(self.cloud.home.state("xray")).into_iter().flatten().flatten();
+        let names = notes.filter_map(|note| note.file_name().into_string().ok());
+        for region in names.filter_map(|name| name.strip_prefix(DAEMON).map(str::to_owned)) {
+            self.daemon(&region);
+        }
+    }
+
     pub(super) fn open(cloud: Arc<Cloud>) -> Result<Arc<Self>, StoreError> {
         let home = cloud.home.state("xray");
         let settings = Shelf::open(home.join("settings.json"), LAYOUT)?;

@@ -12,9 +12,14 @@ use super::segment::{Document, RETENTION_SECONDS};
 /// "A trace can hold up to 500 kB of documents"; what comes beyond is not kept, and BatchGetTraces says so.
 const LARGEST_TRACE: usize = 500 * 1024;
 
+/// A document may seem to begin before its trace.
+const CLOCKS_DIFFER: i64 = 5 * 60;
+
 /// One trace, as its documents.
 #[derive(Default)]
 struct Trace {
+    /// When it began, in seconds: as its id says, or, if that holds no time, its first document.
+    began: i64,
     kept: Vec<Kept>,
     bytes: usize,
     /// When the last document came, in milliseconds.
@@ -63,7 +68,7 @@ impl Trace {
 #[derive(Default)]
 struct Region {
     traces: HashMap<String, Trace>,
-    /// By the time in the id, then the id.
+    /// By when they began, then the id.
     by_time: BTreeSet<(i64, String)>,
 }
 
@@ -83,6 +88,8 @@ pub(super) struct Store {
 #[derive(Clone)]
 pub(super) struct Found {
     pub id: String,
+    /// In seconds since the epoch.
+    pub began: i64,
     documents: Vec<Arc<str>>,
     pub revision: u32,
     pub limit_exceeded: bool,
@@ -105,7 +112,8 @@ impl Store {
         let (mut regions, mut files) = (BTreeMap::<String, Region>::new(), HashMap::new());
         let journal = Journal::open(directory, |file, line| {
             // A document was checked when it came; its trace may have become old meanwhile.
-            let now = line.document["trace_id"].as_str().map(time_of).unwrap_or_default();
+            #[expect(clippy::cast_possible_truncation, reason = "a time in a document, to the second")]
+            let now = line.document["start_time"].as_f64().unwrap_or_default() as i64;
             if let Ok(document) = Document::of(line.document, now) {
                 insert(&mut regions, &mut files, (line.region, document), (file, line.arrived));
             }
@@ -152,7 +160,7 @@ impl Store {
         self.inner().regions.get(region)?.traces.get(id).map(|trace| found(id, trace))
     }
 
-    /// The traces whose ids are of `from..=until` (seconds), newest first.
+    /// The traces that began in `from..=until` (seconds), newest first.
     pub(super) fn between(&self, region: &str, from: i64, until: i64) -> Vec<Found> {
         let inner = self.inner();
         let Some(region) = inner.regions.get(region) else { return Vec::new() };
@@ -177,8 +185,9 @@ impl Inner {
                 trace.bytes = trace.kept.iter().map(|kept| kept.text.len()).sum();
                 trace.changed(0);
                 if trace.kept.is_empty() {
+                    let began = trace.began;
                     region.traces.remove(&id);
-                    region.by_time.remove(&(time_of(&id), id));
+                    region.by_time.remove(&(began, id));
                 }
             }
         }
@@ -194,6 +203,7 @@ impl Found {
 fn found(id: &str, trace: &Trace) -> Found {
     Found {
         id: id.to_owned(),
+        began: trace.began,
         documents: trace.kept.iter().map(|kept| kept.text.clone()).collect(),
         revision: trace.revision,
         limit_exceeded: trace.limit_exceeded,
@@ -209,15 +219,19 @@ fn insert(
 ) {
     let here = regions.entry(region.clone()).or_default();
     let id = document.trace_id.clone();
-    if here.traces.entry(id.clone()).or_default().add(document, file, arrived) {
-        here.by_time.insert((time_of(&id), id.clone()));
+    let began = began(&id, document.began);
+    let trace = here.traces.entry(id.clone()).or_insert_with(|| Trace { began, ..Trace::default() });
+    if trace.add(document, file, arrived) {
+        here.by_time.insert((trace.began, id.clone()));
         files.entry(file).or_default().insert((region, id));
     }
 }
 
-/// The seconds in a trace id.
-pub(super) fn time_of(trace_id: &str) -> i64 {
-    trace_id.get(2..10).and_then(|time| i64::from_str_radix(time, 16).ok()).unwrap_or_default()
+/// The seconds in a trace's id. Where they are no time that its first document could have begun after, it is one of another making,
+/// W3C's say, and the document's own time stands for it.
+fn began(trace_id: &str, document: i64) -> i64 {
+    let told = trace_id.get(2..10).and_then(|time| i64::from_str_radix(time, 16).ok());
+    told.filter(|told| (document - RETENTION_SECONDS..=document + CLOCKS_DIFFER).contains(told)).unwrap_or(document)
 }
 
 #[cfg(test)]
@@ -267,6 +281,17 @@ mod tests {
         assert!(store.between("eu-west-1", 0, NOW).is_empty());
         store.expire(RETENTION_SECONDS * 1000 + 2).unwrap();
         assert_eq!((store.len(), between(0, NOW)), (0, 0));
+    }
+
+    #[test]
+    fn a_trace_whose_id_holds_no_time_began_with_its_first_document() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path().to_owned()).unwrap();
+        let id = "1-4efaaf4d-1e8720b39541901950019ee5";
+        store.keep(vec![document(1, 1, json!({"trace_id": id, "end_time": NOW}))], 1).unwrap();
+        for store in [&store, &Store::open(dir.path().to_owned()).unwrap()] {
+            assert_eq!(store.between("us-east-1", NOW, NOW)[0].id, id);
+        }
     }
 
     #[test]

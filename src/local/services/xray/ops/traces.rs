@@ -14,7 +14,7 @@ use crate::services::xray::faults::XRayFault;
 use crate::services::xray::filter::{Filter, parse};
 use crate::services::xray::segment::RETENTION_SECONDS;
 use crate::services::xray::state::XRay;
-use crate::services::xray::store::{Found, time_of};
+use crate::services::xray::store::Found;
 use crate::services::xray::summary;
 use crate::tracer::is_trace_id;
 
@@ -71,8 +71,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// The seconds of the ids to look at. A trace ends, or is sent, after its id was made.
-    fn ids(&self) -> (i64, i64) {
+    /// The seconds in which the traces to look at began. A trace ends, or is sent, after that.
+    fn began(&self) -> (i64, i64) {
         let from = self.from.div_euclid(1000);
         match self.by.as_str() {
             "TraceId" => (from, self.until.div_euclid(1000)),
@@ -87,8 +87,8 @@ impl Wanted {
         match self.by.as_str() {
             "Event" => within(found.last),
             "Service" => trace.segments.iter().filter_map(|segment| segment.end).any(|end| within(millis(end))),
-            // An id tells whole seconds.
-            _ => (self.from.div_euclid(1000)..=self.until.div_euclid(1000)).contains(&time_of(&found.id)),
+            // Whole seconds.
+            _ => (self.from.div_euclid(1000)..=self.until.div_euclid(1000)).contains(&found.began),
         }
     }
 }
@@ -105,8 +105,8 @@ pub(crate) async fn summaries(xray: Arc<XRay>, call: &Call, input: GetTraceSumma
     let wanted = Wanted { from, until, by: input.time_range_type.unwrap_or_else(|| "TraceId".into()) };
     let (region, now) = (call.scope.region.clone(), xray.now());
     let searching = tokio::task::spawn_blocking(move || {
-        let (from, until) = wanted.ids();
-        let place = |found: &Found| format!("{:010}/{}", time_of(&found.id), found.id);
+        let (from, until) = wanted.began();
+        let place = |found: &Found| format!("{:010}/{}", found.began, found.id);
         let all = xray.store.between(&region, from, until);
         let mut rest = all.iter().filter(|found| after.as_ref().is_none_or(|after| place(found) < *after)).peekable();
         let (mut scanned, mut summaries, mut last) = (0, Vec::new(), None);
