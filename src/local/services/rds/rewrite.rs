@@ -11,6 +11,7 @@ use super::frontdoor::SqlError;
 
 mod bridge;
 mod s3;
+mod system;
 pub(crate) mod tokens;
 mod users;
 
@@ -38,11 +39,12 @@ pub(crate) enum Rewritten {
 
 /// Whether the statement may hold something of ours. False for nearly all.
 pub(crate) fn worth_a_look(sql: &[u8], mariadb: bool) -> bool {
-    static AURORA: LazyLock<Regex> =
-        LazyLock::new(|| pattern(r"(?i-u)\bs3\b|awsauthenticationplugin|mysql_native_password"));
+    static AURORA: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"(?i-u)\bs3\b|\b(?:mysql|performance_schema)\b|awsauthenticationplugin|mysql_native_password")
+    });
     static MARIADB: LazyLock<Regex> = LazyLock::new(|| {
         pattern(
-            r"(?i-u)->|\bs3\b|awsauthenticationplugin|_0900_|\brole\b|identified\s+with|(?:index|key)\b[^;(]*\(\s*\(",
+            r"(?i-u)->|\bs3\b|\b(?:mysql|performance_schema)\b|awsauthenticationplugin|_0900_|\brole\b|identified\s+with|(?:index|key)\b[^;(]*\(\s*\(",
         )
     });
     if mariadb { MARIADB.is_match(sql) } else { AURORA.is_match(sql) }
@@ -68,6 +70,7 @@ fn try_rewrite(sql: &[u8], rules: &Rules<'_>) -> Result<Rewritten, SqlError> {
     let mut edits = Edits::default();
     let parts = tokens(sql);
     for statement in parts.split(|token| token.is_mark(b';')) {
+        system::keep(statement)?;
         users::edit(statement, rules, &mut edits)?;
     }
     if rules.mariadb {
@@ -271,6 +274,42 @@ mod tests {
         assert_eq!(rewritten("SET ROLE ALL", true), Rewritten::AllRoles);
         assert_eq!(text("SET ROLE ALL", false), "SET ROLE ALL");
         assert!(matches!(rewritten("SET DEFAULT ROLE ALL TO u", true), Rewritten::Refused(_)));
+    }
+
+    #[test]
+    fn the_engines_own_schemas_are_read_and_not_changed() {
+        for sql in [
+            "DROP DATABASE mysql",
+            "drop schema if exists `MySQL`",
+            "DROP DATABASE performance_schema",
+            "SELECT 1; DROP TABLE a, mysql.user",
+            "CREATE TABLE mysql.zz(a INT)",
+            "ALTER TABLE `mysql` . `user` ADD b INT",
+            "TRUNCATE mysql.general_log",
+            "UPDATE mysql.global_priv SET priv = '{}'",
+            "DELETE FROM mysql.user WHERE user = 'app'",
+            "INSERT IGNORE INTO mysql.user SELECT 1",
+        ] {
+            for mariadb in [true, false] {
+                let Rewritten::Refused(error) = rewritten(sql, mariadb) else { panic!("{sql}") };
+                assert_eq!(error.code, 1044, "{sql}");
+            }
+        }
+        for sql in [
+            "SELECT user FROM mysql.user",
+            "DROP DATABASE mysqlx",
+            "CREATE TABLE t LIKE mysql.user",
+            "CREATE TABLE mysql (a INT)",
+            "INSERT INTO t SELECT name FROM mysql.time_zone_name",
+            "UPDATE t JOIN mysql.user u ON u.user = t.name SET t.host = u.host",
+            "DELETE FROM t WHERE name = 'mysql.user'",
+            "CREATE USER mysql",
+            "CALL mysql.rds_kill(1)",
+            "GRANT SELECT ON mysql.* TO app",
+            "SELECT * FROM performance_schema.threads",
+        ] {
+            assert_eq!(rewritten(sql, true), Rewritten::AsIs, "{sql}");
+        }
     }
 
     #[test]
