@@ -60,6 +60,9 @@ const fn all() -> f64 {
 impl Drill {
     /// Why it cannot be.
     fn check(&self) -> Result<(), String> {
+        if self.times() == Some(0) {
+            return Err("0 times is never".to_owned());
+        }
         match self {
             Drill::Throttle { rate, .. } if !(*rate > 0.0 && *rate <= 1.0) => {
                 Err(format!("the rate {rate} is not above 0 and at most 1"))

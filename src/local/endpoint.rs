@@ -41,7 +41,7 @@ const fn longest_body(service: &str) -> usize {
 /// the work runs in a task of its own.
 pub(super) async fn answer(supervisor: Arc<Supervisor>, request: Request<Arriving>) -> Response<Body> {
     if let Err(refusal) = guard::check(request.uri(), request.headers()) {
-        let body = json!({"__type": "AccessDeniedException", "message": refusal.to_string()});
+        let body = json!({"__type": refusal.code(), "message": refusal.to_string()});
         return listener::json(refusal.status(), &body);
     }
     if request.uri().path().starts_with("/_labctl/") {

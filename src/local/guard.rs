@@ -28,6 +28,15 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// What AWS's protocols call the code of an error.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Refusal::TooLong => "RequestHeaderFieldsTooLarge",
+            Refusal::NoHost => "BadRequestException",
+            Refusal::ForeignHost(_) | Refusal::CrossSite | Refusal::ForeignUser => "AccessDeniedException",
+        }
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Refusal::TooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

@@ -47,6 +47,8 @@ impl Pattern {
         let text = text.trim();
         match text.chars().next() {
             None => Ok(Pattern::All),
+            // "Match everything": a space in quotes.
+            Some('"') if text == "\" \"" => Ok(Pattern::All),
             Some('{') => {
                 let inner = text[1..].strip_suffix('}').ok_or_else(|| invalid("the closing } is missing"))?;
                 let mut parser = Parser::new(inner, ENDS);
@@ -69,8 +71,9 @@ impl Pattern {
         match self {
             Pattern::All => true,
             Pattern::Terms { required, any, excluded } => {
-                // `?` beside other terms has no effect (user guide, "Match terms").
-                let either = !required.is_empty() || any.is_empty() || any.iter().any(|needle| needle.is_in(message));
+                // `?` beside other terms, excluded ones too, has no effect (user guide, "Match terms").
+                let alone = required.is_empty() && excluded.is_empty() && !any.is_empty();
+                let either = !alone || any.iter().any(|needle| needle.is_in(message));
                 either
                     && required.iter().all(|needle| needle.is_in(message))
                     && !excluded.iter().any(|needle| needle.is_in(message))
@@ -168,6 +171,7 @@ fn take<'v>(value: &'v Value, step: &Step) -> Vec<&'v Value> {
         (Step::Key(key), Value::Object(map)) => map.get(key).into_iter().collect(),
         (Step::Index(index), Value::Array(list)) => list.get(*index).into_iter().collect(),
         (Step::Every, Value::Array(list)) => list.iter().collect(),
+        (Step::Every, Value::Object(map)) => map.values().collect(),
         _ => Vec::new(),
     }
 }
@@ -251,12 +255,12 @@ impl Parser<'_> {
     }
 
     /// `"…"` with `\"` inside, after the opening quote.
-    fn quoted(&mut self) -> Result<String, PatternError> {
+    fn quoted(&mut self, quote: char) -> Result<String, PatternError> {
         let mut text = String::new();
         loop {
             match self.chars.next() {
                 None => return Err(invalid("a closing quote is missing")),
-                Some('"') => return Ok(text),
+                Some(c) if c == quote => return Ok(text),
                 Some('\\') => text.extend(self.chars.next()),
                 Some(c) => text.push(c),
             }
@@ -281,7 +285,7 @@ impl Parser<'_> {
 
     fn needle(&mut self) -> Result<Needle, PatternError> {
         if self.eat("\"") {
-            return self.quoted().map(Needle::Text);
+            return self.quoted('"').map(Needle::Text);
         }
         if self.eat("%") {
             return self.expression().map(Needle::Expression);
@@ -335,14 +339,17 @@ impl Parser<'_> {
         }
         let mut path = Vec::new();
         loop {
-            if self.eat(".") {
+            // `$.['cluster.name']` is `$["cluster.name"]`.
+            if self.eat(".[") || self.eat("[") {
+                path.push(self.subscript()?);
+            } else if self.eat(".*") {
+                path.push(Step::Every);
+            } else if self.eat(".") {
                 let key = self.while_in(|c| c.is_alphanumeric() || c == '_' || c == '-');
                 if key.is_empty() {
                     return Err(invalid("a property name is missing after ."));
                 }
                 path.push(Step::Key(key));
-            } else if self.eat("[") {
-                path.push(self.subscript()?);
             } else {
                 return Ok(path);
             }
@@ -351,7 +358,9 @@ impl Parser<'_> {
 
     fn subscript(&mut self) -> Result<Step, PatternError> {
         let step = if self.eat("\"") {
-            Step::Key(self.quoted()?)
+            Step::Key(self.quoted('"')?)
+        } else if self.eat("'") {
+            Step::Key(self.quoted('\'')?)
         } else if self.eat("*") {
             Step::Every
         } else {
@@ -405,7 +414,7 @@ impl Parser<'_> {
             return Ok(Test::Equals { text: self.expression()?, negated });
         }
         let quoted = self.eat("\"");
-        let text = if quoted { self.quoted()? } else { self.value() };
+        let text = if quoted { self.quoted('"')? } else { self.value() };
         // `nan` and `inf` are numbers to Rust only.
         if !quoted
             && text.contains(|c: char| c.is_ascii_digit())
@@ -452,6 +461,11 @@ mod tests {
             ("{ $.user.ids[1] = 7 }", json, true),
             ("{ $.user.ids[*] = 3 }", json, true),
             ("{ $.missing NOT EXISTS }", json, true),
+            ("{ $.['level'] = \"ERROR\" && $[\"user\"].name = Ann* }", json, true),
+            ("{ $.* = %^10% }", json, true),
+            ("{ $.* = 5 }", json, false),
+            ("?WARN -retry", "an INFO", true),
+            ("\" \"", "one", true),
             ("{ $.user.name EXISTS }", json, true),
             ("{ $.ip = %^10\\.0% }", json, true),
             ("{ $.level = \"ERROR\" }", "not json ERROR", false),
