@@ -2,7 +2,7 @@
 -- Two devices never share a row, so they never wait for each other; the totals of the lab are the sum over its devices.
 CREATE TABLE IF NOT EXISTS device_minute (
     minute      DATETIME                                            NOT NULL,
-    device_id   VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+    device_id   VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin NOT NULL,
     data_points BIGINT                                              NOT NULL,
     cpu_sum     DECIMAL(32, 16)                                     NOT NULL,
     cpu_min     DECIMAL(17, 16)                                     NOT NULL,
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS device_minute (
 ) CHARACTER SET utf8mb4;
 
 CREATE TABLE IF NOT EXISTS device_total (
-    device_id   VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL PRIMARY KEY,
+    device_id   VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin NOT NULL PRIMARY KEY,
     data_points BIGINT                                              NOT NULL,
     cpu_sum     DECIMAL(32, 16)                                     NOT NULL,
     cpu_min     DECIMAL(17, 16)                                     NOT NULL,
