@@ -115,8 +115,7 @@ pub fn load(lab: Option<&str>, here: &Path) -> Result<Lab, LoadError> {
         let file = format!("examples/{name}/{MANIFEST}");
         return assemble(&file, &text_of(&file, text)?, &Embedded { lab: name }, Origin::Builtin);
     }
-    let path = here.join(name);
-    let path = if path.is_dir() { path.join(MANIFEST) } else { path };
+    let path = manifest_at(name, here);
     if named.is_some() && !path.exists() && !here.join(name).is_dir() {
         let known = builtin::labs();
         let near = nearest(name, known.iter().copied()).map(str::to_owned);
@@ -131,6 +130,19 @@ pub fn load(lab: Option<&str>, here: &Path) -> Result<Lab, LoadError> {
         std::fs::read(&path).map_err(|error| LoadError::Unreadable { file: shown.clone(), why: error.to_string() })?;
     let root = path.parent().unwrap_or(here).to_path_buf();
     assemble(&shown, &text_of(&shown, &bytes)?, &Folder { root: root.clone() }, Origin::Folder(root))
+}
+
+fn manifest_at(name: &str, here: &Path) -> PathBuf {
+    let path = here.join(name);
+    if path.is_dir() { path.join(MANIFEST) } else { path }
+}
+
+/// What the manifest at a path calls its lab, also where the rest of it, or a file that it names, has mistakes.
+pub fn name_in(lab: Option<&str>, here: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(manifest_at(lab.unwrap_or(MANIFEST), here)).ok()?;
+    let name = text.lines().find_map(|line| line.strip_prefix("lab:"))?;
+    let name = name.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    validate::is_name(name).then(|| name.to_owned())
 }
 
 fn text_of(file: &str, bytes: &[u8]) -> Result<String, LoadError> {

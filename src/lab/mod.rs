@@ -11,5 +11,5 @@ mod sample;
 mod traffic;
 pub mod validate;
 
-pub use load::{LoadError, is_path, load};
+pub use load::{LoadError, is_path, load, name_in};
 pub use model::{Lab, Manifest};

@@ -55,6 +55,8 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// As text, the way `--set` gives it. `None`: a value must be given.
     pub default: Option<String>,
+    /// The parameter that it must not be greater than.
+    pub at_most: Option<String>,
     pub description: Option<String>,
 }
 
@@ -70,9 +72,11 @@ pub enum ParameterKind {
         min: Option<i64>,
         max: Option<i64>,
     },
+    /// A multiple of `step`.
     Number {
         min: Option<f64>,
         max: Option<f64>,
+        step: Option<f64>,
     },
     Boolean,
     Choice {

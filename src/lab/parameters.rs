@@ -38,7 +38,18 @@ pub fn resolve(manifest: &Manifest, given: &[String]) -> Result<Values, Vec<Stri
             None => {}
         }
     }
+    if problems.is_empty() {
+        problems.extend(manifest.parameters.iter().filter_map(|(name, parameter)| too_great(name, parameter, &values)));
+    }
     if problems.is_empty() { Ok(values) } else { Err(problems) }
+}
+
+/// What is wrong with a number that must not be greater than another's.
+fn too_great(name: &str, parameter: &Parameter, values: &Values) -> Option<String> {
+    let number = |name: &str| values.get(name)?.parse::<f64>().ok();
+    let most = parameter.at_most.as_deref()?;
+    let (value, limit) = (number(name)?, number(most)?);
+    (value > limit).then(|| format!("`{name}` must be at most `{most}`, which is {limit}: {value}"))
 }
 
 fn unknown(manifest: &Manifest, name: &str) -> String {
@@ -77,11 +88,14 @@ pub(super) fn canonical(kind: &ParameterKind, value: &str) -> Result<String, Str
             bounded(number, *min, *max).map_err(|bounds| format!("must be {bounds}"))?;
             Ok(number.to_string())
         }
-        ParameterKind::Number { min, max } => {
+        ParameterKind::Number { min, max, step } => {
             let number = value.trim().parse().ok().filter(|number: &f64| number.is_finite());
             let number = number.ok_or_else(|| "must be a number".to_owned())?;
             bounded(number, *min, *max).map_err(|bounds| format!("must be {bounds}"))?;
-            Ok(number.to_string())
+            match step {
+                Some(step) if (number / step).fract() != 0.0 => Err(format!("must be a multiple of {step}")),
+                _ => Ok(number.to_string()),
+            }
         }
         ParameterKind::Boolean => match value {
             "true" | "false" => Ok(value.to_owned()),
@@ -120,7 +134,7 @@ stacks: [network]
 parameters:
   ApiAccess: { type: choice, values: [api-key, public], default: api-key }
   Ttl: { type: integer, min: 1, max: 60, default: 5 }
-  Share: { type: number, min: 0, max: 1, default: 0.5 }
+  Share: { type: number, min: 0, max: 1, step: 0.25, default: 0.5, at_most: Ttl }
   Loud: { type: boolean, default: false }
   Name: { type: string, min: 2, max: 5, pattern: '[a-z]+', default: abc }
 ";
@@ -150,6 +164,10 @@ parameters:
             "`--set what` has no `=`: write --set Name=value",
             "`Ttl` must be an integer: x",
         ];
+        let small = TEXT.replace("min: 1, max: 60, default: 5", "min: 0, max: 60, default: 0");
+        let refused = resolve(&manifest(&small).unwrap(), &[]).unwrap_err();
+        assert_eq!(refused, ["`Share` must be at most `Ttl`, which is 0: 0.5"]);
+        assert_eq!(set(&["Share=0.3"]).unwrap_err(), ["`Share` must be a multiple of 0.25: 0.3"]);
         assert_eq!(set(&given).unwrap_err(), expected);
         assert_eq!(set(&["Ttl=1", "Ttl=2"]).unwrap_err(), ["`Ttl` is set twice"]);
         assert!(set(&["Other=1"]).unwrap_err()[0].ends_with("it has: ApiAccess, Ttl, Share, Loud, Name"));

@@ -61,6 +61,16 @@ fn whole(reader: &mut Reader, document: &Node) -> Manifest {
     }
     let description = required(reader, document, "", "description").unwrap_or_default();
     let parameters = entries(reader, document, "parameters", parameter);
+    for (name, Parameter { at, at_most, .. }) in &parameters {
+        let is_number =
+            |kind: &ParameterKind| matches!(kind, ParameterKind::Integer { .. } | ParameterKind::Number { .. });
+        if let Some(most) = at_most
+            && !parameters.get(most).is_some_and(|other| is_number(&other.kind))
+        {
+            let path = join(&join("parameters", name), "at_most");
+            reader.problem(*at, &path, format!("there is no parameter `{most}` that is a number"));
+        }
+    }
     let (stacks, optional) = stacks(reader, document, &parameters);
     let sql = document.get("sql").and_then(|node| sql(reader, node, &stacks));
     let queries = entries(reader, document, "queries", queries::query);
@@ -89,7 +99,7 @@ fn name_rule() -> String {
     format!("small letters, digits and hyphens, a letter first, at most {MAX_NAME} characters")
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let signs = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     signs && name.len() <= MAX_NAME && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
@@ -214,7 +224,8 @@ fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Opti
     let kind = required(reader, node, path, "type")?;
     let own: &[&str] = match kind.as_str() {
         "string" => &["min", "max", "pattern"],
-        "integer" | "number" => &["min", "max"],
+        "integer" => &["min", "max", "at_most"],
+        "number" => &["min", "max", "step", "at_most"],
         "choice" => &["values"],
         "boolean" => &[],
         _ => {
@@ -233,7 +244,8 @@ fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Opti
             None
         }
     });
-    Some(Parameter { at: entry.at, kind, default, description: reader.text(node, path, "description") })
+    let at_most = reader.text(node, path, "at_most");
+    Some(Parameter { at: entry.at, kind, default, at_most, description: reader.text(node, path, "description") })
 }
 
 /// What a type's further keys say.
@@ -249,7 +261,8 @@ pub(super) fn kind(reader: &mut Reader, node: &Node, path: &str, name: &str) -> 
         }
         "number" => {
             let (min, max) = bounds(reader, node, path);
-            ParameterKind::Number { min, max }
+            let step = reader.number(node, path, "step").filter(|step: &f64| *step > 0.0);
+            ParameterKind::Number { min, max, step }
         }
         "choice" => ParameterKind::Choice { values: choices(reader, node, path) },
         _ => ParameterKind::Boolean,
