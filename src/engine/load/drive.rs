@@ -215,7 +215,12 @@ async fn more(wanted: &mut Option<Wanted>) {
 
 fn result(recorder: &Recorder, shape: &Shape, over_time: Vec<Moment>, stopped: bool) -> Run {
     let mut recorded = recorder.recorded();
-    let took = recorded.last.unwrap_or_else(Instant::now).saturating_duration_since(recorder.begun());
+    let answered = recorded.last.unwrap_or_else(Instant::now).saturating_duration_since(recorder.begun());
+    // The last request of a constant rate has its share of the time too, as every other.
+    let took = match shape.pace {
+        Pace::Rate { per_second, .. } if !stopped => answered.max(Schedule::of(per_second, shape).whole()),
+        _ => answered,
+    };
     let ramp_up = shape.ramp_up();
     let late = matches!(shape.pace, Pace::Rate { .. }).then_some(recorded.late);
     // An end during the ramp-up leaves nothing else to report.

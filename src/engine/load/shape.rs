@@ -86,6 +86,11 @@ impl Schedule {
         Schedule { per_second, count: shape.requests.map_or(fit, |requests| requests.min(fit)) }
     }
 
+    /// How long it takes to send them all at this rate.
+    pub(super) fn whole(&self) -> Duration {
+        self.due(self.count)
+    }
+
     pub(super) fn due(&self, number: u64) -> Duration {
         Duration::from_secs_f64(number as f64 / self.per_second)
     }
