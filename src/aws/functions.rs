@@ -109,6 +109,17 @@ impl Aws {
         }))
     }
 
+    /// SHA-256 of the package that a function runs, in hexadecimal. `None`: there is no such function.
+    pub async fn function_code(&self, name: &str) -> Result<Option<String>, AwsError> {
+        let sent = self.lambda().get_function_configuration().function_name(name).send().await;
+        let answer = match sent.map_err(AwsError::of("lambda:GetFunctionConfiguration")) {
+            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
+            answer => answer?,
+        };
+        let digest = answer.code_sha256().and_then(|digest| aws_smithy_types::base64::decode(digest).ok());
+        Ok(digest.map(hex::encode))
+    }
+
     /// Whether a function is traced by itself, and not only when its caller is.
     pub async fn traces_actively(&self, name: &str) -> Result<bool, AwsError> {
         let sent = self.lambda().get_function_configuration().function_name(name).send().await;

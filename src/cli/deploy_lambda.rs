@@ -112,7 +112,7 @@ async fn watch(
     {
         cx.ui.failure(&failure);
     }
-    let mut settled = swaps.is_some();
+    let (mut settled, mut doubted) = (swaps.is_some(), false);
     if !settled {
         next_save(lab, functions, &done, &mut watching).await;
     }
@@ -132,11 +132,15 @@ async fn watch(
             }),
         };
         match tried {
-            Ok(is_settled) => (done, settled) = (now, is_settled),
+            Ok(is_settled) => (done, settled, doubted) = (now, is_settled, false),
             Err(failure) => {
                 cx.ui.failure(&failure);
                 settled = false;
-                next_save(lab, functions, &now, &mut watching).await;
+                // The compiler may have read a file in the middle of being saved: after a save during the try it is tried once more.
+                doubted = !doubted && watching.changed_meanwhile().await;
+                if !doubted {
+                    next_save(lab, functions, &now, &mut watching).await;
+                }
             }
         }
     }
@@ -184,13 +188,13 @@ async fn deploy(cx: &Context, lab: &LabArg, functions: &BTreeSet<String>, log: &
     let prepared = prepare(cx, lab, functions).await?;
     let mut plan = prepared.plan();
     keep_to_functions(&mut plan, &prepared.wanted.wiring, functions);
-    execute(cx, &prepared, &plan, log).await?;
+    let changed = execute(cx, &prepared, &plan, log).await?.changed;
     cx.ui.answer(&DeployAnswer {
         lab: prepared.wanted.instance.lab.clone(),
         env: prepared.wanted.instance.env.clone(),
         target: prepared.aws.target().name.clone(),
         functions: functions.iter().cloned().collect(),
-        changed: plan.has_changes(),
+        changed,
         took_seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
     });
     Ok(())

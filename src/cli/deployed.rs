@@ -20,13 +20,14 @@ pub(crate) struct Deployed {
 
 impl Deployed {
     pub(crate) async fn of(cx: &Context, lab: &LabArg) -> Result<Deployed, Failure> {
-        let mut lab = lab.load()?;
+        let arg = lab;
+        let mut lab = arg.load()?;
         let wiring = Wiring::of(&lab).map_err(|problems| {
             Failure::usage(format!("cannot wire lab `{}`", lab.manifest.lab)).with_problems(problems)
         })?;
         let aws = cx.aws(Need::Visit).await?;
         let instance = Instance::new(&lab.manifest.lab, cx.globals.env());
-        let stacks = instances::there(&aws, &instance).await?;
+        let stacks = instances::there(&aws, arg, &instance).await?;
         let values = deployed_values(&lab, &wiring, &stacks);
         lab.choose(&values);
         let architecture = aws.target().architecture.lambda_name().to_owned();

@@ -50,7 +50,7 @@ impl Functions {
     pub(crate) async fn of(cx: &Context, lab: &LabArg) -> Result<Functions, Failure> {
         let instance = lab.instance(cx)?;
         let aws = cx.aws(Need::Visit).await?;
-        let stacks = instances::there(&aws, &instance).await?;
+        let stacks = instances::there(&aws, lab, &instance).await?;
         let resources = try_join_all(stacks.values().map(|stack| aws.stack_resources(&stack.id))).await;
         let resources = resources.map_err(|error| instances::unseen(&aws, error))?.into_iter().flatten();
         let there = resources.filter(|resource| resource.kind == FUNCTION && !resource.id.is_empty());

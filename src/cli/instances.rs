@@ -1,5 +1,7 @@
 //! Instances by their tags.
 
+use super::prepare::flags_of;
+use super::select::LabArg;
 use crate::aws::{Aws, AwsError};
 use crate::engine::observe;
 use crate::error::Failure;
@@ -23,12 +25,16 @@ pub(crate) fn unseen(aws: &Aws, error: AwsError) -> Failure {
 }
 
 /// The stacks of an instance that must be there.
-pub(crate) async fn there(aws: &Aws, instance: &Instance) -> Result<BTreeMap<String, ObservedStack>, Failure> {
+pub(crate) async fn there(
+    aws: &Aws,
+    lab: &LabArg,
+    instance: &Instance,
+) -> Result<BTreeMap<String, ObservedStack>, Failure> {
     let mut all = all(aws).await?;
-    all.remove(instance).ok_or_else(|| absent(aws, instance, &all))
+    all.remove(instance).ok_or_else(|| absent(aws, lab, instance, &all))
 }
 
-fn absent(aws: &Aws, instance: &Instance, all: &Instances) -> Failure {
+fn absent(aws: &Aws, lab: &LabArg, instance: &Instance, all: &Instances) -> Failure {
     let title = &aws.target().title;
     let failure = Failure::usage(format!("lab `{}` ({}) is not there on {title}", instance.lab, instance.env));
     let same_lab = all.keys().find(|other| other.lab == instance.lab);
@@ -36,6 +42,6 @@ fn absent(aws: &Aws, instance: &Instance, all: &Instances) -> Failure {
     match (same_lab, near) {
         (Some(other), _) => failure.hint(format!("it is there as --env {}", other.env)),
         (None, Some(near)) => failure.hint(format!("did you mean `{near}`?")),
-        (None, None) => failure.hint(format!("labctl up {}{}", instance.lab, aws.target().flags)),
+        (None, None) => failure.hint(format!("labctl up{}{}", lab.typed(), flags_of(&instance.env, aws))),
     }
 }

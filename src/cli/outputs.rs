@@ -60,7 +60,7 @@ impl Answer for OutputsAnswer {
 pub(crate) async fn run(args: OutputsArgs, cx: &Context) -> Result<(), Failure> {
     let instance = args.lab.instance(cx)?;
     let aws = cx.aws(Need::Visit).await?;
-    let stacks = instances::there(&aws, &instance).await?;
+    let stacks = instances::there(&aws, &args.lab, &instance).await?;
     let mut outputs = outputs::observed(aws.target(), &stacks);
     let mut suggested = Vec::new();
     if let Some(name) = &args.name {

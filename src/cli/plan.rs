@@ -1,9 +1,12 @@
 //! `labctl plan`.
 
 use super::context::Context;
+use super::instances::unseen;
 use super::prepare::{Prepared, Request};
 use super::select::{LabArg, SetArgs};
 use crate::aws::Need;
+use crate::engine::steps::readiness;
+use crate::engine::trouble::Failed;
 use crate::error::{Failure, Kind};
 
 /// Show what `up` would do, and what the lab costs
@@ -25,6 +28,12 @@ pub(crate) async fn run(args: PlanArgs, cx: &Context) -> Result<(), Failure> {
     let prepared = Prepared::of(cx, &request, |_| Need::Visit).await?;
     let plan = prepared.plan();
     cx.ui.answer(&plan);
+    if !plan.has_changes() {
+        let broken = readiness::hopeless(&prepared.aws, prepared.observed.stacks.values()).await;
+        for Failed { resource, kind, reason, .. } in broken.map_err(|error| unseen(&prepared.aws, error))? {
+            cx.ui.warning(&format!("{resource} ({kind}): {reason}"));
+        }
+    }
     match args.detailed_exitcode && plan.has_changes() {
         true => Err(Failure::new(Kind::Changes, "")),
         false => Ok(()),

@@ -49,11 +49,15 @@ impl LabArg {
         }
     }
 
-    /// The instance meant. Of a name that is no path, no manifest is needed: tags tell the rest.
+    /// The instance meant. Of a name that is no path, no manifest is needed: tags tell the rest. Of one that cannot be loaded as it is
+    /// written, its name is enough.
     pub(crate) fn instance(&self, cx: &Context) -> Result<Instance, Failure> {
         let name = match &self.lab {
             Some(name) if !lab::is_path(name, &here()?) => name.clone(),
-            _ => self.load()?.manifest.lab,
+            _ => match self.load() {
+                Ok(lab) => lab.manifest.lab,
+                Err(failure) => lab::name_in(self.lab.as_deref(), &here()?).ok_or(failure)?,
+            },
         };
         Ok(Instance::new(name, cx.globals.env()))
     }

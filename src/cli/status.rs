@@ -136,9 +136,9 @@ pub(crate) async fn run(args: StatusArgs, cx: &Context) -> Result<(), Failure> {
 }
 
 async fn look(aws: &Aws, instance: &Instance, (arg, up): (&LabArg, &str)) -> Result<StatusAnswer, Failure> {
-    let stacks = instances::there(aws, instance).await?;
+    let stacks = instances::there(aws, arg, instance).await?;
     let missing = missing(arg, &stacks);
-    let state = match ls::state(&stacks) {
+    let mut state = match ls::state(&stacks) {
         "up" if !missing.is_empty() => "unfinished",
         state => state,
     };
@@ -149,7 +149,10 @@ async fn look(aws: &Aws, instance: &Instance, (arg, up): (&LabArg, &str)) -> Res
         let mut with_health = Vec::new();
         for resource in resources {
             let health = readiness::health(aws, &resource).await.map_err(|error| instances::unseen(aws, error))?;
-            with_health.push(ResourceRow { resource, health });
+            if health.as_ref().is_some_and(|told| told.is_hopeless) && state == "up" {
+                state = "broken";
+            }
+            with_health.push(ResourceRow { resource, health: health.map(|told| told.text) });
         }
         rows.push(StackRow {
             stack: stack.stack,

@@ -226,7 +226,7 @@ impl Wanted {
     async fn find(&self) -> Result<(Vec<TraceSummary>, Traced), Failure> {
         let unseen = |error| instances::unseen(&self.aws, error);
         let mut resources = Vec::new();
-        for stack in instances::there(&self.aws, &self.instance).await?.into_values() {
+        for stack in instances::there(&self.aws, &self.args.lab, &self.instance).await?.into_values() {
             resources.extend(self.aws.stack_resources(&stack.id).await.map_err(unseen)?);
         }
         let traced = Traced::of(&self.aws, &resources).await.map_err(unseen)?;

@@ -6,9 +6,11 @@ use super::prepare::{Prepared, Request};
 use super::screen::{EventsArg, watched};
 use super::select::{LabArg, SetArgs};
 use crate::aws::Need;
+use crate::engine::steps::{readiness, swap};
+use crate::engine::trouble::Trouble;
 use crate::engine::{Run, outputs, walk};
 use crate::error::Failure;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Work};
 use crate::ui::{Answer, EventLog, Label, Table, Theme, words};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -81,13 +83,13 @@ pub(crate) async fn run(args: UpArgs, cx: &Context) -> Result<(), Failure> {
     if !losses.is_empty() {
         confirm(cx, "replace or remove what is listed", &losses, &prepared.options.again).await?;
     }
-    let outputs = execute(cx, &prepared, &plan, &mut log).await?;
+    let Executed { outputs, changed } = execute(cx, &prepared, &plan, &mut log).await?;
     let target = prepared.aws.target();
     cx.ui.answer(&UpAnswer {
         lab: prepared.wanted.instance.lab.clone(),
         env: prepared.wanted.instance.env.clone(),
         target: target.name.clone(),
-        changed: plan.has_changes(),
+        changed,
         took_seconds: (start.elapsed().as_secs_f64() * 10.0).round() / 10.0,
         outputs: outputs::of(target, &outputs),
         down: format!("labctl down {}{}", prepared.wanted.instance.lab, super::prepare::flags(cx, &prepared.aws)),
@@ -95,28 +97,62 @@ pub(crate) async fn run(args: UpArgs, cx: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Carries a plan out; gives the outputs of the lab's stacks.
+/// What came of a plan.
+pub(crate) struct Executed {
+    /// Of the lab's stacks.
+    pub(crate) outputs: BTreeMap<String, BTreeMap<String, String>>,
+    /// There was something to do.
+    pub(crate) changed: bool,
+}
+
+/// Carries a plan out. Where there is nothing to do, what is there has to work all the same.
 pub(crate) async fn execute(
     cx: &Context,
     prepared: &Prepared,
     plan: &Plan,
     log: &mut EventLog,
-) -> Result<BTreeMap<String, BTreeMap<String, String>>, Failure> {
+) -> Result<Executed, Failure> {
     let Prepared { aws, wanted, observed, options } = prepared;
-    if !plan.has_changes() {
-        return Ok(wanted.known(observed).outputs);
+    let has_changes = plan.has_changes();
+    if has_changes {
+        let steps = plan.steps.iter().filter(|step| step.action != Action::Keep).count();
+        cx.ui.note(&format!("{} on {}: {}", wanted.instance, aws.target().title, words::count(steps, "step")));
     }
-    let steps = plan.steps.iter().filter(|step| step.action != Action::Keep).count();
-    cx.ui.note(&format!("{} on {}: {}", wanted.instance, aws.target().title, words::count(steps, "step")));
-    watched(cx, (&wanted.instance, &aws.target().name), log, async |events| {
+    let done = watched(cx, (&wanted.instance, &aws.target().name), log, async |events| {
         let run = Run::new(aws, wanted, observed, options, events);
-        walk(&plan.steps, &run, events).await.into_result()?;
-        if !plan.partial {
-            run.remember_checked().await?;
+        if has_changes {
+            walk(&plan.steps, &run, events).await.into_result()?;
+            if !plan.partial {
+                run.remember_checked().await?;
+            }
+        } else {
+            all_works(&run).await?;
         }
-        Ok(run.known().outputs)
-    })
-    .await
+        let kept = plan.steps.iter().filter(|step| step.action == Action::Keep);
+        let functions = kept.filter_map(|step| match &step.work {
+            Work::BuildFunction { function } => Some(function),
+            _ => None,
+        });
+        Ok((run.known().outputs, swap::take_back(&run, functions).await?))
+    });
+    let (outputs, taken_back) = done.await?;
+    for function in &taken_back {
+        cx.ui.note(&format!("{function} ran another package than its stack names; it has that one again"));
+    }
+    Ok(Executed { outputs, changed: has_changes || !taken_back.is_empty() })
+}
+
+/// Whether everything works that is there, as far as it can be told without a request to the lab.
+async fn all_works(run: &Run<'_>) -> Result<(), Failure> {
+    let found = readiness::hopeless(run.aws, run.observed.stacks.values()).await;
+    let found = found.map_err(|error| super::instances::unseen(run.aws, error))?;
+    match found.into_iter().next() {
+        None => Ok(()),
+        Some(first) => {
+            let summary = format!("lab `{}` is deployed, and not all of it works", run.wanted.instance.lab);
+            Err(run.failure_of_stack(summary, Trouble::Hopeless(first)))
+        }
+    }
 }
 
 fn expiry(ttl: Duration) -> Result<String, Failure> {

@@ -72,6 +72,15 @@ impl Watching {
         self.watch_what_has_come();
     }
 
+    /// Whether something has changed that nobody has asked about; waits for a quiet moment then.
+    pub(crate) async fn changed_meanwhile(&mut self) -> bool {
+        let has_changed = !self.changes.is_empty();
+        if has_changed {
+            self.changed().await;
+        }
+        has_changed
+    }
+
     /// Waits until something has changed, and then for a quiet moment.
     pub(crate) async fn changed(&mut self) {
         if self.changes.recv().await.is_none() {
@@ -138,5 +147,10 @@ mod tests {
         std::fs::write(root.join("new"), "x").unwrap();
         std::fs::rename(root.join("new"), root.join("src/inner/main.rs")).unwrap();
         assert!(is_told(&mut watching).await);
+        assert!(!watching.changed_meanwhile().await);
+        std::fs::write(root.join("new"), "y").unwrap();
+        while !watching.changed_meanwhile().await {
+            tokio::task::yield_now().await;
+        }
     }
 }

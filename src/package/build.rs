@@ -52,6 +52,11 @@ impl Built {
     }
 }
 
+/// SHA-256 of the package that lies at a key.
+pub fn digest_of(key: &str) -> Option<&str> {
+    key.rsplit('/').next()?.strip_suffix(".zip")
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     #[error("no Rust toolchain: cargo and rustc are not on PATH")]

@@ -6,5 +6,5 @@ pub mod source;
 pub mod toolchain;
 pub mod zip;
 
-pub use build::{BuildError, Built, Options, build, can_build, has_room};
+pub use build::{BuildError, Built, Options, build, can_build, digest_of, has_room};
 pub use source::Source;

@@ -1,5 +1,6 @@
 //! Promises that other emulators break, and bad days.
 
+mod behind_our_back;
 mod broken_engine;
 mod dependencies;
 mod disk_full;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::primitives::Blob;
 use rustix::process::Signal;
@@ -55,7 +56,16 @@ fn save(machine: &Machine, text: &str) {
 }
 
 fn says(watch: &Started, what: &str, times: usize) {
-    until(what, || watch.said().matches(what).count() == times);
+    says_so(watch, what, |said| said.matches(what).count() == times);
+}
+
+#[track_caller]
+fn says_so(watch: &Started, what: &str, done: impl Fn(&str) -> bool) {
+    let begun = Instant::now();
+    while !done(&watch.said()) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain: {what}\n{}", watch.said());
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -79,8 +89,7 @@ fn what_is_saved_is_live_once_compiled_and_what_does_not_compile_is_told_and_wai
     // Saved once more as it is: the system tells of it, and the stack has to be told all the same.
     save(&machine, &small::source(3));
     until("the newest code answers", || load.newest.load(Ordering::Relaxed) == 3);
-    until("the stack knows of it", || {
-        let said = watch.said();
+    says_so(&watch, "the stack knows of it", |said| {
         said.rfind("stack functions: updated") > said.rfind(" ms after it was compiled")
     });
     let known = machine.json(&["deploy-lambda", "small", "--local"]);

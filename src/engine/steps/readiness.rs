@@ -7,8 +7,9 @@ use crate::engine::follow::waited;
 use crate::engine::run::Run;
 use crate::engine::trouble::{Failed, Trouble};
 use crate::engine::wait::{Look, Pace, until};
-use crate::plan::Step;
+use crate::plan::{ObservedStack, Step};
 use aws_sdk_rds::types::SourceType;
+use futures_util::future::try_join_all;
 
 const CLUSTER: &str = "AWS::RDS::DBCluster";
 const INSTANCE: &str = "AWS::RDS::DBInstance";
@@ -52,15 +53,40 @@ pub async fn rest(run: &Run<'_>, step: &Step, stacks: impl IntoIterator<Item = &
     Ok(())
 }
 
-/// One word for what takes time to become usable; `None` for everything else.
-pub async fn health(aws: &Aws, resource: &StackResource) -> Result<Option<String>, AwsError> {
+/// How a resource is that takes time to become usable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub text: String,
+    /// It will not work again by itself, nor by anything that `up` does.
+    pub is_hopeless: bool,
+}
+
+/// How a resource is; `None` for those that work as soon as they are there.
+pub async fn health(aws: &Aws, resource: &StackResource) -> Result<Option<Told>, AwsError> {
     if !takes_time(resource) {
         return Ok(None);
     }
-    Ok(Some(match look(aws, resource).await? {
-        Look::Done(Health::Works) => "ready".to_owned(),
-        Look::Done(Health::Failed(why) | Health::Hopeless(why)) | Look::Waiting(why) | Look::Moving(why) => why,
-    }))
+    let (text, is_hopeless) = match look(aws, resource).await? {
+        Look::Done(Health::Works) => ("ready".to_owned(), false),
+        Look::Done(Health::Hopeless(why)) => (why, true),
+        Look::Done(Health::Failed(why)) | Look::Waiting(why) | Look::Moving(why) => (why, false),
+    };
+    Ok(Some(Told { text, is_hopeless }))
+}
+
+/// What in a lab's stacks does not work any more, and that CloudFormation does not know of: somebody has deleted it, say.
+pub async fn hopeless(aws: &Aws, stacks: impl IntoIterator<Item = &ObservedStack>) -> Result<Vec<Failed>, AwsError> {
+    let each = stacks.into_iter().map(async |stack| {
+        let resources = aws.stack_resources(&stack.id).await?;
+        let looks = resources.into_iter().map(async |resource| {
+            let told = health(aws, &resource).await?.filter(|told| told.is_hopeless);
+            let StackResource { resource, kind, .. } = resource;
+            let stack_id = stack.id.clone();
+            Ok::<_, AwsError>(told.map(|told| Failed { stack_id, resource, kind, reason: told.text }))
+        });
+        try_join_all(looks).await
+    });
+    Ok(try_join_all(each).await?.into_iter().flatten().flatten().collect())
 }
 
 fn takes_time(resource: &StackResource) -> bool {

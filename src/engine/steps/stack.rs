@@ -23,8 +23,8 @@ const MAX_TEMPLATE_BODY: usize = 51_200;
 pub async fn deploy(run: &Run<'_>, step: &Step, stack: &str) -> Result<Done, Failure> {
     let name = run.wanted.instance.stack_name(stack);
     let failed = |error: Trouble| failure(run, stack, error);
-    let there = clear_the_way(run, step, &name).await.map_err(failed)?;
-    let (done, record) = match change(run, step, stack, there.as_ref()).await.map_err(failed)? {
+    let (there, changed) = settle(run, step, stack, &name).await.map_err(failed)?;
+    let (done, record) = match changed {
         Some(record) => {
             let did = readiness::wait(run, step, &record).await.map_err(failed)?;
             run.learn_ready(stack);
@@ -34,6 +34,36 @@ pub async fn deploy(run: &Run<'_>, step: &Step, stack: &str) -> Result<Done, Fai
     };
     run.learn_outputs(stack, record.outputs);
     Ok(done)
+}
+
+/// Changes the stack; again from the beginning when somebody else did so in between, which takes our change set away.
+async fn settle(
+    run: &Run<'_>,
+    step: &Step,
+    stack: &str,
+    name: &str,
+) -> Result<(Option<StackRecord>, Option<StackRecord>), Trouble> {
+    let mut overtaken = 0;
+    loop {
+        let there = clear_the_way(run, step, name).await?;
+        match change(run, step, stack, there.as_ref()).await {
+            Err(Trouble::Aws(error)) if is_overtaken(&error) && overtaken < OVERTAKEN => {
+                overtaken += 1;
+                run.note(step, "another run has changed the stack; looking again");
+            }
+            changed => return Ok((there, changed?)),
+        }
+    }
+}
+
+/// How often another run may come first.
+const OVERTAKEN: u32 = 5;
+
+/// What CloudFormation says to whoever comes second: the first who executes a change set takes the stack's others away.
+fn is_overtaken(error: &AwsError) -> bool {
+    let made = error.is("ValidationError")
+        && error.to_string().contains("already exists and cannot be created again with the changeSet");
+    made || ["ChangeSetNotFound", "InvalidChangeSetStatus"].iter().any(|code| error.is(code))
 }
 
 /// Deletes a stack that the lab no longer has.

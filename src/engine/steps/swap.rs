@@ -7,6 +7,7 @@ use crate::engine::run::Run;
 use crate::engine::wait::{Look, Pace, until};
 use crate::error::Failure;
 use crate::lab::model::Stack;
+use crate::package;
 use crate::plan::Wanted;
 use crate::plan::wiring::{BuiltIn, Source};
 use crate::template::refs::references;
@@ -59,6 +60,37 @@ pub async fn swap(run: &Run<'_>, function: &str, takers: &[String]) -> Result<()
         ready(run.aws, name).await
     });
     try_join_all(each).await.map(drop).map_err(|error| failed().because(error))
+}
+
+/// Gives functions the packages that their stacks name, where they run others: a watch that was interrupted leaves them so, and
+/// CloudFormation does not know of it. Gives those that it had to.
+///
+/// # Errors
+/// Lambda refuses it, or the update failed.
+pub async fn take_back<'f>(
+    run: &Run<'_>,
+    functions: impl IntoIterator<Item = &'f String>,
+) -> Result<Vec<String>, Failure> {
+    let mut given = Vec::new();
+    for function in functions {
+        let unseen = |error: AwsError| run.failure(format!("cannot see what `{function}` runs")).because(error);
+        let Some(digest) =
+            run.known().code_keys.get(function).and_then(|key| package::digest_of(key).map(str::to_owned))
+        else {
+            continue;
+        };
+        let mut others = Vec::new();
+        for taker in takers(run.aws, run.wanted, function).await.map_err(unseen)? {
+            if run.aws.function_code(&taker).await.map_err(unseen)?.is_some_and(|runs| runs != digest) {
+                others.push(taker);
+            }
+        }
+        if !others.is_empty() {
+            swap(run, function, &others).await?;
+            given.extend(others);
+        }
+    }
+    Ok(given)
 }
 
 type Trouble = Box<dyn std::error::Error + Send + Sync>;
