@@ -24,3 +24,5 @@ pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 pub const AWS_XRAY_DAEMON_ADDRESS: &str = "AWS_XRAY_DAEMON_ADDRESS";
 /// No colour when set to anything (<https://no-color.org>).
 pub const NO_COLOR: &str = "NO_COLOR";
+/// No colour and nothing drawn on a terminal that calls itself `dumb`.
+pub const TERM: &str = "TERM";

@@ -5,6 +5,7 @@ use crate::error::Failure;
 use crate::lab::model::Chart as Wanted;
 use crate::sql::ResultSet;
 use crate::ui::chart::{Axis, Chart, Series, Size};
+use crate::ui::printer::tame;
 use crate::ui::{Format, words};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -18,10 +19,10 @@ const MOST_SERIES: usize = 8;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct ChartArgs {
     /// Draw the query's chart instead of its rows
-    #[arg(long, requires = "query")]
+    #[arg(long, requires = "query", conflicts_with_all = ["execute", "file", "dir"])]
     pub(super) chart: bool,
     /// Write the query's chart to a file
-    #[arg(long, value_name = "FILE", requires = "query")]
+    #[arg(long, value_name = "FILE", requires = "query", conflicts_with_all = ["execute", "file", "dir"])]
     pub(super) svg: Option<PathBuf>,
 }
 
@@ -86,7 +87,9 @@ fn chart(title: &str, wanted: &Wanted, rows: &ResultSet) -> Result<Drawn, String
     let timed = rows.rows.iter().all(|row| moment(&row[x]).is_some());
     let mut series: Vec<Series> = Vec::new();
     for row in &rows.rows {
-        let name = by.and_then(|by| ResultSet::cell(&row[by])).unwrap_or_else(|| wanted.y.clone());
+        let name = by.and_then(|by| ResultSet::cell(&row[by]));
+        // Whoever sends rows decides what is in a name.
+        let name = name.map_or_else(|| wanted.y.clone(), |name| tame(&name).replace(['\n', '\t'], " "));
         let place = if timed { moment(&row[x]) } else { number(&row[x]) };
         let place = place.ok_or_else(|| format!("`{}` is neither a time nor a number: {}", wanted.x, row[x]))?;
         let height = match &row[y] {

@@ -7,10 +7,13 @@ use crate::aws::functions::{Called, FunctionCall};
 use crate::engine::call::{self, Repeated, Thrown};
 use crate::engine::logs::is_platforms;
 use crate::error::{Failure, Kind};
+use crate::ui::printer::tame;
 use crate::ui::table::Table;
 use crate::ui::{self, Answer, Format, Label, Theme, words};
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use time::OffsetDateTime;
@@ -73,7 +76,8 @@ struct InvokeAnswer<'a> {
     /// The function failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a Thrown>,
-    payload: Value,
+    /// As the function wrote it: a number keeps all its digits.
+    payload: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a [String]>,
 }
@@ -161,19 +165,22 @@ impl InvokeArgs {
 }
 
 async fn payload_of(word: Option<&str>, file: Option<&Path>) -> Result<String, Failure> {
-    let from_stdin = || std::io::read_to_string(std::io::stdin());
     let (read, what) = match (word, file) {
-        (Some("-"), None) => {
-            // Its reader must not block an interruption.
-            let read = tokio::task::spawn_blocking(from_stdin).await.unwrap_or_else(|gone| Err(gone.into()));
-            (read, "stdin".to_owned())
-        }
+        (Some("-"), None) => (patiently(|| io::read_to_string(io::stdin())).await, "stdin".to_owned()),
         (Some(text), None) => return Ok(text.to_owned()),
         (None, None) => return Ok("{}".to_owned()),
         (Some(_), Some(_)) => return Err(Failure::usage("the payload is given twice: as a word and with --file")),
-        (None, Some(file)) => (std::fs::read_to_string(file), format!("`{}`", file.display())),
+        (None, Some(file)) => {
+            let path = file.to_owned();
+            (patiently(|| std::fs::read_to_string(path)).await, format!("`{}`", file.display()))
+        }
     };
     read.map_err(|error| Failure::usage(format!("cannot read the payload from {what}")).because(error))
+}
+
+/// Reads what may be a pipe that nobody writes to: it must not block an interruption.
+async fn patiently(read: impl FnOnce() -> io::Result<String> + Send + 'static) -> io::Result<String> {
+    tokio::task::spawn_blocking(read).await.unwrap_or_else(|gone| Err(gone.into()))
 }
 
 /// Before anything is sent: a payload that Lambda would refuse.
@@ -240,7 +247,7 @@ async fn once(
         duration_ms,
         init_ms: called.log.as_deref().and_then(call::init_ms),
         error: thrown.as_ref(),
-        payload: serde_json::from_slice(&called.payload).unwrap_or_else(|_| text_of(&called.payload)),
+        payload: raw(&called.payload),
         log: log.as_deref(),
     };
     tell(cx, &answer, &called, call.wait);
@@ -254,8 +261,13 @@ async fn once(
 }
 
 /// What is not JSON is shown as text.
-fn text_of(payload: &[u8]) -> Value {
-    if payload.is_empty() { Value::Null } else { String::from_utf8_lossy(payload).into() }
+fn raw(payload: &[u8]) -> Box<RawValue> {
+    let text = |payload: &[u8]| match payload {
+        [] => "null".to_owned(),
+        payload => Value::from(String::from_utf8_lossy(payload)).to_string(),
+    };
+    let raw = serde_json::from_slice::<Box<RawValue>>(payload).or_else(|_| RawValue::from_string(text(payload)));
+    raw.unwrap_or_default()
 }
 
 async fn log_lines(
@@ -297,9 +309,9 @@ fn tell(cx: &Context, answer: &InvokeAnswer<'_>, called: &Called, waited: bool) 
     if answer.error.is_some() || !waited {
         return;
     }
-    match (cx.ui.shows(), serde_json::to_string_pretty(&answer.payload)) {
-        (true, Ok(text)) => cx.ui.raw(&(text + "\n")),
-        _ => cx.ui.bytes(&called.payload),
+    match cx.ui.shows() {
+        true => cx.ui.raw(&(tame(&words::laid_out(answer.payload.get())) + "\n")),
+        false => cx.ui.bytes(&called.payload),
     }
 }
 

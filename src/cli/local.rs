@@ -112,7 +112,7 @@ enum LocalCommand {
     Reset,
     /// Print the variables that other AWS tools need, for `eval "$(labctl local env)"`
     Env(commands::EnvArgs),
-    /// Show its log, or that of an engine or function
+    /// Show its log, or that of an engine
     Logs(logs::LogsArgs),
     /// Make it misbehave on purpose: throttle a service, pause clusters soon, resume them slowly
     Fault(fault::FaultArgs),

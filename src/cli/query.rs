@@ -20,7 +20,7 @@ pub(super) struct QueryArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "queries")]
     pub(super) query: Option<String>,
     /// Value of a parameter of the query; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", requires = "query")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "query", conflicts_with_all = ["execute", "file", "dir"])]
     pub(super) param: Vec<String>,
     /// List the queries of the lab's manifest and their parameters
     #[arg(long)]

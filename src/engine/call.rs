@@ -46,7 +46,9 @@ impl Thrown {
 /// How long an environment took to start for a call, in milliseconds; `None` for one that was warm. From the line REPORT, as
 /// text or as JSON.
 pub fn init_ms(log: &str) -> Option<f64> {
-    let after = |word: &str| log.split_once(word).map(|(_, rest)| rest);
+    // The line REPORT is the last: what the function printed came before.
+    let report = ["REPORT RequestId: ", "\"platform.report\""].iter().filter_map(|word| log.rfind(word)).max()?;
+    let after = |word: &str| log[report..].split_once(word).map(|(_, rest)| rest);
     let rest = after("Init Duration: ").or_else(|| after("\"initDurationMs\":"))?;
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
     rest[..end].parse().ok()
@@ -196,7 +198,8 @@ mod tests {
     fn a_cold_start_is_read_from_the_report_in_either_form() {
         let text = "REPORT RequestId: a\tDuration: 1.00 ms\tInit Duration: 45.20 ms\t";
         assert_eq!(init_ms(text), Some(45.2));
-        assert_eq!(init_ms("{\"metrics\":{\"initDurationMs\":7.5}}"), Some(7.5));
+        assert_eq!(init_ms("{\"type\":\"platform.report\",\"metrics\":{\"initDurationMs\":7.5}}"), Some(7.5));
+        assert_eq!(init_ms("Init Duration: 5.00 ms\nREPORT RequestId: a\tDuration: 1.00 ms\t"), None);
         assert_eq!(init_ms("REPORT RequestId: a\tDuration: 1.00 ms\t"), None);
     }
 

@@ -97,8 +97,9 @@ pub async fn walk(steps: &[Step], runner: &impl Runner, events: &Events) -> Repo
         report.skipped.push(step.id.clone());
     }
     report.took = start.elapsed();
+    let kept = steps.iter().filter(|step| step.action == Action::Keep && done.contains(&step.id)).count();
     events.emit(Event::RunFinished {
-        finished: report.finished.len(),
+        finished: report.finished.len() - kept,
         failed: report.failed.len(),
         skipped: report.skipped.len(),
         took: report.took,

@@ -149,7 +149,7 @@ fn plain_status(status: &str) -> String {
 
 /// The line that stays on the screen, for events that leave one.
 fn line(event: &Event, titles: &BTreeMap<String, String>, theme: Theme) -> Option<String> {
-    let title = |step: &str| titles.get(step).cloned().unwrap_or_else(|| step.to_owned());
+    let title = |step: &str| titles.get(step).cloned().unwrap_or_else(|| step.replacen('/', " ", 1));
     match event {
         Event::StepFinished { step, did, unchanged, took } => {
             let (mark, label) = if *unchanged { ("=", Label::Dim) } else { ("✓", Label::Good) };

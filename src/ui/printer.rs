@@ -1,6 +1,6 @@
 //! stdout for results, stderr for the rest; one JSON document or human text.
 
-use super::theme::{Label, Theme};
+use super::theme::{Label, Theme, is_dumb};
 use crate::error::Failure;
 use serde::Serialize;
 use std::error::Error;
@@ -73,9 +73,9 @@ impl Printer {
         self.quiet
     }
 
-    /// stderr is a terminal: progress may be drawn there.
+    /// stderr is a terminal that can be drawn on: progress may be.
     pub fn draws(&self) -> bool {
-        self.streams.err_terminal && !self.quiet
+        self.streams.err_terminal && !self.quiet && !is_dumb()
     }
 
     /// The whole terminal is ours to draw on: somebody sits at it, and stdout leads there.
@@ -240,11 +240,14 @@ impl Notes {
 
 /// What comes from elsewhere (a name that was typed, a message of AWS) may hold characters that steer the terminal.
 pub fn tame(text: &str) -> String {
-    // Controls, and what turns the direction of all that follows.
-    let steers = |c: char| {
-        c.is_control() && c != '\n' && c != '\t' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+    let tamed =
+        |c: char| if steers(c) && c != '\n' && c != '\t' { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(tamed).collect()
+}
+
+/// Controls, and what turns the direction of all that follows.
+pub(super) fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `error:`, the problems, `caused by:`, `hint:`.

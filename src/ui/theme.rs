@@ -23,6 +23,11 @@ pub enum Label {
 /// The colours of lines in a chart; neighbours differ in brightness too.
 const SERIES: [&str; 6] = ["36", "33", "35", "32", "34", "31"];
 
+/// The terminal says of itself that it can only write lines.
+pub(super) fn is_dumb() -> bool {
+    std::env::var_os(crate::env::TERM).is_some_and(|value| value == "dumb")
+}
+
 /// Colours, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
@@ -34,9 +39,9 @@ impl Theme {
     #[cfg(test)]
     pub(crate) const COLOURED: Theme = Theme { colour: true };
 
-    /// Colours when the stream is a terminal and `NO_COLOR` is not set (<https://no-color.org>).
+    /// Colours when the stream is a terminal that has some, and `NO_COLOR` is not set (<https://no-color.org>).
     pub fn for_stream(terminal: bool) -> Self {
-        let refused = std::env::var_os(crate::env::NO_COLOR).is_some_and(|value| !value.is_empty());
+        let refused = std::env::var_os(crate::env::NO_COLOR).is_some_and(|value| !value.is_empty()) || is_dumb();
         Theme { colour: terminal && !refused }
     }
 

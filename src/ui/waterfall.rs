@@ -1,5 +1,6 @@
 //! One trace as bars under each other: for the terminal, readable without colours, and as SVG.
 
+use super::printer::steers;
 use super::theme::{Label, Theme};
 use super::words;
 use crate::engine::traces::{Mark, Span, Trace};
@@ -52,7 +53,7 @@ fn fitted(text: &str, width: usize) -> String {
 
 /// What a function or a client has sent may hold characters that steer the terminal, or that SVG has no place for.
 pub fn plain(text: &str) -> String {
-    text.split_whitespace().map(|word| word.replace(char::is_control, "\u{fffd}")).collect::<Vec<_>>().join(" ")
+    text.split_whitespace().map(|word| word.replace(steers, "\u{fffd}")).collect::<Vec<_>>().join(" ")
 }
 
 /// What stands before a bar: `  Lambda (aws)`.

@@ -129,6 +129,53 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// JSON on several lines. Nothing of it is read, so that numbers and texts stay as they were written.
+pub fn laid_out(json: &str) -> String {
+    let (mut out, mut depth, mut rest) = (String::with_capacity(json.len() * 2), 0, json.chars().peekable());
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    while let Some(sign) = rest.next() {
+        match sign {
+            '"' => {
+                out.push(sign);
+                while let Some(inner) = rest.next() {
+                    out.push(inner);
+                    match inner {
+                        '\\' => out.extend(rest.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            '{' | '[' => {
+                out.push(sign);
+                while rest.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                if let Some(end) = rest.next_if(|next| matches!(next, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(sign);
+            }
+            ',' => {
+                out.push(sign);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            blank if blank.is_ascii_whitespace() => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +185,27 @@ mod tests {
         assert_eq!(shell_word("Keep=s3://b/k"), "Keep=s3://b/k");
         assert_eq!(shell_word("Title=it's mine"), "'Title=it'\\''s mine'");
         assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn json_is_laid_out_and_stays_what_it_was() {
+        let json = r#"{"big":12345678901234567890123,"list":[1, {"a": "b\",[:"}],"none":{},"empty": [ ],"f":1e400}"#;
+        let lines = [
+            "{",
+            r#"  "big": 12345678901234567890123,"#,
+            r#"  "list": ["#,
+            "    1,",
+            "    {",
+            r#"      "a": "b\",[:""#,
+            "    }",
+            "  ],",
+            r#"  "none": {},"#,
+            r#"  "empty": [],"#,
+            r#"  "f": 1e400"#,
+            "}",
+        ];
+        assert_eq!(laid_out(json), lines.join("\n"));
+        assert_eq!((laid_out("null").as_str(), laid_out("\"a b\"").as_str()), ("null", "\"a b\""));
     }
 
     #[test]

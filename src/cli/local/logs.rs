@@ -14,7 +14,7 @@ use crate::error::Failure;
 use crate::local::process::logs::earlier;
 use crate::ui::{Answer, Format, Theme};
 
-/// Show the log of the local cloud, or of one of its engines or functions
+/// Show the log of the local cloud, or of one of its engines. What functions print is in `labctl logs`
 #[derive(clap::Args, Debug)]
 pub(super) struct LogsArgs {
     /// Which log; none: the local cloud's own
@@ -124,11 +124,19 @@ fn choose(logs: &Path, name: &str) -> Result<PathBuf, Failure> {
     let near = names.iter().filter(|known| known.contains(name) || strsim::levenshtein(known, name) < 3);
     let near: Vec<&String> = near.collect();
     let failure = Failure::usage(format!("no log is called `{name}`"));
-    let shown = if near.is_empty() { names.iter().collect() } else { near };
-    Err(shown.into_iter().take(10).fold(failure, |failure, known| failure.hint(format!("labctl local logs {known}"))))
+    let shown: Vec<&String> = if near.is_empty() { names.iter().collect() } else { near };
+    let more = shown.len().saturating_sub(MOST_NAMES);
+    let failure = shown
+        .into_iter()
+        .take(MOST_NAMES)
+        .fold(failure, |failure, known| failure.hint(format!("labctl local logs {known}")));
+    Err(if more > 0 { failure.hint(format!("and {more} more, in {}", logs.display())) } else { failure })
 }
 
-/// Every `NAME.log`, also of folders below: `lambda/superheroes`.
+/// So many logs are named to who named none of them.
+const MOST_NAMES: usize = 10;
+
+/// Every `NAME.log`, also of folders below: `rds/superheroes`.
 fn names(logs: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![logs.to_owned()];
