@@ -117,6 +117,7 @@ async fn watch(
         next_save(lab, functions, &done, &mut watching).await;
     }
     loop {
+        watching.begin();
         let now = sources_of(lab, functions);
         let changed: BTreeSet<String> = functions.iter().filter(|name| now[*name] != done[*name]).cloned().collect();
         if changed.is_empty() && settled {

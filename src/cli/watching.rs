@@ -22,6 +22,8 @@ pub(crate) struct Watching {
     skipped: &'static [&'static str],
     watched: BTreeSet<PathBuf>,
     changes: UnboundedReceiver<()>,
+    /// A change was told since the last [`Watching::begin`].
+    told: bool,
 }
 
 impl Watching {
@@ -34,7 +36,7 @@ impl Watching {
             Ok(watcher) => Box::new(watcher),
             Err(_) => Box::new(looking(sender.clone()).map_err(unwatched)?),
         };
-        let mut watching = Watching { watcher, roots, skipped, watched: BTreeSet::new(), changes };
+        let mut watching = Watching { watcher, roots, skipped, watched: BTreeSet::new(), changes, told: false };
         if watching.watch().is_err() {
             // A system has only so many watches.
             watching.watcher = Box::new(looking(sender).map_err(unwatched)?);
@@ -72,13 +74,17 @@ impl Watching {
         self.watch_what_has_come();
     }
 
-    /// Whether something has changed that nobody has asked about; waits for a quiet moment then.
+    /// From here on it counts what changes, for [`Watching::changed_meanwhile`].
+    pub(crate) fn begin(&mut self) {
+        self.told = false;
+    }
+
+    /// Whether something has changed since the beginning, told to somebody or not; waits for a quiet moment then.
     pub(crate) async fn changed_meanwhile(&mut self) -> bool {
-        let has_changed = !self.changes.is_empty();
-        if has_changed {
+        if !self.changes.is_empty() {
             self.changed().await;
         }
-        has_changed
+        self.told
     }
 
     /// Waits until something has changed, and then for a quiet moment.
@@ -87,6 +93,7 @@ impl Watching {
             // The watcher is ours: it cannot be gone.
             return std::future::pending().await;
         }
+        self.told = true;
         let latest = Instant::now() + PATIENCE;
         loop {
             let quiet = tokio::time::sleep(QUIET);
@@ -147,6 +154,7 @@ mod tests {
         std::fs::write(root.join("new"), "x").unwrap();
         std::fs::rename(root.join("new"), root.join("src/inner/main.rs")).unwrap();
         assert!(is_told(&mut watching).await);
+        watching.begin();
         assert!(!watching.changed_meanwhile().await);
         std::fs::write(root.join("new"), "y").unwrap();
         while !watching.changed_meanwhile().await {

@@ -16,12 +16,14 @@ use http::{Method, Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::arriving::Arriving;
-use super::drill::{Drill, Drills};
+use super::cloud::Cloud;
+use super::drill::Drill;
 use super::endpoint::collect;
 use super::http::json as answer_json;
 use super::process::engines::Engine;
 use super::serve::{Closed, Supervisor};
 use super::service::Body;
+use crate::template::problem::nearest;
 
 /// The longest description of a fault.
 const LONGEST_FAULT: usize = 4096;
@@ -31,7 +33,7 @@ pub(super) async fn answer(supervisor: &Arc<Supervisor>, request: Request<Arrivi
     let (head, body) = request.into_parts();
     if let Some(rest) = head.uri.path().strip_prefix("/_labctl/faults") {
         return match supervisor.now_open() {
-            Ok(open) => faults(&open.cloud.drills, &head.method, rest, body).await,
+            Ok(open) => faults(&open.cloud, &head.method, rest, body).await,
             Err(closed) => answer_json(StatusCode::SERVICE_UNAVAILABLE, &json!({"message": closed.to_string()})),
         };
     }
@@ -67,7 +69,8 @@ pub(super) async fn answer(supervisor: &Arc<Supervisor>, request: Request<Arrivi
 }
 
 /// The faults on purpose; `rest`: what stands behind `/_labctl/faults`.
-async fn faults(drills: &Drills, method: &Method, rest: &str, body: Arriving) -> Response<Body> {
+async fn faults(cloud: &Cloud, method: &Method, rest: &str, body: Arriving) -> Response<Body> {
+    let drills = &cloud.drills;
     let wrong = |message: String| answer_json(StatusCode::BAD_REQUEST, &json!({"message": message}));
     match (method, rest.strip_prefix('/')) {
         (&Method::GET, None) if rest.is_empty() => answer_json(StatusCode::OK, &json!({"faults": drills.list()})),
@@ -76,7 +79,7 @@ async fn faults(drills: &Drills, method: &Method, rest: &str, body: Arriving) ->
             let drill = read.and_then(|body| {
                 serde_json::from_slice::<Drill>(&body).map_err(|error| format!("not a fault: {error}"))
             });
-            match drill.and_then(|drill| drills.add(drill)) {
+            match drill.and_then(|drill| known(cloud, drill)).and_then(|drill| drills.add(drill)) {
                 Ok(id) => answer_json(StatusCode::CREATED, &json!({"id": id})),
                 Err(message) => wrong(message),
             }
@@ -90,6 +93,17 @@ async fn faults(drills: &Drills, method: &Method, rest: &str, body: Arriving) ->
         },
         _ => answer_json(StatusCode::NOT_FOUND, &json!({"message": "faults: GET, POST, DELETE; faults/ID: DELETE"})),
     }
+}
+
+/// A fault of a resource type that nobody makes would never strike.
+fn known(cloud: &Cloud, drill: Drill) -> Result<Drill, String> {
+    let (Drill::Create { kind, .. } | Drill::Delete { kind, .. }) = &drill else { return Ok(drill) };
+    if cloud.resource_type(kind).is_some() {
+        return Ok(drill);
+    }
+    let near = nearest(kind, cloud.resource_type_names());
+    let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+    Err(format!("the local cloud has no resource type {kind}{near}"))
 }
 
 fn engine(engine: Option<&Engine>) -> Value {

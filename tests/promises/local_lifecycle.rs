@@ -264,6 +264,8 @@ async fn faults_are_added_shown_counted_and_taken_away() {
     assert_eq!(shown.lines().collect::<Vec<_>>(), lines);
     let (code, said) = machine.fails(&[&add[..], &["throttle", "elastic"]].concat()).await;
     assert!(code == 2 && said.contains("there is no service elastic; there are: "), "{code} {said}");
+    let (code, said) = machine.fails(&[&add[..], &["create", "AWS::Lambda::Functio"]].concat()).await;
+    assert!(code == 2 && said.contains("(did you mean AWS::Lambda::Function?)"), "{code} {said}");
     assert_eq!(machine.json(&["local", "fault", "clear", "fault-1"]).await["cleared"], 1);
     let (code, said) = machine.fails(&["local", "fault", "clear", "fault-1"]).await;
     assert!(code == 2 && said.contains("there is no fault fault-1"), "{code} {said}");
