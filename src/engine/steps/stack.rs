@@ -59,11 +59,13 @@ async fn settle(
 /// How often another run may come first.
 const OVERTAKEN: u32 = 5;
 
-/// What CloudFormation says to whoever comes second: the first who executes a change set takes the stack's others away.
+/// What CloudFormation says to whoever comes second: the first who executes a change set takes the stack's others away, and the
+/// stack can not be changed until it is done.
 fn is_overtaken(error: &AwsError) -> bool {
-    let made = error.is("ValidationError")
-        && error.to_string().contains("already exists and cannot be created again with the changeSet");
-    made || ["ChangeSetNotFound", "InvalidChangeSetStatus"].iter().any(|code| error.is(code))
+    let said = error.to_string();
+    let invalid = ["already exists and cannot be created again with the changeSet", "state and can not be updated"];
+    let refused = error.is("ValidationError") && invalid.iter().any(|words| said.contains(words));
+    refused || ["ChangeSetNotFound", "InvalidChangeSetStatus"].iter().any(|code| error.is(code))
 }
 
 /// Deletes a stack that the lab no longer has.
@@ -239,4 +241,29 @@ fn tags(run: &Run<'_>, stack: &str, there: Option<&StackRecord>) -> BTreeMap<Str
 /// Marks an operation and its events: letters and digits, not to be met twice.
 pub fn token() -> String {
     format!("{:016x}", rand::random::<u64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_second_is_known_by_what_cloudformation_says() {
+        let said = |code: &str, message: &str| AwsError::Fault {
+            operation: "cloudformation:ExecuteChangeSet",
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: None,
+        };
+        for (code, message) in [
+            ("ChangeSetNotFound", "ChangeSet [labctl-1] does not exist"),
+            ("InvalidChangeSetStatus", "ChangeSet [1] cannot be executed in its current status of [CREATE_FAILED]"),
+            ("ValidationError", "Stack [a] already exists and cannot be created again with the changeSet [labctl-1]."),
+            ("ValidationError", "Stack:arn is in CREATE_IN_PROGRESS state and can not be updated."),
+        ] {
+            assert!(is_overtaken(&said(code, message)), "{message}");
+        }
+        assert!(!is_overtaken(&said("ValidationError", "Parameters: [A] must have values")));
+        assert!(!is_overtaken(&said("AccessDenied", "no state and can not be updated")));
+    }
 }
