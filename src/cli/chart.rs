@@ -189,6 +189,13 @@ mod tests {
     }
 
     #[test]
+    fn names_do_not_steer_the_terminal() {
+        let rows = rows(json!([["1970-01-01 00:00:00", "a\u{1b}[2J\u{202e}b\nc", 3]]));
+        let drawn = chart("t", &wanted("hour", "events", Some("board")), &rows).expect("a chart");
+        assert_eq!(drawn.chart.series[0].name, "a\\u{1b}[2J\\u{202e}b c");
+    }
+
+    #[test]
     fn of_many_lines_the_greatest_are_drawn() {
         let many: Vec<Value> = (0..MOST_SERIES + 3).map(|n| json!([1, format!("b{n}"), n])).collect();
         let drawn = chart("t", &wanted("hour", "events", Some("board")), &rows(json!(many))).expect("a chart");

@@ -120,13 +120,11 @@ pub(crate) async fn execute(
     }
     let done = watched(cx, (&wanted.instance, &aws.target().name), log, async |events| {
         let run = Run::new(aws, wanted, observed, options, events);
-        if has_changes {
-            walk(&plan.steps, &run, events).await.into_result()?;
-            if !plan.partial {
-                run.remember_checked().await?;
-            }
-        } else {
+        walk(&plan.steps, &run, events).await.into_result()?;
+        if !has_changes {
             all_works(&run).await?;
+        } else if !plan.partial {
+            run.remember_checked().await?;
         }
         let kept = plan.steps.iter().filter(|step| step.action == Action::Keep);
         let functions = kept.filter_map(|step| match &step.work {

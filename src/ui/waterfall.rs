@@ -258,6 +258,18 @@ inventory/dev (AWS::ApiGateway::Stage)     100 ms  502 FAULT  ▓▓▓▓▓▓
     }
 
     #[test]
+    fn names_and_messages_do_not_steer_the_terminal() {
+        let mut trace = trace();
+        let odd = "x\u{1b}[2J\u{202e}y".to_owned();
+        let span = &mut trace.spans[0];
+        (span.name, span.kind, span.detail) = (odd.clone(), Some(odd.clone()), Some(odd.clone()));
+        span.messages = vec![odd];
+        for drawn in [text(&trace, 110, Theme::PLAIN), svg(&trace, "t")] {
+            assert!(drawn.contains("x\u{fffd}[2J\u{fffd}y") && !drawn.contains(['\u{1b}', '\u{202e}']), "{drawn}");
+        }
+    }
+
+    #[test]
     fn a_waterfall_is_read_without_colours() {
         assert_eq!(text(&trace(), 110, Theme::PLAIN), READ);
     }

@@ -186,7 +186,10 @@ async fn the_command_line_and_the_sdk_for_rust_speak_to_it_and_it_remembers() {
     assert!(said.contains("NotImplemented") && said.contains("GetInsightSummaries"), "{said}");
     let encryption = cloud.aws(&["xray", "get-encryption-config"]).await;
     assert_eq!(encryption["EncryptionConfig"]["Type"], "NONE");
+    let daemon = format!("{TRACES}say(daemon())");
+    let before = cloud.boto3(&daemon).await;
     let cloud = cloud.restart().await;
+    assert_eq!(cloud.boto3(&daemon).await, before, "whoever was told an address goes on sending to it");
     let tags = cloud.aws(&["xray", "list-tags-for-resource", "--resource-arn", &group]).await;
     assert_eq!(tags["Tags"][0]["Value"], "x");
     let xray = aws_sdk_xray::Client::new(&cloud.sdk());

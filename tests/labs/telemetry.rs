@@ -118,6 +118,7 @@ async fn telemetry_comes_up_takes_messages_answers_questions_and_goes_without_a_
     let lab = Telemetry::up();
     assert_eq!(lab.number("SELECT COUNT(*) AS n FROM telemetry"), 0, "checks leave nothing behind");
     messages_are_stored_as_sent(&lab).await;
+    a_row_is_a_message_whoever_inserts_it(&lab).await;
     bad_requests_get_their_answer_and_store_nothing(&lab).await;
     generated_bodies_are_stored_or_refused(&lab).await;
     questions_are_answered(&lab).await;
@@ -145,6 +146,33 @@ async fn messages_are_stored_as_sent(lab: &Telemetry) {
     assert_eq!(rows[1]["moment"], "17.34.50.123456");
     let least = "SELECT COUNT(*) AS n FROM telemetry WHERE cpu_usage >= 0.1 AND device_id = 'abc41'";
     assert_eq!(lab.number(least), 2, "0.1 is more than 0.09");
+    lab.rollups_are_right();
+}
+
+/// Also past the function. Two ids that differ in blanks are two devices.
+async fn a_row_is_a_message_whoever_inserts_it(lab: &Telemetry) {
+    for device in ["blank", "blank ", "blank  ", " blank"] {
+        lab.takes(&message(device)).await;
+    }
+    let counts = "SELECT COUNT(*) AS n FROM device_total WHERE TRIM(device_id) = 'blank' AND data_points = 1";
+    assert_eq!(lab.number(counts), 4);
+    let before = lab.number("SELECT COUNT(*) AS n FROM telemetry");
+    for data in [
+        json!({}),
+        json!([1]),
+        with("cpu_usage", json!("0.5")),
+        with("cpu_usage", json!(true)),
+        with("memory_usage", json!(1.01)),
+        with("device_id", json!(7)),
+        with("device_id", json!("")),
+        with("timestamp", json!("2023-03-08")),
+        with("timestamp", json!("2023-03-08T17:04:50+0100")),
+    ] {
+        let insert = format!("INSERT INTO telemetry (data) VALUES ('{data}')");
+        let said = lab.labctl.try_run(&["sql", "telemetry", "--local", "-e", &insert]);
+        assert_eq!(said.status.code(), Some(1), "{data}: {said:?}");
+    }
+    assert_eq!(lab.number("SELECT COUNT(*) AS n FROM telemetry"), before);
     lab.rollups_are_right();
 }
 

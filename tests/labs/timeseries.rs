@@ -153,6 +153,7 @@ fn the_webhook_stores_a_whole_message_or_nothing() {
     assert_eq!(times[0]["n"], 1, "a message arrives at one time");
 
     per_hour(&webhook);
+    the_largest_numbers_have_an_average(&webhook);
 
     // A few hundred generated messages through the gateway: a documented status, and what was acknowledged is there.
     let stored = webhook.stored();
@@ -196,6 +197,18 @@ fn per_hour(webhook: &Webhook) {
     let text = plan[0].to_string().replace("Using index condition", "");
     let by_index = text.contains("Using index") || text.contains("Covering index");
     assert!(by_index, "the summary reads no row of the table: {plan:?}");
+}
+
+/// The sum of two of them is larger than any double: one board's values must not take the answer from all the others.
+fn the_largest_numbers_have_an_average(webhook: &Webhook) {
+    let (one, minus_one) = ("MS43ZTMwOA==", "LTEuN2UzMDg=");
+    let values = [one, one, one, minus_one].map(|payload| notification("huge", payload));
+    assert_eq!(webhook.put(&json!({"notifications": values})).status, 200);
+    let query = [&["sql"], &LAB[..], &["--query", "events-per-hour", "--param", "board=huge"]].concat();
+    let row = webhook.machine.json(&query)["rows"][0].clone();
+    let average = row["average"].as_f64().unwrap();
+    assert!((average / 0.85e308 - 1.0).abs() < 1e-9, "{row}");
+    assert_eq!((row["least"].as_f64(), row["most"].as_f64()), (Some(-1.7e308), Some(1.7e308)));
 }
 
 /// 503 and when to come again while the database is away, and nothing of it stored; as before when it is back.

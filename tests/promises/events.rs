@@ -1,6 +1,6 @@
 //! What programs are told of a run while it goes on.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::Machine;
 
@@ -29,11 +29,19 @@ fn every_event_of_a_run_is_a_line_of_the_file_that_was_named() {
     let of =
         |line: &Value| [&line["lab"], &line["env"], &line["target"]].map(|value| value.as_str().unwrap().to_owned());
     assert!(up.iter().all(|line| of(line) == ["small", "dev", "local"]), "{up:#?}");
-    assert_eq!(up.last().unwrap()["event"], "run_finished");
+    let counted = |line: &Value| json!([line["event"], line["finished"], line["failed"], line["skipped"]]);
+    assert_eq!(counted(up.last().unwrap()), json!(["run_finished", 2, 0, 0]));
     assert_eq!(steps(&up, "step_started"), ["stack/network", "checks"]);
     assert_eq!(steps(&up, "step_finished"), ["stack/network", "checks"]);
     assert!(up.iter().any(|line| line["event"] == "resource_changed" && line["type"] == "AWS::EC2::VPC"), "{up:#?}");
     assert!(up.iter().all(|line| line["time"].as_str().is_some_and(|time| time.ends_with('Z'))), "{up:#?}");
+
+    // What is as it was wanted has been looked at, and nothing was done.
+    machine.well(&["up", "./small", "--local", "--events", "events.jsonl"]);
+    let again = events(&machine).split_off(up.len());
+    assert_eq!(again[0]["steps"], 0, "{again:#?}");
+    assert_eq!(counted(again.last().unwrap()), json!(["run_finished", 0, 0, 0]));
+    let up = events(&machine);
 
     machine.well(&["down", "./small", "--local", "--yes", "--quiet", "--events", "events.jsonl"]);
     let down = events(&machine).split_off(up.len());

@@ -89,6 +89,8 @@ fn a_load_is_sent_at_the_pace_of_users_or_of_a_clock_and_reported() {
     assert_eq!((&answer["rate"], answer["users"].is_null()), (&json!(50.0), true));
     has_figures(&answer["variants"][0], 100);
     assert_eq!(answer["variants"][1]["late"]["unsent"], 0);
+    // The clock was asked for 50, and no machine makes more of it.
+    assert!(answer["variants"][0]["rps"].as_f64().unwrap() <= 50.0, "{answer}");
 
     let answer = machine.json(&load(&["--users", "5", "--spawn-rate", "4", "--duration", "2s"]));
     let ramp_up = &answer["variants"][0]["ramp_up"];

@@ -20,5 +20,6 @@ mod preflight;
 mod reference;
 mod secrets;
 mod survival;
+mod terminal;
 mod traces;
 mod watch;

@@ -46,6 +46,8 @@ fn a_function_is_called_with_what_is_typed_read_or_piped() {
     let died = Said::of(piped.wait_with_output().unwrap());
     assert!(died.ended(1).contains("failed: Runtime.ExitError"));
 
+    a_pipe_that_nobody_writes_to_can_be_left(&machine);
+
     let bad: [(&[&str], &str); 6] = [
         (&["invoke", "small", "--local", "{oops"], "error: the payload is not JSON"),
         (&["invoke", "small", "one", "--local", "nul"], "error: the payload is not JSON"),
@@ -64,6 +66,24 @@ fn a_function_is_called_with_what_is_typed_read_or_piped() {
     let none = machine.run(&["invoke", "small", "--local", "--qualifier", "live"]).ended(1);
     assert!(none.contains("ResourceNotFoundException"), "{none}");
     machine.well(&["down", "small", "--local", "--yes"]);
+}
+
+/// A payload that never comes, from either place, ends with Ctrl-C.
+fn a_pipe_that_nobody_writes_to_can_be_left(machine: &Machine) {
+    let pipe = machine.work().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let waiting = machine.start(&["invoke", "small", "--local", "--file", "pipe"]);
+    let status = format!("/proc/{}/status", waiting.pid());
+    until("Ctrl-C is listened for", || catches_interruptions(&std::fs::read_to_string(&status).unwrap()));
+    waiting.signal(Signal::INT);
+    assert_eq!(waiting.wait().0, Some(130));
+}
+
+/// Whether a process has a handler of its own for SIGINT (proc(5)).
+fn catches_interruptions(status: &str) -> bool {
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 2 != 0
 }
 
 #[test]

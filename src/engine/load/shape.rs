@@ -136,6 +136,7 @@ mod tests {
             (schedule.count, schedule.due(0), schedule.due(999)),
             (1000, Duration::ZERO, Duration::from_micros(2_497_500))
         );
+        assert_eq!(schedule.whole(), Duration::from_millis(2500), "the last has its share of the time, too");
         assert_eq!(Schedule::of(400.0, &shape(Some(7))).count, 7);
         assert_eq!(Schedule::of(0.1, &shape(None)).count, 1);
     }

@@ -350,7 +350,7 @@ async fn one_whose_engine_does_not_come_back_is_starting_then_failed_and_availab
     let blocked = world.files(&cluster).join("init.sql");
     std::fs::remove_file(&blocked).unwrap();
     std::fs::create_dir(&blocked).unwrap();
-    world.kill_engine(&cluster);
+    world.signal_engine(&cluster, rustix::process::Signal::KILL);
     let running = world.rds.running(cluster["DbClusterResourceId"].as_str().unwrap()).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     while !matches!(running.health(), Health::Failing(_)) {

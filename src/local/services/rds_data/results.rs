@@ -323,3 +323,14 @@ fn large(column: &Column, blob: bool) -> (i32, &'static str) {
         (_, false) => (-1, "LONGTEXT"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::double;
+
+    #[test]
+    fn numbers_that_json_has_not_are_texts() {
+        let numbers = [1.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(double);
+        assert_eq!(serde_json::json!(numbers), serde_json::json!([1.5, "Infinity", "-Infinity", "NaN"]));
+    }
+}

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use mysql_async::{Conn, OptsBuilder};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
@@ -189,11 +190,11 @@ impl World {
         self.cloud.home.state("rds").join("clusters").join(cluster["DbClusterResourceId"].as_str().unwrap())
     }
 
-    /// Kills the cluster's engine.
-    pub(crate) fn kill_engine(&self, cluster: &Value) {
+    /// Sends a signal to the cluster's engine.
+    pub(crate) fn signal_engine(&self, cluster: &Value, signal: Signal) {
         let pid = std::fs::read_to_string(self.files(cluster).join("engine.pid")).unwrap();
         let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     pub(super) async fn secrets(&self, scope: &Scope) -> Vec<String> {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::Database;
 use crate::services::rds_data::pool::MOST;
+use crate::services::rds_data::run::LONGEST;
 
 /// The one field of the first row.
 fn field(answer: &Value) -> &Value {
@@ -151,6 +153,36 @@ async fn an_answer_is_as_large_as_aws_answers_and_no_larger() {
         left = database.run(running).await;
     }
     assert_eq!(left["records"][0][0]["longValue"], 0, "{left}");
+    database.world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_hangs_is_waited_for_as_long_as_a_statement_may_take() {
+    let database = Database::new().await;
+    let cluster = database.cluster().await;
+    database.run("CREATE TABLE t (n INT)").await;
+    let begin = || database.call("BeginTransaction", json!({"database": "lab"}));
+    let (one, other) = (begin().await.unwrap(), begin().await.unwrap());
+    let insert = json!({"sql": "INSERT INTO t VALUES (1)", "transactionId": one["transactionId"]});
+    database.call("ExecuteStatement", insert.clone()).await.unwrap();
+    database.world.signal_engine(&cluster, Signal::STOP);
+    for (operation, input) in [
+        ("ExecuteStatement", json!({"sql": "SELECT 1", "database": "lab"})),
+        ("BatchExecuteStatement", json!({"sql": "INSERT INTO t VALUES (2)", "database": "lab"})),
+        ("BeginTransaction", json!({"database": "lab"})),
+        ("ExecuteStatement", insert),
+        ("CommitTransaction", json!({"transactionId": other["transactionId"]})),
+    ] {
+        let told = tokio::time::timeout(3 * LONGEST, database.call(operation, input)).await;
+        let told = told.unwrap_or_else(|_| panic!("{operation} waits for ever")).unwrap_err();
+        // A new connection is refused as such; a statement that was sent has run out of time.
+        let codes = ["StatementTimeoutException", "DatabaseUnavailableException"];
+        assert!(codes.contains(&&*told.code), "{operation}: {told}");
+    }
+    database.world.signal_engine(&cluster, Signal::CONT);
+    let lost = database.refused("CommitTransaction", json!({"transactionId": one["transactionId"]})).await;
+    assert_eq!(lost.0, "TransactionNotFoundException");
+    assert_eq!(field(&database.run("SELECT COUNT(*) FROM t WHERE n = 1").await), &json!({"longValue": 0}));
     database.world.close().await;
 }
 
