@@ -58,6 +58,24 @@ impl AwsError {
     pub fn is(&self, wanted: &str) -> bool {
         self.code() == Some(wanted)
     }
+
+    /// Nobody knows whether the service did what it was asked for: no answer came, or one that says no more than that something
+    /// is wrong with the service.
+    pub fn is_unclear(&self) -> bool {
+        let of_service = |code: &str| {
+            code.starts_with("HTTP 5")
+                || ["InternalServerErrorException", "InternalFailure", "ServiceUnavailableError", "ServiceUnavailable"]
+                    .contains(&code)
+        };
+        self.code().is_none_or(of_service)
+    }
+
+    /// The service refused to look at the request, since there are too many.
+    pub fn is_throttled(&self) -> bool {
+        const CODES: [&str; 5] =
+            ["ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "HTTP 429"];
+        self.code().is_some_and(|code| CODES.contains(&code))
+    }
 }
 
 impl fmt::Display for AwsError {

@@ -4,6 +4,7 @@ use super::clients::Aws;
 use super::fault::AwsError;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::operation::RequestId;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{InvocationType, LastUpdateStatus, LogType, State, TracingMode};
 
 /// How far a function is. <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
@@ -46,6 +47,9 @@ pub struct Called {
     pub request_id: Option<String>,
 }
 
+/// CloudFormation's type of a function.
+pub const FUNCTION: &str = "AWS::Lambda::Function";
+
 impl Aws {
     /// Calls a function once: a call that was lost is not sent again, since nobody knows what it has done.
     pub async fn call_function(&self, call: &FunctionCall) -> Result<Called, AwsError> {
@@ -71,10 +75,22 @@ impl Aws {
         })
     }
 
+    async fn configuration(&self, name: &str) -> Result<GetFunctionConfigurationOutput, AwsError> {
+        let sent = self.lambda().get_function_configuration().function_name(name).send().await;
+        sent.map_err(AwsError::of("lambda:GetFunctionConfiguration"))
+    }
+
+    /// `None`: there is no such function.
+    async fn configuration_if_there(&self, name: &str) -> Result<Option<GetFunctionConfigurationOutput>, AwsError> {
+        match self.configuration(name).await {
+            Err(error) if error.is("ResourceNotFoundException") => Ok(None),
+            answer => answer.map(Some),
+        }
+    }
+
     /// Where a function's log goes.
     pub async fn function_log_group(&self, name: &str) -> Result<String, AwsError> {
-        let sent = self.lambda().get_function_configuration().function_name(name).send().await;
-        let answer = sent.map_err(AwsError::of("lambda:GetFunctionConfiguration"))?;
+        let answer = self.configuration(name).await?;
         let group = answer.logging_config().and_then(|logging| logging.log_group());
         Ok(group.map_or_else(|| format!("/aws/lambda/{name}"), str::to_owned))
     }
@@ -87,11 +103,7 @@ impl Aws {
 
     /// `None`: there is no such function.
     pub async fn function(&self, name: &str) -> Result<Option<FunctionState>, AwsError> {
-        let sent = self.lambda().get_function_configuration().function_name(name).send().await;
-        let answer = match sent.map_err(AwsError::of("lambda:GetFunctionConfiguration")) {
-            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
-            answer => answer?,
-        };
+        let Some(answer) = self.configuration_if_there(name).await? else { return Ok(None) };
         let reason = |reason: Option<&str>| reason.unwrap_or("AWS gives no reason").to_owned();
         let waits =
             |reason: Option<&str>| reason.map_or_else(|| format!("function {name} is being set up"), str::to_owned);
@@ -111,30 +123,15 @@ impl Aws {
 
     /// SHA-256 of the package that a function runs, in hexadecimal. `None`: there is no such function.
     pub async fn function_code(&self, name: &str) -> Result<Option<String>, AwsError> {
-        let sent = self.lambda().get_function_configuration().function_name(name).send().await;
-        let answer = match sent.map_err(AwsError::of("lambda:GetFunctionConfiguration")) {
-            Err(error) if error.is("ResourceNotFoundException") => return Ok(None),
-            answer => answer?,
-        };
+        let Some(answer) = self.configuration_if_there(name).await? else { return Ok(None) };
         let digest = answer.code_sha256().and_then(|digest| aws_smithy_types::base64::decode(digest).ok());
         Ok(digest.map(hex::encode))
     }
 
     /// Whether a function is traced by itself, and not only when its caller is.
     pub async fn traces_actively(&self, name: &str) -> Result<bool, AwsError> {
-        let sent = self.lambda().get_function_configuration().function_name(name).send().await;
-        let answer = sent.map_err(AwsError::of("lambda:GetFunctionConfiguration"))?;
+        let answer = self.configuration(name).await?;
         Ok(answer.tracing_config().and_then(|tracing| tracing.mode()) == Some(&TracingMode::Active))
-    }
-
-    /// Calls a function and waits. The inner error is what the function itself failed with.
-    pub async fn invoke(&self, name: &str, event: &serde_json::Value) -> Result<Result<String, String>, AwsError> {
-        let payload = aws_smithy_types::Blob::new(event.to_string());
-        let sent = self.lambda().invoke().function_name(name).payload(payload).send().await;
-        let answer = sent.map_err(AwsError::of("lambda:Invoke"))?;
-        let text = answer.payload().map(|payload| String::from_utf8_lossy(payload.as_ref()).into_owned());
-        let text = text.unwrap_or_default();
-        Ok(if answer.function_error().is_some() { Err(text) } else { Ok(text) })
     }
 
     /// Functions whose names begin with `prefix`.

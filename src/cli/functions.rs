@@ -4,14 +4,13 @@ use super::context::Context;
 use super::instances;
 use super::prepare::flags;
 use super::select::LabArg;
+use crate::aws::functions::FUNCTION;
 use crate::aws::stacks::StackResource;
 use crate::aws::{Aws, Need};
 use crate::error::Failure;
 use crate::plan::Instance;
 use crate::template::problem::nearest;
 use futures_util::future::try_join_all;
-
-const FUNCTION: &str = "AWS::Lambda::Function";
 
 /// An instance that is there, and its functions.
 pub(crate) struct Functions {

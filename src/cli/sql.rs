@@ -169,7 +169,7 @@ pub(super) fn data_api(deployed: &Deployed) -> Result<DataApi, Failure> {
     let outputs = known.outputs.get(&cluster).cloned().unwrap_or_default();
     let address =
         address(&outputs).map_err(|output| Failure::failed(format!("stack `{cluster}` has no output `{output}`")))?;
-    Ok(DataApi::new(aws.rdsdata().clone(), address))
+    Ok(DataApi::new(aws.rdsdata(), address))
 }
 
 /// Says on stderr what is being done.

@@ -1,7 +1,9 @@
-//! Statements over the RDS Data API. A paused or restarting database is waited for.
+//! Statements over the RDS Data API. A paused or restarting database is waited for. A change whose answer was lost is not sent
+//! again: it may have been made.
 
 use std::time::Duration;
 
+use aws_sdk_rdsdata::config::retry::RetryConfig;
 use aws_sdk_rdsdata::types::{
     ColumnMetadata, DecimalReturnType, Field, LongReturnType, ResultSetOptions, SqlParameter, TypeHint,
 };
@@ -31,6 +33,8 @@ pub enum SqlError {
     NotRunHere { message: String },
     #[error("the database did not become available within {} s", within.as_secs())]
     Unavailable { within: Duration, source: AwsError },
+    #[error("no clear answer came: it may have been done or not")]
+    Lost { source: AwsError },
     #[error(transparent)]
     Aws(#[from] AwsError),
 }
@@ -87,10 +91,14 @@ pub struct DataApi {
 
 /// A cluster that was paused for more than a day needs about 30 s to resume (Aurora Serverless v2 user guide).
 const RESUME_WITHIN: Duration = Duration::from_secs(120);
+/// How often what changes nothing is sent again when no clear answer comes.
+const READ_AGAIN: usize = 5;
 
 impl DataApi {
-    pub fn new(client: aws_sdk_rdsdata::Client, address: Address) -> Self {
-        DataApi { client, address, waiting: Box::new(|_| ()) }
+    pub fn new(client: &aws_sdk_rdsdata::Client, address: Address) -> Self {
+        // The SDK cannot tell what may be sent twice.
+        let once = client.config().to_builder().retry_config(RetryConfig::disabled()).build();
+        DataApi { client: aws_sdk_rdsdata::Client::from_conf(once), address, waiting: Box::new(|_| ()) }
     }
 
     /// `tell` hears why a statement is waiting.
@@ -106,7 +114,7 @@ impl DataApi {
     /// See [`SqlError`].
     pub async fn query(&self, statement: &str, parameters: &[(String, Parameter)]) -> Result<ResultSet, SqlError> {
         let parameters: Vec<SqlParameter> = parameters.iter().map(|(name, value)| value.of(name)).collect();
-        self.patiently(|| self.send(statement, parameters.clone(), None)).await
+        self.patiently(is_read(statement), || self.send(statement, parameters.clone(), None)).await
     }
 
     async fn send(
@@ -139,27 +147,26 @@ impl DataApi {
         Ok(ResultSet { columns, rows, rows_affected: output.number_of_records_updated() })
     }
 
-    /// Tries again while the database is resuming or restarting: neither has run the statement.
-    async fn patiently<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, SqlError>
+    /// Tries again while the database is resuming or restarting, which have not run the statement; what may be done twice also when
+    /// nobody knows.
+    async fn patiently<T, F>(&self, may_be_done_twice: bool, mut attempt: impl FnMut() -> F) -> Result<T, SqlError>
     where
         F: Future<Output = Result<T, AwsError>>,
     {
         let deadline = Instant::now() + RESUME_WITHIN;
-        let mut told = false;
+        let (mut told, mut unclear) = (false, 0);
         loop {
             let error = match attempt().await {
                 Ok(done) => return Ok(done),
                 Err(error) => error,
             };
-            match error.code() {
-                Some("DatabaseResumingException" | "DatabaseUnavailableException") => {}
-                Some(
-                    "DatabaseErrorException"
-                    | "BadRequestException"
-                    | "ValidationException"
-                    | "UnsupportedResultException",
-                ) => return Err(refusal(&error)),
-                _ => return Err(error.into()),
+            match Fate::of(&error) {
+                Fate::NotRun => {}
+                Fate::Refused => return Err(refusal(&error)),
+                Fate::Failed => return Err(error.into()),
+                Fate::Unclear if !may_be_done_twice => return Err(SqlError::Lost { source: error }),
+                Fate::Unclear if unclear == READ_AGAIN => return Err(error.into()),
+                Fate::Unclear => unclear += 1,
             }
             if Instant::now() >= deadline {
                 return Err(SqlError::Unavailable { within: RESUME_WITHIN, source: error });
@@ -186,13 +193,14 @@ impl Execute for DataApi {
                 SqlParameter::builder().name(*name).value(Field::StringValue((*value).to_owned())).build()
             })
             .collect();
-        self.patiently(|| self.send(statement, parameters.clone(), transaction)).await
+        self.patiently(is_read(statement), || self.send(statement, parameters.clone(), transaction)).await
     }
 
     async fn begin(&self) -> Result<String, SqlError> {
         let Address { cluster_arn, secret_arn, database } = &self.address;
         let output = self
-            .patiently(|| async {
+            // A transaction that nobody knows of holds nothing, and ends by itself.
+            .patiently(true, || async {
                 let begin = self.client.begin_transaction().resource_arn(cluster_arn).secret_arn(secret_arn);
                 begin.set_database(database.clone()).send().await.map_err(AwsError::of("BeginTransaction"))
             })
@@ -203,9 +211,11 @@ impl Execute for DataApi {
 
     async fn commit(&self, transaction: &str) -> Result<(), SqlError> {
         let Address { cluster_arn, secret_arn, .. } = &self.address;
-        let commit = self.client.commit_transaction().resource_arn(cluster_arn).secret_arn(secret_arn);
-        commit.transaction_id(transaction).send().await.map_err(AwsError::of("CommitTransaction"))?;
-        Ok(())
+        self.patiently(false, || async {
+            let commit = self.client.commit_transaction().resource_arn(cluster_arn).secret_arn(secret_arn);
+            commit.transaction_id(transaction).send().await.map_err(AwsError::of("CommitTransaction")).map(drop)
+        })
+        .await
     }
 
     async fn rollback(&self, transaction: &str) -> Result<(), SqlError> {
@@ -214,6 +224,42 @@ impl Execute for DataApi {
         rollback.transaction_id(transaction).send().await.map_err(AwsError::of("RollbackTransaction"))?;
         Ok(())
     }
+}
+
+/// What became of a request that did not succeed.
+#[derive(Debug, PartialEq)]
+enum Fate {
+    /// The database was not asked.
+    NotRun,
+    /// The database looked at it and does not take it.
+    Refused,
+    /// It cannot be, or was ended.
+    Failed,
+    /// It may have run, or not.
+    Unclear,
+}
+
+impl Fate {
+    fn of(error: &AwsError) -> Self {
+        // The connection of the Data API broke while the statement was on its way.
+        let broke = error.message().is_some_and(|message| message.starts_with("Communications link failure"));
+        match error.code() {
+            Some("DatabaseResumingException") => Fate::NotRun,
+            _ if error.is_throttled() => Fate::NotRun,
+            _ if error.is_unclear() || broke => Fate::Unclear,
+            Some("DatabaseUnavailableException") => Fate::NotRun,
+            Some(
+                "DatabaseErrorException" | "BadRequestException" | "ValidationException" | "UnsupportedResultException",
+            ) => Fate::Refused,
+            _ => Fate::Failed,
+        }
+    }
+}
+
+/// Whether a statement only reads, so that it may be run twice.
+fn is_read(statement: &str) -> bool {
+    let first = statement.trim_start().split(|sign: char| !sign.is_ascii_alphabetic()).next().unwrap_or_default();
+    ["SELECT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"].iter().any(|read| first.eq_ignore_ascii_case(read))
 }
 
 fn refusal(error: &AwsError) -> SqlError {
@@ -241,5 +287,46 @@ fn value(field: &Field) -> Value {
         Field::BlobValue(bytes) => json!(aws_smithy_types::base64::encode(bytes.as_ref())),
         // isNull; arrays exist for Aurora PostgreSQL only.
         _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_run_is_told_from_what_has_not() {
+        let fault = |code: &str, message: &str| AwsError::Fault {
+            operation: "ExecuteStatement",
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: None,
+        };
+        for (code, message, fate) in [
+            ("DatabaseResumingException", "The database is resuming.", Fate::NotRun),
+            ("DatabaseUnavailableException", "The database does not answer.", Fate::NotRun),
+            ("ThrottlingException", "Rate exceeded", Fate::NotRun),
+            ("DatabaseUnavailableException", "Communications link failure: it was closed", Fate::Unclear),
+            ("BadRequestException", "Communications link failure", Fate::Unclear),
+            ("InternalServerErrorException", "", Fate::Unclear),
+            ("HTTP 502", "", Fate::Unclear),
+            ("DatabaseErrorException", "Database error code: 1062.", Fate::Refused),
+            ("StatementTimeoutException", "", Fate::Failed),
+            ("TransactionNotFoundException", "", Fate::Failed),
+        ] {
+            assert_eq!(Fate::of(&fault(code, message)), fate, "{code} {message}");
+        }
+        let lost = AwsError::NoAnswer { operation: "ExecuteStatement", source: "reset by peer".into() };
+        assert_eq!(Fate::of(&lost), Fate::Unclear);
+    }
+
+    #[test]
+    fn only_what_reads_may_be_run_twice() {
+        for read in ["SELECT 1", " select(1)", "SHOW TABLES", "EXPLAIN DELETE FROM t", "DESC t"] {
+            assert!(is_read(read), "{read}");
+        }
+        for change in ["INSERT INTO t VALUES (1)", "WITH a AS (SELECT 1) DELETE FROM t", "CALL p()", "", "SELECTED"] {
+            assert!(!is_read(change), "{change}");
+        }
     }
 }

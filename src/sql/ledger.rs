@@ -160,7 +160,7 @@ fn prepare(files: &[SqlFile], values: &BTreeMap<String, String>) -> Result<Vec<P
 }
 
 async fn read_ledger(database: &dyn Execute) -> Result<Rows, SqlError> {
-    database.execute(LEDGER, &[], None).await?;
+    again(|| database.execute(LEDGER, &[], None)).await?;
     let rows = database
         .execute("SELECT file, statement, checksum, IF(applied IS NULL, 0, 1) AS applied FROM labctl_ledger", &[], None)
         .await?;
@@ -197,6 +197,20 @@ fn compare(files: &[Prepared], ledger: &Rows) -> Result<(), ApplyError> {
 
 fn is_there_already(error: &SqlError) -> bool {
     matches!(error, SqlError::Refused { message } if THERE_ALREADY.iter().any(|there| message.contains(there)))
+}
+
+/// Does what may be done twice, again when no clear answer came.
+async fn again<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, SqlError>
+where
+    F: Future<Output = Result<T, SqlError>>,
+{
+    let mut tries = 1;
+    loop {
+        match attempt().await {
+            Err(SqlError::Lost { .. }) if tries < TIMEOUTS => tries += 1,
+            done => return done,
+        }
+    }
 }
 
 /// A statement of more than 45 s, or one that waits for the transaction of a run that was killed: the Data API ends that after
@@ -239,6 +253,8 @@ impl Entry<'_> {
                 error if begun && is_there_already(&error) => break,
                 // It goes on in the database, and what it makes is its own when it is asked for again.
                 error if is_timeout(&error) && tries < TIMEOUTS => begun = true,
+                // It may have made it.
+                SqlError::Lost { .. } if tries < TIMEOUTS => begun = true,
                 // Refused is not interrupted: the next run must not take what it finds for its own.
                 error @ (SqlError::Refused { .. } | SqlError::NotRunHere { .. }) => {
                     self.forget(database).await?;
@@ -251,9 +267,25 @@ impl Entry<'_> {
         self.record(database, "CURRENT_TIMESTAMP(6)", None).await
     }
 
+    /// All of it or nothing: where no clear answer came, the record tells, since it is a part of the transaction.
     async fn run_in_transaction(&self, database: &dyn Execute) -> Result<(), SqlError> {
+        let mut lost = 0;
+        loop {
+            match self.in_transaction(database, lost > 0).await {
+                Err(SqlError::Lost { .. }) if lost < TIMEOUTS => lost += 1,
+                // The one that was lost may still hold what this one waits for.
+                Err(error) if is_timeout(&error) && (1..TIMEOUTS).contains(&lost) => lost += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn in_transaction(&self, database: &dyn Execute, was_lost: bool) -> Result<(), SqlError> {
         let transaction = database.begin().await?;
         let work = async {
+            if was_lost && self.is_applied(database, &transaction).await? {
+                return Ok(());
+            }
             database.execute(self.text, &[], Some(&transaction)).await?;
             self.record(database, "CURRENT_TIMESTAMP(6)", Some(&transaction)).await
         };
@@ -267,20 +299,35 @@ impl Entry<'_> {
         }
     }
 
+    /// Whether the record is there; waits for a transaction that is about to write it.
+    async fn is_applied(&self, database: &dyn Execute, transaction: &str) -> Result<bool, SqlError> {
+        let number = self.number.to_string();
+        let statement = "SELECT file FROM labctl_ledger \
+             WHERE file = :file AND statement = :statement AND applied IS NOT NULL FOR UPDATE";
+        let parameters = [("file", self.file), ("statement", &*number)];
+        let found = database.execute(statement, &parameters, Some(transaction)).await?;
+        Ok(!found.rows.is_empty())
+    }
+
     async fn record(&self, database: &dyn Execute, applied: &str, transaction: Option<&str>) -> Result<(), SqlError> {
         let statement = format!(
             "REPLACE INTO labctl_ledger (file, statement, checksum, applied) VALUES (:file, :statement, :checksum, {applied})"
         );
         let (number, checksum) = (self.number.to_string(), self.statement.checksum());
         let parameters = [("file", self.file), ("statement", &*number), ("checksum", &*checksum)];
-        database.execute(&statement, &parameters, transaction).await?;
+        match transaction {
+            // One that is lost takes the whole transaction with it.
+            Some(_) => database.execute(&statement, &parameters, transaction).await?,
+            None => again(|| database.execute(&statement, &parameters, None)).await?,
+        };
         Ok(())
     }
 
     async fn forget(&self, database: &dyn Execute) -> Result<(), SqlError> {
         let number = self.number.to_string();
         let statement = "DELETE FROM labctl_ledger WHERE file = :file AND statement = :statement";
-        database.execute(statement, &[("file", self.file), ("statement", &number)], None).await?;
+        let parameters = [("file", self.file), ("statement", &*number)];
+        again(|| database.execute(statement, &parameters, None)).await?;
         Ok(())
     }
 
@@ -311,6 +358,8 @@ mod tests {
         ran: Mutex<Vec<String>>,
         ledger: Mutex<BTreeMap<(String, usize), (String, bool)>>,
         refuse: Mutex<Option<(String, String)>>,
+        /// Of the next commit no answer comes; whether it is done.
+        lose: Mutex<Option<bool>>,
     }
 
     #[async_trait::async_trait]
@@ -328,6 +377,11 @@ mod tests {
             } else if statement.starts_with("DELETE FROM labctl_ledger") {
                 let number = parameters[1].1.parse().unwrap();
                 self.ledger.lock().unwrap().remove(&(parameters[0].1.to_owned(), number));
+            } else if statement.ends_with("FOR UPDATE") {
+                let key = (parameters[0].1.to_owned(), parameters[1].1.parse().unwrap());
+                let applied = self.ledger.lock().unwrap().get(&key).is_some_and(|(_, applied)| *applied);
+                let rows = applied.then(|| vec![json!(key.0)]);
+                return Ok(ResultSet { rows: rows.into_iter().collect(), ..ResultSet::default() });
             } else if statement.starts_with("SELECT file") {
                 let ledger = self.ledger.lock().unwrap();
                 let rows = ledger.iter().map(|((file, number), (sum, applied))| {
@@ -340,8 +394,11 @@ mod tests {
                 {
                     let message = message.clone();
                     return Err(match message.as_str() {
-                        "no answer" => {
-                            AwsError::NoAnswer { operation: "ExecuteStatement", source: message.into() }.into()
+                        "no answer" => lost(),
+                        // It was done, and is there when it is asked for again.
+                        "no answer of a change" => {
+                            *self.refuse.lock().unwrap() = Some((text.clone(), "it already exists".to_owned()));
+                            lost()
                         }
                         unsupported if unsupported.contains("not supported") => SqlError::NotRunHere { message },
                         _ => SqlError::Refused { message },
@@ -355,11 +412,24 @@ mod tests {
             Ok("t".to_owned())
         }
         async fn commit(&self, _: &str) -> Result<(), SqlError> {
-            Ok(())
+            match self.lose.lock().unwrap().take() {
+                None => return Ok(()),
+                Some(true) => {}
+                Some(false) => {
+                    self.ledger.lock().unwrap().pop_last();
+                    self.ran.lock().unwrap().pop();
+                }
+            }
+            Err(lost())
         }
         async fn rollback(&self, _: &str) -> Result<(), SqlError> {
             Ok(())
         }
+    }
+
+    fn lost() -> SqlError {
+        let source = "the connection broke".into();
+        SqlError::Lost { source: AwsError::NoAnswer { operation: "ExecuteStatement", source } }
     }
 
     #[async_trait::async_trait]
@@ -441,6 +511,19 @@ mod tests {
         }
         fake.ledger.lock().unwrap().insert(("001.sql".to_owned(), 1), (sum, false));
         assert_eq!(fake.apply("CREATE TABLE a (b INT)").await.unwrap().statements, 1);
+    }
+
+    #[tokio::test]
+    async fn what_no_clear_answer_came_of_is_done_once() {
+        for committed in [true, false] {
+            let fake = Fake::default();
+            *fake.lose.lock().unwrap() = Some(committed);
+            fake.apply("INSERT INTO a VALUES (1)").await.unwrap();
+            assert_eq!(fake.ran(), ["INSERT INTO a VALUES (1)"], "committed: {committed}");
+        }
+        let fake = Fake::default();
+        fake.refuse("CREATE TRIGGER", "no answer of a change");
+        assert_eq!(fake.apply("CREATE TRIGGER t BEFORE INSERT ON a").await.unwrap().statements, 1);
     }
 
     #[tokio::test]

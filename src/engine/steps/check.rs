@@ -187,7 +187,7 @@ impl<'a> Endpoint<'a> {
         let outputs = self.known.outputs.get(cluster).cloned().unwrap_or_default();
         let address = sql::address(&outputs).map_err(CheckError::NoOutput)?;
         let tell = self.tell.clone();
-        let database = DataApi::new(self.aws.rdsdata().clone(), address).telling(move |why| tell(why));
+        let database = DataApi::new(self.aws.rdsdata(), address).telling(move |why| tell(why));
         database.execute(statement, &[], None).await.map_err(|error| match error {
             SqlError::Aws(error) => error.into(),
             error => CheckError::Sql(error),

@@ -1,6 +1,6 @@
 //! In express mode CloudFormation is done when a configuration is applied: whether things work is looked at here.
 
-use crate::aws::functions::FunctionState;
+use crate::aws::functions::{FUNCTION, FunctionState};
 use crate::aws::stacks::{StackRecord, StackResource};
 use crate::aws::{Aws, AwsError};
 use crate::engine::follow::waited;
@@ -90,8 +90,7 @@ pub async fn hopeless(aws: &Aws, stacks: impl IntoIterator<Item = &ObservedStack
 }
 
 fn takes_time(resource: &StackResource) -> bool {
-    [CLUSTER, INSTANCE, CACHE, "AWS::Lambda::Function"].contains(&resource.kind.as_str())
-        && !resource.status.starts_with("DELETE")
+    [CLUSTER, INSTANCE, CACHE, FUNCTION].contains(&resource.kind.as_str()) && !resource.status.starts_with("DELETE")
 }
 
 /// What waiting for a resource came to.

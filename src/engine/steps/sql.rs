@@ -2,6 +2,7 @@
 
 use super::readiness;
 use crate::aws::Aws;
+use crate::aws::functions::FunctionCall;
 use crate::engine::run::Run;
 use crate::engine::walk::Done;
 use crate::error::Failure;
@@ -40,8 +41,21 @@ pub struct FunctionLoader<'a> {
 impl Loader for FunctionLoader<'_> {
     async fn load(&self, statement: &str) -> Result<(), String> {
         let event = serde_json::json!({"statement": statement});
-        let answer = self.aws.invoke(self.function, &event).await.map_err(|error| error.to_string())?;
-        answer.map(drop).map_err(|said| format!("function {}: {said}", self.function))
+        let call = FunctionCall {
+            function: self.function.to_owned(),
+            qualifier: None,
+            payload: event.to_string().into_bytes(),
+            wait: true,
+            tail: false,
+        };
+        let called = self.aws.call_function(&call).await.map_err(|error| match error.is_unclear() {
+            true => format!("{error}: what it was to load may be loaded or not"),
+            false => error.to_string(),
+        })?;
+        match called.error {
+            None => Ok(()),
+            Some(_) => Err(format!("function {}: {}", self.function, String::from_utf8_lossy(&called.payload))),
+        }
     }
 }
 
@@ -62,7 +76,7 @@ pub async fn load(run: &Run<'_>, step: &Step) -> Result<Done, Failure> {
     let missing = |output| failed().because(format!("stack `{cluster}` has no output `{output}`"));
     let address = address(&outputs).map_err(missing)?;
     let tell = run.teller(step);
-    let database = DataApi::new(run.aws.rdsdata().clone(), address).telling(tell.clone());
+    let database = DataApi::new(run.aws.rdsdata(), address).telling(tell.clone());
     let names = run.names();
     let loader = loader(run.aws, &names);
     let loader = loader.as_ref().map(|loader| loader as &dyn Loader);

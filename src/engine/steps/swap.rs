@@ -1,7 +1,7 @@
 //! Gives functions a new package directly, and not by their stack: a change of code is live at once. The stack has to be told
 //! of it afterwards, or it does not know what it has.
 
-use crate::aws::functions::FunctionState;
+use crate::aws::functions::{FUNCTION, FunctionState};
 use crate::aws::{Aws, AwsError};
 use crate::engine::run::Run;
 use crate::engine::wait::{Look, Pace, until};
@@ -12,8 +12,6 @@ use crate::plan::Wanted;
 use crate::plan::wiring::{BuiltIn, Source};
 use crate::template::refs::references;
 use futures_util::future::try_join_all;
-
-const FUNCTION: &str = "AWS::Lambda::Function";
 
 /// The functions in Lambda that run the package of the lab's `function`.
 ///
