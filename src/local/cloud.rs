@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -38,9 +38,15 @@ pub struct Cloud {
     /// The faults that somebody added on purpose.
     pub drills: Drills,
     endpoint: OnceLock<SocketAddr>,
-    recorder: OnceLock<Arc<dyn Recorder>>,
-    services: OnceLock<BTreeMap<&'static str, Arc<dyn Service>>>,
+    members: RwLock<Members>,
     resource_types: OnceLock<BTreeMap<&'static str, ResourceType>>,
+}
+
+/// What makes up a cloud and holds it in its turn: both go only when [`Cloud::let_go`] has parted them.
+#[derive(Default)]
+struct Members {
+    services: BTreeMap<&'static str, Arc<dyn Service>>,
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 /// What a [`Cloud`] is made of; tests put in a fixed clock and counted ids.
@@ -81,8 +87,7 @@ impl Cloud {
             engines: parts.engines,
             drills: Drills::default(),
             endpoint: OnceLock::new(),
-            recorder: OnceLock::new(),
-            services: OnceLock::new(),
+            members: RwLock::default(),
             resource_types: OnceLock::new(),
         })
     }
@@ -94,9 +99,22 @@ impl Cloud {
             service.resource_types().into_iter().map(move |kind| (kind.name(), kind.of(name)))
         };
         let types = services.iter().flat_map(of).collect();
-        let services = services.into_iter().map(|service| (service.name(), service)).collect();
-        let fresh = self.resource_types.set(types).is_ok() && self.services.set(services).is_ok();
+        self.change(|members| members.services = services.into_iter().map(|one| (one.name(), one)).collect());
+        let fresh = self.resource_types.set(types).is_ok();
         debug_assert!(fresh, "services are registered once");
+    }
+
+    /// Parts with the services, which have been stopped. Whoever still holds the cloud finds none of them any more.
+    pub(super) fn let_go(&self) {
+        self.change(|members| *members = Members::default());
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Members)) {
+        change(&mut self.members.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Members) -> T) -> T {
+        read(&self.members.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Says where the endpoint listens; done once, after binding.
@@ -112,21 +130,20 @@ impl Cloud {
 
     /// Says who takes the traces of services; done once, while the services open.
     pub fn traced_by(&self, recorder: Arc<dyn Recorder>) {
-        let fresh = self.recorder.set(recorder).is_ok();
-        debug_assert!(fresh, "one service takes traces");
+        self.change(|members| members.recorder = Some(recorder));
     }
 
     /// Who takes the traces of services; `None` in tests without X-Ray.
-    pub fn recorder(&self) -> Option<&Arc<dyn Recorder>> {
-        self.recorder.get()
+    pub fn recorder(&self) -> Option<Arc<dyn Recorder>> {
+        self.read(|members| members.recorder.clone())
     }
 
-    pub fn services(&self) -> impl Iterator<Item = &Arc<dyn Service>> {
-        self.services.get().into_iter().flat_map(|services| services.values())
+    pub fn services(&self) -> Vec<Arc<dyn Service>> {
+        self.read(|members| members.services.values().cloned().collect())
     }
 
     pub fn service(&self, name: &str) -> Option<Arc<dyn Service>> {
-        self.services.get()?.get(name).cloned()
+        self.read(|members| members.services.get(name).cloned())
     }
 
     pub fn resource_type(&self, name: &str) -> Option<&ResourceType> {

@@ -232,6 +232,7 @@ impl Running {
         let running = std::mem::replace(&mut *self.supervisor.current(), Err(Closed::Resetting));
         if let Ok(open) = running {
             stop_services(&open.cloud).await;
+            open.cloud.let_go();
         }
         let _ = std::fs::remove_file(self.supervisor.home.root().join(NOTE));
         if let Err(error) = self.supervisor.home.remove_sockets() {
@@ -331,6 +332,7 @@ impl Open {
             self.gate.cut();
             self.gate.emptied(DRAIN_WITHIN).await;
         }
+        self.cloud.let_go();
     }
 }
 
@@ -435,6 +437,7 @@ impl Supervisor {
             Ok(()) => Ok(cloud),
             Err(error) => {
                 stop_services(&cloud).await;
+                cloud.let_go();
                 Err(error)
             }
         }
@@ -456,7 +459,7 @@ impl Supervisor {
 const CALLERS: [&str; 3] = ["cloudformation", "apigateway", "lambda"];
 
 async fn start_services(cloud: &Arc<Cloud>) -> Result<(), ServeError> {
-    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().cloned().partition(is_caller);
+    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().into_iter().partition(is_caller);
     let started = join_all(others.into_iter().map(start)).await;
     started.into_iter().collect::<Result<(), _>>()?;
     for name in CALLERS.iter().rev() {
@@ -473,7 +476,7 @@ async fn start(service: Arc<dyn Service>) -> Result<(), ServeError> {
 }
 
 async fn stop_services(cloud: &Arc<Cloud>) {
-    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().cloned().partition(is_caller);
+    let (callers, others): (Vec<_>, Vec<_>) = cloud.services().into_iter().partition(is_caller);
     for name in CALLERS {
         for service in callers.iter().filter(|service| service.name() == name) {
             service.clone().stop().await;
@@ -517,6 +520,23 @@ mod tests {
         std::fs::remove_file(&state).unwrap();
         running.supervisor.reset().await.unwrap();
         assert!(running.cloud().is_some());
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_reset_leaves_nothing_of_the_cloud_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let running = serve(Options::new(dir.path())).await.unwrap();
+        let before = Arc::downgrade(&running.cloud().unwrap());
+        running.supervisor.reset().await.unwrap();
+        // Tasks that the stop has ended drop what they hold a moment later.
+        for _ in 0..400 {
+            if before.strong_count() == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        assert_eq!(before.strong_count(), 0, "something still holds it");
         running.stop().await;
     }
 

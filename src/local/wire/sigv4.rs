@@ -337,47 +337,6 @@ impl Claim {
     }
 }
 
-/// An authentication token of RDS or ElastiCache: a presigned `GET` without its scheme, `host:port/?Action=connect&…`.
-///
-/// Gives who signed it and the token's own query fields. What `host` must be, the caller knows.
-///
-/// # Errors
-/// The token is no presigned URL, is for another service, or its signature, date or key is not good.
-pub fn verify_token(keyring: &Keyring, service: &str, token: &str, now: Timestamp) -> Result<Token, Refused> {
-    let url = token.strip_prefix("https://").or_else(|| token.strip_prefix("http://")).unwrap_or(token);
-    let (host, rest) = url.split_once('/').ok_or(Refused::Missing)?;
-    let (path, query) = rest.split_once('?').ok_or(Refused::Missing)?;
-    let mut headers = HeaderMap::new();
-    headers.insert("host", host.parse().map_err(|_| Refused::Missing)?);
-    let claim = query_claim(query)?;
-    if claim.service != service {
-        return Err(Refused::Scope(format!("Credential should be scoped to correct service: '{service}'.")));
-    }
-    let path = format!("/{path}");
-    let message = Message { method: "GET", path: &path, query, headers: &headers, body: b"" };
-    let verified = claim.verify(keyring, &message, now)?;
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let fields = query.split('&').filter_map(|pair| pair.split_once('='));
-    let fields = fields.map(|(name, value)| (decoded(name), decoded(value))).collect();
-    Ok(Token { verified, host: host.to_owned(), fields })
-}
-
-/// A verified authentication token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
-    pub verified: Verified,
-    /// `host:port` that it was made for.
-    pub host: String,
-    fields: Vec<(String, String)>,
-}
-
-impl Token {
-    /// A field of its query: `Action`, `DBUser`, …
-    pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
-    }
-}
-
 fn hmac(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
     #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");

@@ -29,10 +29,13 @@ struct Transaction {
 
 impl Transaction {
     fn is_over(&self, now: Timestamp) -> bool {
-        // A statement that is still running keeps its transaction.
-        let busy = self.conn.try_lock().is_err();
         let idle = now.millis() - self.used.load(Ordering::Relaxed);
-        !busy && (idle >= IDLE_MILLIS || now.millis() - self.begun.millis() >= LIFE_MILLIS)
+        idle >= IDLE_MILLIS || now.millis() - self.begun.millis() >= LIFE_MILLIS
+    }
+
+    /// It runs a statement, which keeps it. A call that has just come holds it too.
+    fn is_busy(&self) -> bool {
+        Arc::strong_count(&self.conn) > 1
     }
 }
 
@@ -72,11 +75,12 @@ impl Transactions {
         }
         // With its engine it has ended.
         let lost = found.era != login.era;
-        if lost || found.is_over(now) {
+        let place = found.conn.clone().try_lock_owned();
+        if lost || (place.is_ok() && found.is_over(now)) {
             self.forget(id, if lost { Gone::Aborted } else { Gone::Expired });
             return Err(self.not_found(id));
         }
-        let mut place = found.conn.clone().try_lock_owned().map_err(|_| DataFault::Busy)?;
+        let mut place = place.map_err(|_| DataFault::Busy)?;
         found.used.store(now.millis(), Ordering::Relaxed);
         let Some(lent) = place.take() else {
             self.forget(id, Gone::Aborted);
@@ -109,7 +113,8 @@ impl Transactions {
     pub(super) fn sweep(&self, now: Timestamp) {
         let over: Vec<String> = {
             let open = self.open();
-            open.iter().filter(|(_, transaction)| transaction.is_over(now)).map(|(id, _)| id.clone()).collect()
+            let over = |transaction: &Transaction| transaction.is_over(now) && !transaction.is_busy();
+            open.iter().filter(|(_, transaction)| over(transaction)).map(|(id, _)| id.clone()).collect()
         };
         for id in over {
             self.forget(&id, Gone::Expired);

@@ -241,7 +241,7 @@ async fn sampling_goes_by_the_rules_that_are_there() {
     call(&cloud, "UpdateSamplingRule", update).await.unwrap();
     let request =
         Request { service: "api/dev", kind: "AWS::ApiGateway::Stage", arn: "a", host: "h", method: "GET", path: "/" };
-    let recorder = cloud.recorder().unwrap().clone();
+    let recorder = cloud.recorder().unwrap();
     let taken: Vec<bool> = (0..4).map(|_| recorder.samples(DEFAULT_REGION, &request)).collect();
     assert_eq!(taken, [true, true, false, false]);
     let document = json!({"RuleName": "r", "ClientID": "0123456789abcdef01234567", "Timestamp": NOW, "RequestCount": 9,

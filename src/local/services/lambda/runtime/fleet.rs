@@ -202,11 +202,13 @@ impl Fleet {
         gone.into_iter().map(Retired).collect()
     }
 
-    /// Ends every process.
+    /// Ends every process, also those of older revisions that were still at work.
     pub(in crate::services::lambda) async fn stop(&self) {
-        for pool in self.all() {
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
+        for pool in made.iter().filter_map(Weak::upgrade) {
             pool.stop().await;
         }
+        self.pools.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

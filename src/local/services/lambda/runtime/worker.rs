@@ -41,9 +41,26 @@ pub(super) struct Worker {
     keys_until: i64,
     /// When the start began (microseconds since the epoch) and how long it took; reported with the first invocation.
     init: Option<(i64, Duration)>,
-    scratch: PathBuf,
+    _scratch: Scratch,
     _server: Server,
     _watch: JoinSet<()>,
+}
+
+/// A folder of one environment, `/tmp` to it: goes with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(cloud: &Cloud) -> std::io::Result<Self> {
+        let path = cloud.home.run().join("lambda").join(cloud.ids.lower(16));
+        std::fs::create_dir_all(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// An environment that did not start, and the log that says so.
@@ -100,9 +117,8 @@ impl Worker {
         let keys: Credentials = assume(cloud, version).await.map_err(Failure::Fault)?;
         let slot = Slot::new();
         let server = Server::start(slot.clone()).await.map_err(|error| internal(&error))?;
-        let scratch = cloud.home.run().join("lambda").join(cloud.ids.lower(16));
-        std::fs::create_dir_all(&scratch).map_err(|error| internal(&error))?;
-        let place = Place { runtime_api: server.address, task_root, scratch: &scratch, log_stream: &log.name };
+        let scratch = Scratch::new(cloud).map_err(|error| internal(&error))?;
+        let place = Place { runtime_api: server.address, task_root, scratch: &scratch.0, log_stream: &log.name };
         let spec = ChildSpec {
             name: format!("function {}", version.name),
             program,
@@ -128,7 +144,7 @@ impl Worker {
             memory,
             keys_until: keys.expiration.millis(),
             init: None,
-            scratch,
+            _scratch: scratch,
             _server: server,
             _watch: watch,
         })
@@ -237,7 +253,6 @@ impl Worker {
         for pid in swept.await.unwrap_or_default() {
             tracing::warn!(function = self.version.name, pid, "ended a process that a function had left");
         }
-        let _ = std::fs::remove_dir_all(&self.scratch);
     }
 
     /// Ends the process and sends the rest of its log.
