@@ -11,6 +11,7 @@ use crate::engine::steps::check::Endpoint;
 use crate::engine::steps::load::{self, Measured};
 use crate::error::{Failure, Kind};
 use crate::lab::model;
+use crate::lab::traffic::{LEAST, MAX_SECONDS};
 use crate::ui::load::Meter;
 use crate::ui::words;
 use answer::LoadAnswer;
@@ -44,13 +45,13 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MAX_USERS))]
     users: Option<u32>,
     /// How many users begin in a second; all at once if nothing is said. What they send until the last has begun is reported apart
-    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "rate")]
+    #[arg(long, value_name = "N", value_parser = per_second, conflicts_with = "rate")]
     spawn_rate: Option<f64>,
     /// How long each variant is sent: 90s, 5m
-    #[arg(long, value_name = "TIME", value_parser = words::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = at_most_a_day)]
     duration: Option<Duration>,
     /// How many requests are sent in a second, however long the answers take
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = per_second)]
     rate: Option<f64>,
     /// How many requests each variant sends at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -63,10 +64,15 @@ pub(crate) struct LoadArgs {
     svg: Option<PathBuf>,
 }
 
-/// A number per second.
-fn positive(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number| *number > 0.0 && *number <= MAX_RATE);
-    number.ok_or_else(|| format!("write a number above 0, at most {MAX_RATE}"))
+fn per_second(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MAX_RATE).contains(number));
+    number.ok_or_else(|| format!("write a number from {LEAST} to {MAX_RATE}"))
+}
+
+fn at_most_a_day(text: &str) -> Result<Duration, String> {
+    let time = words::parse_duration(text)?;
+    let is_short = time.as_secs_f64() <= MAX_SECONDS;
+    is_short.then_some(time).ok_or_else(|| "write a day at most, 24h".to_owned())
 }
 
 impl LoadArgs {

@@ -8,7 +8,7 @@ pub mod model;
 pub mod parameters;
 pub mod queries;
 mod sample;
-mod traffic;
+pub mod traffic;
 pub mod validate;
 
 pub use load::{LoadError, is_path, load, name_in};

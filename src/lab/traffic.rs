@@ -16,8 +16,10 @@ const REQUEST: &[&str] = &["weight", "http", "expect"];
 /// As many as `labctl load --users` takes.
 const MAX_USERS: u32 = 10_000;
 const MAX_SPAWN_RATE: f64 = 10_000.0;
+/// The lowest rate per second, and the shortest time in seconds.
+pub const LEAST: f64 = 0.001;
 /// A day.
-const MAX_SECONDS: f64 = 86_400.0;
+pub const MAX_SECONDS: f64 = 86_400.0;
 const MAX_BURST: f64 = 10_000.0;
 const MAX_WEIGHT: u32 = 1_000_000;
 
@@ -49,8 +51,8 @@ fn users(reader: &mut Reader, node: &Node) -> Users {
     if count.is_some_and(|count| !(1..=MAX_USERS).contains(&count)) {
         reader.problem(at(node, "users"), "load.users", format!("must be from 1 to {MAX_USERS}"));
     }
-    let spawn_rate = positive(reader, node, "spawn_rate", MAX_SPAWN_RATE);
-    let seconds = positive(reader, node, "duration", MAX_SECONDS);
+    let spawn_rate = measure(reader, node, "spawn_rate", MAX_SPAWN_RATE);
+    let seconds = measure(reader, node, "duration", MAX_SECONDS);
     let wait = range(reader, node, "wait", (0.0, MAX_SECONDS));
     let burst = range(reader, node, "burst", (1.0, MAX_BURST));
     if burst.is_some_and(|burst| burst.from.fract() != 0.0 || burst.to.fract() != 0.0) {
@@ -59,10 +61,10 @@ fn users(reader: &mut Reader, node: &Node) -> Users {
     Users { count, spawn_rate, seconds, wait, burst }
 }
 
-fn positive(reader: &mut Reader, node: &Node, key: &str, most: f64) -> Option<f64> {
+fn measure(reader: &mut Reader, node: &Node, key: &str, most: f64) -> Option<f64> {
     let number: Option<f64> = reader.number(node, "load", key);
-    if number.is_some_and(|number| !(number > 0.0 && number <= most)) {
-        reader.problem(at(node, key), &join("load", key), format!("must be above 0 and at most {most}"));
+    if number.is_some_and(|number| !(LEAST..=most).contains(&number)) {
+        reader.problem(at(node, key), &join("load", key), format!("must be from {LEAST} to {most}"));
     }
     number
 }
@@ -154,18 +156,25 @@ fn request(reader: &mut Reader, path: &str, node: &Node) -> Option<WeightedReque
 fn differing_path(reader: &mut Reader, path: &str, node: &Node) -> Sample {
     let target = sample(reader, path, node);
     let parts = if let Sample::Text(parts) = &target { parts.as_slice() } else { &[] };
-    let texts = |part: &Sample| match part {
-        Sample::Constant(Json::String(text)) => Some(text.clone()),
-        _ => None,
-    };
-    if !parts.first().and_then(texts).is_some_and(|text| text.starts_with('/')) {
+    let begins = matches!(parts.first(), Some(Sample::Constant(Json::String(text))) if text.starts_with('/'));
+    if !begins {
         reader.problem(node.at, path, "must be a text, or a `$text` whose first part begins with `/`");
     }
     let fits = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte);
-    if let Some(text) = parts.iter().filter_map(texts).find(|text| !text.bytes().all(fits)) {
+    if let Some(text) = texts(&target).into_iter().find(|text| !text.bytes().all(fits)) {
         reader.problem(node.at, path, format!("`{text}` has a character that no path has; write it as `%20` is"));
     }
     target
+}
+
+/// The texts that a value may be made of.
+fn texts(sample: &Sample) -> Vec<&str> {
+    match sample {
+        Sample::Constant(Json::String(text)) => vec![text],
+        Sample::Text(parts) => parts.iter().flat_map(texts).collect(),
+        Sample::Choice(values) => values.iter().flat_map(|(_, value)| texts(value)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -219,13 +228,14 @@ mod tests {
     - { name: two, http: {}, requests: [], expect: { status: 200 } }
     - { name: three, requests: [{ weight: 0, expect: {} }] }
     - { name: four, http: { path: { $text: [{ $random: [1, 9] }, /a b] } }, expect: { status: 200 } }
+    - { name: five, http: { path: { $text: [/, { $choice: [x, \"y z\"] }] } }, expect: { status: 200 } }
 ",
         );
         let told: Vec<String> = manifest(&text).unwrap_err().iter().map(ToString::to_string).collect();
         let expected = [
             "6:10: load.users: must be from 1 to 10000",
             "7:3: load: unknown key of `load` `spawn_rat` (did you mean `spawn_rate`?)",
-            "8:13: load.duration: must be above 0 and at most 86400",
+            "8:13: load.duration: must be from 0.001 to 86400",
             "9:9: load.wait: must be a number from 0 to 86400, or two of them in order: [from, to]",
             "10:10: load.burst: must be whole numbers",
             "13:20: load.variants.0.requests.0: unknown key of a request `wieght` (did you mean `weight`?)",
@@ -234,6 +244,7 @@ mod tests {
             "15:33: load.variants.2.requests.0: `http` is missing",
             "16:35: load.variants.3.http.path: `/a b` has a character that no path has; write it as `%20` is",
             "16:35: load.variants.3.http.path: must be a text, or a `$text` whose first part begins with `/`",
+            "17:35: load.variants.4.http.path: `y z` has a character that no path has; write it as `%20` is",
         ];
         assert_eq!(told, expected);
     }

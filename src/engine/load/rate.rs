@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
-use super::desk::{Desk, Next, Ticket};
+use super::desk::{Desk, Next};
 use super::recorder::Recorder;
 use super::sender::{Lane, Sender};
 use super::shape::Schedule;
@@ -52,7 +52,7 @@ impl Rate {
         while !self.desk.is_clear() && !self.is_ending() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.give_up(&self.desk.close());
+        self.give_up(self.desk.close());
     }
 
     fn wait_until(&self, due: Instant) {
@@ -66,10 +66,10 @@ impl Rate {
     }
 
     /// What never began is an error, unless the load was ended from outside.
-    fn give_up(&self, left: &[Ticket]) {
+    fn give_up(&self, left: impl Iterator<Item = u64>) {
         let now = Instant::now();
-        for ticket in left.iter().filter(|_| !self.is_ending()) {
-            self.recorder.unsent(self.due(ticket.number), now);
+        for number in left.take_while(|_| !self.is_ending()) {
+            self.recorder.unsent(self.due(number), now);
         }
     }
 }

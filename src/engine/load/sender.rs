@@ -43,7 +43,11 @@ impl Sender {
     pub(super) async fn send(&mut self, number: u64) -> Sent {
         let (kind, request) = match self.lane.mix.request(number, &mut self.buffer) {
             Ok(made) => made,
-            Err(why) => return Sent { verdict: Err(why), sent: 0, received: 0 },
+            Err(why) => {
+                // Nothing was waited for: whoever sends the next one at once leaves others their turn all the same.
+                tokio::task::yield_now().await;
+                return Sent { verdict: Err(why), sent: 0, received: 0 };
+            }
         };
         let sent = request.body().len();
         let answer = tokio::time::timeout(DEADLINE, self.exchange(request.map(Full::new))).await;
