@@ -6,15 +6,9 @@ use std::time::Duration;
 use aurora::{Aurora, NoConnection, Settings};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Params, Row, Value};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::request::{Hero, NewHero};
-
-/// A paused Aurora needs about 15 s to wake; the function itself is given 28.
-const CONNECT_WITHIN: Duration = Duration::from_secs(25);
-const QUERY_WITHIN: Duration = Duration::from_secs(20);
-/// The function that loads is given 120 s.
-const LOAD_WITHIN: Duration = Duration::from_secs(90);
 
 #[derive(Debug)]
 pub enum DatabaseError {
@@ -31,7 +25,7 @@ impl fmt::Display for DatabaseError {
         match self {
             DatabaseError::NoConnection(why) => why.fmt(f),
             DatabaseError::Mysql(error) => error.fmt(f),
-            DatabaseError::NoAnswer(within) => write!(f, "no answer within {} s", within.as_secs()),
+            DatabaseError::NoAnswer(within) => write!(f, "no answer within {:.1} s", within.as_secs_f64()),
             DatabaseError::Row(error) => write!(f, "a row of `heroes` is no hero: {error}"),
             DatabaseError::NoId => f.write_str("the heroes were stored without an id"),
         }
@@ -39,6 +33,17 @@ impl fmt::Display for DatabaseError {
 }
 
 impl std::error::Error for DatabaseError {}
+
+impl DatabaseError {
+    /// Whether what was to be stored may be there although nobody says so: it was sent, and no answer came.
+    pub fn may_have_stored(&self) -> bool {
+        match self {
+            DatabaseError::NoAnswer(_) | DatabaseError::NoId => true,
+            DatabaseError::Mysql(error) => !matches!(error, mysql_async::Error::Server(_)),
+            DatabaseError::NoConnection(_) | DatabaseError::Row(_) => false,
+        }
+    }
+}
 
 impl From<mysql_async::Error> for DatabaseError {
     fn from(error: mysql_async::Error) -> Self {
@@ -55,8 +60,8 @@ impl Database {
         Database { aurora: Aurora::new(settings) }
     }
 
-    /// The rows with these ids, in no order; one query.
-    pub async fn read(&mut self, ids: &[u64]) -> Result<Vec<Hero>, DatabaseError> {
+    /// The rows with these ids, in no order; one query, answered by `until`.
+    pub async fn read(&mut self, ids: &[u64], until: Instant) -> Result<Vec<Hero>, DatabaseError> {
         let places = places(ids.len());
         let statement = format!(
             "SELECT id, hero, power, name, xp, color FROM heroes WHERE id IN ({})",
@@ -65,14 +70,14 @@ impl Database {
         // Filled up with the last id: few different lengths mean few different statements to prepare.
         let last = ids.last().copied().unwrap_or_default();
         let ids = ids.iter().copied().chain(std::iter::repeat(last)).take(places).map(Value::from).collect();
-        let mut connection = self.connection().await?;
-        let rows: Vec<Row> = within(connection.exec(statement, Params::Positional(ids))).await?;
+        let mut connection = self.connection(until).await?;
+        let rows: Vec<Row> = by(until, connection.exec(statement, Params::Positional(ids))).await?;
         self.aurora.rest(connection);
         rows.into_iter().map(hero).collect()
     }
 
     /// Inserts the heroes in their order, in one statement, which is one transaction; gives them with their new ids.
-    pub async fn insert(&mut self, heroes: Vec<NewHero>) -> Result<Vec<Hero>, DatabaseError> {
+    pub async fn insert(&mut self, heroes: Vec<NewHero>, until: Instant) -> Result<Vec<Hero>, DatabaseError> {
         let statement = format!(
             "INSERT INTO heroes (hero, power, name, xp, color) VALUES {}",
             vec!["(?, ?, ?, ?, ?)"; heroes.len()].join(", ")
@@ -87,8 +92,8 @@ impl Database {
             ]
         });
         let values = Params::Positional(values.collect());
-        let mut connection = self.connection().await?;
-        within(connection.exec_drop(statement, values)).await?;
+        let mut connection = self.connection(until).await?;
+        by(until, connection.exec_drop(statement, values)).await?;
         // InnoDB gives the rows of one simple INSERT consecutive ids, the first of which is the statement's insert id.
         let first = connection.last_insert_id().ok_or(DatabaseError::NoId)?;
         self.aurora.rest(connection);
@@ -106,20 +111,16 @@ impl Database {
     }
 
     /// Runs one statement without parameters; gives the number of rows it touched.
-    pub async fn run(&mut self, statement: &str) -> Result<u64, DatabaseError> {
-        let mut connection = self.connection().await?;
-        match tokio::time::timeout(LOAD_WITHIN, connection.query_drop(statement)).await {
-            Ok(done) => done?,
-            Err(_) => return Err(DatabaseError::NoAnswer(LOAD_WITHIN)),
-        }
+    pub async fn run(&mut self, statement: &str, until: Instant) -> Result<u64, DatabaseError> {
+        let mut connection = self.connection(until).await?;
+        by(until, connection.query_drop(statement)).await?;
         let rows = connection.affected_rows();
         self.aurora.rest(connection);
         Ok(rows)
     }
 
-    async fn connection(&mut self) -> Result<Conn, DatabaseError> {
-        let connected = self.aurora.connection(Instant::now() + CONNECT_WITHIN).await;
-        connected.map_err(DatabaseError::NoConnection)
+    async fn connection(&mut self, until: Instant) -> Result<Conn, DatabaseError> {
+        self.aurora.connection(until).await.map_err(DatabaseError::NoConnection)
     }
 }
 
@@ -133,16 +134,27 @@ fn hero(row: Row) -> Result<Hero, DatabaseError> {
     Ok(Hero { id, hero, power, name, xp, color })
 }
 
-async fn within<T>(work: impl Future<Output = Result<T, mysql_async::Error>>) -> Result<T, DatabaseError> {
-    match tokio::time::timeout(QUERY_WITHIN, work).await {
+async fn by<T>(until: Instant, work: impl Future<Output = Result<T, mysql_async::Error>>) -> Result<T, DatabaseError> {
+    let begun = Instant::now();
+    match timeout_at(until, work).await {
         Ok(done) => Ok(done?),
-        Err(_) => Err(DatabaseError::NoAnswer(QUERY_WITHIN)),
+        Err(_) => Err(DatabaseError::NoAnswer(begun.elapsed())),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_sent_without_an_answer_may_be_stored() {
+        let server = mysql_async::ServerError { code: 1205, message: String::new(), state: "HY000".to_owned() };
+        let closed = || mysql_async::Error::Driver(mysql_async::DriverError::ConnectionClosed);
+        assert!(DatabaseError::Mysql(closed()).may_have_stored());
+        assert!(DatabaseError::NoAnswer(Duration::from_secs(1)).may_have_stored());
+        assert!(!DatabaseError::Mysql(server.into()).may_have_stored());
+        assert!(!DatabaseError::NoConnection(NoConnection::Refused(closed())).may_have_stored());
+    }
 
     #[test]
     fn statements_come_in_few_lengths() {

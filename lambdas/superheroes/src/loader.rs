@@ -3,11 +3,12 @@
 
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::database::Database;
 
 /// Event: `{"statement": "LOAD DATA FROM S3 …"}`; answer: `{"rows_affected": n}`.
-pub async fn load(event: &Value, database: &mut Database) -> Result<Value, Diagnostic> {
+pub async fn load(event: &Value, database: &mut Database, until: Instant) -> Result<Value, Diagnostic> {
     let failed =
         |error_type: &str, error_message: String| Diagnostic { error_type: error_type.to_owned(), error_message };
     let bad = |what: &str| failed("BadEvent", what.to_owned());
@@ -16,6 +17,6 @@ pub async fn load(event: &Value, database: &mut Database) -> Result<Value, Diagn
     if words != ["LOAD", "DATA", "FROM", "S3"] {
         return Err(bad("statement must be LOAD DATA FROM S3"));
     }
-    let rows = database.run(statement).await.map_err(|error| failed("DatabaseError", error.to_string()))?;
+    let rows = database.run(statement, until).await.map_err(|error| failed("DatabaseError", error.to_string()))?;
     Ok(json!({"rows_affected": rows}))
 }
