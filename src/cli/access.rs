@@ -78,9 +78,12 @@ struct GrantAnswer {
 
 impl Answer for GrantAnswer {
     fn text(&self, _theme: Theme) -> String {
-        let Opened { cidr, was_open, closed } = &self.opened;
+        let Opened { cidr, was_open, by_another, closed } = &self.opened;
         let verb = if *was_open { "was open to" } else { "is open to" };
         let mut text = format!("port {PORT} {verb} {cidr}\n");
+        if let Some(other) = by_another {
+            text.push_str(&format!("by a rule of {other}, who may close it: there is one for a range\n"));
+        }
         closed.iter().for_each(|way| text.push_str(&format!("closed to {}\n", way.cidr)));
         if let (Some(host), Some(port)) = (&self.host, &self.database_port) {
             text.push_str(&format!("the database: {host} port {port}, TLS only\n"));

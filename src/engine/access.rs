@@ -110,6 +110,9 @@ pub struct Opened {
     pub cidr: String,
     /// A rule let it in before.
     pub was_open: bool,
+    /// That rule is another's, who may close it: a group has one rule for a range. Their name, where labctl made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_another: Option<String>,
     /// What was open for the same machine and is closed now.
     pub closed: Vec<Way>,
 }
@@ -125,18 +128,21 @@ impl Door<'_> {
     /// Lets a range in, and then closes what was open for the same machine: nobody is locked out in between.
     pub async fn open(&self, of: &str, range: Range) -> Result<Opened, AwsError> {
         let cidr = range.to_string();
-        let (same, old): (Vec<Way>, Vec<Way>) =
-            self.ways().await?.into_iter().filter(|way| way.of == of).partition(|way| way.cidr == cidr);
+        let (ours, others): (Vec<Way>, Vec<Way>) = self.ways().await?.into_iter().partition(|way| way.of == of);
+        let (same, old): (Vec<Way>, Vec<Way>) = ours.into_iter().partition(|way| way.cidr == cidr);
         let mut was_open = !same.is_empty();
+        let mut by_another = None;
         if !was_open {
             let description = format!("labctl access: {of}");
             let Instance { lab, env } = self.instance;
             let tags = [(TAG_ACCESS, of), (TAG_LAB, lab), (TAG_ENV, env)];
             let new = NewEntry { group: self.group, port: PORT, cidr: &cidr, description: &description, tags: &tags };
             was_open = self.aws.add_entry(&new).await?.is_none();
+            let other = others.into_iter().find(|way| way.cidr == cidr);
+            by_another = was_open.then(|| other.map_or_else(|| "somebody".to_owned(), |way| way.of));
         }
         self.close(&old).await?;
-        Ok(Opened { cidr, was_open, closed: old })
+        Ok(Opened { cidr, was_open, by_another, closed: old })
     }
 
     pub async fn close(&self, ways: &[Way]) -> Result<(), AwsError> {

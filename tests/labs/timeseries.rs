@@ -361,6 +361,8 @@ fn access_is_granted_to_one_address_listed_replaced_and_revoked() {
     assert!(wide.contains("strangers"), "{wide}");
     assert_eq!(access(&["revoke"])["closed"][0]["cidr"], "203.0.113.7/32");
     assert_eq!(access(&["revoke"])["closed"], json!([]));
+    let theirs = access(&["grant", "--cidr", "192.0.2.1"]);
+    assert_eq!((&theirs["was_open"], &theirs["by_another"]), (&json!(true), &json!("somebody")));
     let filter = format!("Name=group-id,Values={group}");
     let rules = runtime.block_on(clients.aws(&["ec2", "describe-security-group-rules", "--filters", &filter]));
     let left = rules["SecurityGroupRules"].as_array().unwrap().iter().filter(|rule| rule["CidrIpv4"] == "192.0.2.1/32");
