@@ -1,6 +1,5 @@
 //! What is there now, as plain data; `engine::observe` fills it.
 
-use super::names;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,12 +46,6 @@ impl ObservedStack {
 
     pub fn tag(&self, name: &str) -> Option<&str> {
         self.tags.get(name).map(String::as_str)
-    }
-
-    /// The stack belongs to this instance.
-    pub fn belongs_to(&self, instance: &names::Instance) -> bool {
-        self.tag(names::TAG_LAB) == Some(instance.lab.as_str())
-            && self.tag(names::TAG_ENV) == Some(instance.env.as_str())
     }
 }
 
