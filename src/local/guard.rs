@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, StatusCode, Uri};
 
+use crate::owner;
+
 /// AWS allows 8 to 16 KB of headers; a session token fits.
 const LONGEST_HEAD: usize = 32 * 1024;
 
@@ -92,51 +94,20 @@ fn is_loopback(authority: &str) -> bool {
 
 /// Whether the connection from `peer` to `local` comes from a process of this user, or of root.
 ///
-/// The kernel's table of sockets says whose it is. A connection that its owner has already closed has no owner there
-/// (inode 0, shown as root's): nobody waits for its answer, and it is refused.
+/// A connection that its owner has already closed has no owner any more: nobody waits for its answer, and it is refused.
 pub(super) async fn same_user(peer: SocketAddr, local: SocketAddr) -> bool {
-    // The kernel makes the table up while it is read: a line can be missed in a busy one, but not twice.
-    for _ in 0..2 {
-        let look = tokio::task::spawn_blocking(move || is_same_user(peer, local));
-        if look.await.unwrap_or(false) {
-            return true;
+    let ours = rustix::process::geteuid().as_raw();
+    match owner::of(peer, local).await {
+        Some(uid) if uid == ours || uid == 0 => true,
+        Some(uid) => {
+            tracing::warn!(%peer, %local, uid, "refused a connection of another user");
+            false
+        }
+        None => {
+            tracing::debug!(%peer, %local, "a connection whose owner has gone is not served");
+            false
         }
     }
-    false
-}
-
-fn is_same_user(peer: SocketAddr, local: SocketAddr) -> bool {
-    let table = if peer.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
-    let ours = rustix::process::geteuid().as_raw();
-    match std::fs::read_to_string(table) {
-        Ok(sockets) => owner(&sockets, peer, local).is_some_and(|uid| uid == ours || uid == 0),
-        // Not Linux's table: there is no way to know, so nobody is let in.
-        Err(_) => false,
-    }
-}
-
-/// The owner of the socket that goes from `from` to `to`, in the text of `/proc/net/tcp` (proc_net_tcp(5)).
-fn owner(sockets: &str, from: SocketAddr, to: SocketAddr) -> Option<u32> {
-    let (from, to) = (hexadecimal(from), hexadecimal(to));
-    sockets.lines().skip(1).find_map(|line| {
-        // sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode
-        let mut fields = line.split_ascii_whitespace().skip(1);
-        let same = fields.next()? == from && fields.next()? == to;
-        let uid = fields.nth(4).filter(|_| same)?.parse().ok()?;
-        let inode = fields.nth(1)?;
-        (inode != "0").then_some(uid)
-    })
-}
-
-/// `0100007F:11D6`: the kernel prints each 32-bit word of the address as a host-order number.
-fn hexadecimal(address: SocketAddr) -> String {
-    let words = match address {
-        SocketAddr::V4(v4) => v4.ip().octets().to_vec(),
-        SocketAddr::V6(v6) => v6.ip().octets().to_vec(),
-    };
-    let words = words.chunks_exact(4).map(|word| u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
-    let address_text: String = words.map(|word| format!("{word:08X}")).collect();
-    format!("{address_text}:{:04X}", address.port())
 }
 
 #[cfg(test)]
@@ -194,26 +165,5 @@ mod tests {
         assert_eq!(with("origin", "http://localhost.example.com"), Err(Refusal::CrossSite));
         assert_eq!(with("sec-fetch-site", "cross-site"), Err(Refusal::CrossSite));
         assert_eq!(with("sec-fetch-site", "none"), Ok(()));
-    }
-
-    #[test]
-    fn the_owner_of_a_connection_is_found_and_a_closed_one_has_none() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
-            0: 0100007F:11D6 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 7 1 0 20 4 30 10 -1\n\
-            1: 0100007F:D431 0100007F:11D6 01 00000000:00000000 00:00000000 00000000  1000        0 8 1 0 20 4 30 10 -1\n\
-            2: 0100007F:D432 0100007F:11D6 06 00000000:00000000 03:00000000 00000000     0        0 0 3 0";
-        let local = "127.0.0.1:4566".parse().unwrap();
-        assert_eq!(owner(table, "127.0.0.1:54321".parse().unwrap(), local), Some(1000));
-        assert_eq!(owner(table, "127.0.0.1:54322".parse().unwrap(), local), None);
-        assert_eq!(owner(table, "127.0.0.1:54323".parse().unwrap(), local), None);
-    }
-
-    #[test]
-    fn a_real_connection_of_our_own_is_ours() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (server, peer) = listener.accept().unwrap();
-        assert!(is_same_user(peer, server.local_addr().unwrap()));
-        drop(client);
     }
 }

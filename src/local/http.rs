@@ -113,7 +113,6 @@ async fn connection<H, F>(
     match stream.local_addr() {
         Ok(local) if guard::same_user(peer, local).await => {}
         _ => {
-            tracing::warn!(%peer, "refused a connection of another user");
             let body = format!("{}\n", Refusal::ForeignUser);
             let head = "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ";
             let _ = stream.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes()).await;

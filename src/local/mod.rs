@@ -29,6 +29,7 @@ pub mod ids;
 mod like;
 mod log;
 mod log_events;
+mod owner;
 mod policy;
 pub mod process;
 pub mod reference;

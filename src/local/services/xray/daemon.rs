@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
 use super::state::XRay;
-use crate::call::Call;
+use crate::call::{Call, Client};
 use crate::fault::Fault;
 use crate::guard;
 use crate::http::json;
@@ -162,7 +162,6 @@ async fn accept(listener: TcpListener, of: (Weak<XRay>, String)) {
 async fn serve((stream, peer): (TcpStream, SocketAddr), (xray, region): (Weak<XRay>, String)) {
     let Ok(local) = stream.local_addr() else { return };
     if !guard::same_user(peer, local).await {
-        tracing::warn!(%peer, "the X-Ray daemon refused a connection of another user");
         return;
     }
     let service = service_fn(|request: Request<Incoming>| {
@@ -225,6 +224,7 @@ async fn operate(
         request_id: request_id.to_owned(),
         trace: None,
         source: None,
+        client: Client::default(),
     };
     let reply = xray.call(call).await?;
     codec::answer(model, operation, reply, request_id)

@@ -269,7 +269,6 @@ async fn serve(stream: TcpStream, peer: SocketAddr, slot: Arc<Slot>) {
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     if !guard::same_user(peer, local).await {
-        tracing::warn!(%peer, "the Runtime API refused a connection of another user");
         return;
     }
     let service = service_fn(|request| {

@@ -20,7 +20,8 @@ use crate::services::lambda::state::Version;
 
 /// So many environments start at once without a second thought; a freed one often comes sooner than a new one.
 const STARTING_AT_ONCE: usize = 4;
-/// A call that has waited this long gets an environment of its own, as on AWS.
+/// While a call waits, one more starts each time this has gone by. On AWS every call that waits gets one at once; here they all share
+/// a few cores, and hundreds that start together keep each other, and all that are warm, from doing anything.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Unused for so long, an environment is ended.
 const IDLE_FOR: Duration = Duration::from_secs(5 * 60);
@@ -44,6 +45,8 @@ struct State {
     idle: VecDeque<(Worker, Instant)>,
     waiting: VecDeque<oneshot::Sender<Result<Worker, NotStarted>>>,
     starting: usize,
+    /// When the last one was started beyond those that may be at once.
+    more: Option<Instant>,
     /// Every process, those that are still starting too, for a stop that waits for nothing.
     children: Vec<Arc<Child>>,
     /// The cloud stops: a process that has been spawned all the same is ended at once.
@@ -140,7 +143,9 @@ impl Pool {
                 },
                 () = tokio::time::sleep(PATIENCE) => {
                     let mut state = self.state();
-                    if state.starting < state.waiting.len() {
+                    let is_time = state.more.is_none_or(|last| last.elapsed() >= PATIENCE);
+                    if state.starting < state.waiting.len() && (state.starting < STARTING_AT_ONCE || is_time) {
+                        state.more = Some(Instant::now());
                         self.start(&mut state);
                     }
                 }
