@@ -1,23 +1,26 @@
 //! A full disk: said in AWS's form, nothing half-written is seen, and all is well when there is room again.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{LocalCloud, until};
+use crate::support::{LocalCloud, Machine, until};
 
 /// A file system of a few megabytes, gone when dropped.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount() -> Self {
+    fn mount(size: &str) -> Self {
         let at = tempfile::Builder::new().prefix("lc").tempdir().unwrap();
         let mut mount = Command::new("mount");
-        let mounted = mount.args(["-t", "tmpfs", "-o", "size=6m", "small"]).arg(at.path()).status().unwrap();
+        let mounted =
+            mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "small"]).arg(at.path()).status().unwrap();
         assert!(mounted.success(), "cannot mount a tmpfs");
         SmallDisk(at)
     }
@@ -29,7 +32,7 @@ impl SmallDisk {
     /// Fills it to the last byte.
     fn fill(&self) {
         let mut file = std::fs::File::create(self.ballast()).unwrap();
-        let full = std::iter::repeat_with(|| std::io::Write::write_all(&mut file, &[b'x'; 4096])).find_map(Result::err);
+        let full = std::iter::repeat_with(|| file.write_all(&[b'x'; 4096])).find_map(Result::err);
         assert_eq!(full.unwrap().kind(), std::io::ErrorKind::StorageFull);
     }
 
@@ -71,7 +74,7 @@ async fn a_full_disk_is_named_and_nothing_half_written_is_seen() {
     if !rustix::process::geteuid().is_root() {
         return; // Only root can make a small disk.
     }
-    let disk = SmallDisk::mount();
+    let disk = SmallDisk::mount("6m");
     let home = tempfile::Builder::new().prefix("h").tempdir_in(disk.0.path()).unwrap();
     let cloud = LocalCloud::start_on(home).await;
     let (s3, iam) = (aws_sdk_s3::Client::new(&cloud.sdk()), aws_sdk_iam::Client::new(&cloud.sdk()));
@@ -116,4 +119,39 @@ async fn a_full_disk_is_named_and_nothing_half_written_is_seen() {
     iam.get_role().role_name("r").send().await.unwrap();
     cloud.stop().await;
     drop(disk);
+}
+
+#[test]
+fn the_program_outlives_a_disk_that_has_no_room_for_its_log() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can make a small disk.
+    }
+    // As much as it wants at least when it starts.
+    let (machine, disk) = (Machine::new(), SmallDisk::mount("640m"));
+    let labctl = |args: &[&str]| {
+        let said = machine.command(args).env("LABCTL_HOME", disk.0.path().join("home")).output().unwrap();
+        assert!(said.status.success(), "{args:?}: {said:?}");
+        String::from_utf8(said.stdout).unwrap()
+    };
+    let status = || serde_json::from_str::<Value>(&labctl(&["local", "status", "--output", "json"])).unwrap();
+    labctl(&["local", "start"]);
+    let address = status()["endpoint"].as_str().unwrap().trim_start_matches("http://").to_owned();
+    let answered = || {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.starts_with("HTTP/1.1 403")
+    };
+    assert!(answered());
+    disk.fill();
+    for request in 0..300 {
+        assert!(answered(), "request {request}");
+    }
+    disk.make_room();
+    assert!(answered());
+    let log = std::fs::read_to_string(disk.0.path().join("home/logs/local.log")).unwrap();
+    assert!(log.contains(" lines of this log were lost: there was no room"), "{log}");
+    assert_eq!(status()["running"], true);
+    labctl(&["local", "stop"]);
 }

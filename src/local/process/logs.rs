@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 /// When a log is turned; with the one before, twice as much is kept.
 pub const LONGEST: u64 = 10 << 20;
 
@@ -45,12 +47,14 @@ pub fn shorten(path: &Path, longest: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// A log that this process writes, and turns by itself.
+/// A log of JSON lines that this process writes, and turns by itself. Nobody fails because it cannot be written: lines for which
+/// the disk has no room are counted, and told when there is room again.
 pub struct Turning {
     path: PathBuf,
     longest: u64,
     file: File,
     length: u64,
+    lost: u64,
 }
 
 impl Turning {
@@ -59,7 +63,13 @@ impl Turning {
     pub fn open(path: PathBuf, longest: u64) -> io::Result<Self> {
         let file = open(&path)?;
         let length = file.metadata()?.len();
-        Ok(Turning { path, longest, file, length })
+        Ok(Turning { path, longest, file, length, lost: 0 })
+    }
+
+    fn append(&mut self, text: &[u8]) -> bool {
+        let written = self.file.write_all(text).is_ok();
+        self.length += if written { text.len() as u64 } else { 0 };
+        written
     }
 
     fn turn(&mut self) -> io::Result<()> {
@@ -76,9 +86,17 @@ impl Write for Turning {
             // Where it cannot be turned, a long log is better than none.
             let _ = self.turn();
         }
-        let written = self.file.write(line)?;
-        self.length += written as u64;
-        Ok(written)
+        if self.lost > 0 {
+            // The line that there was no room for may have begun.
+            let told = json!({"level": "WARN", "message": format!("{} lines of this log were lost: there was no room", self.lost)});
+            if self.append(format!("\n{told}\n").as_bytes()) {
+                self.lost = 0;
+            }
+        }
+        if self.lost > 0 || !self.append(line) {
+            self.lost += 1;
+        }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
