@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::scope::Scope;
 use super::tracer::TraceHeader;
@@ -29,6 +30,35 @@ pub struct Call {
     pub trace: Option<TraceHeader>,
     /// The ARN of what an AWS service calls for, a stage and method of API Gateway's say: a policy's `aws:SourceArn`.
     pub source: Option<String>,
+    /// Who waits for the answer.
+    pub client: Client,
+}
+
+/// Who waits for the answer of a call. What was begun is done although they are gone; what only waits can end with them.
+#[derive(Clone, Debug, Default)]
+pub struct Client(Option<watch::Receiver<()>>);
+
+/// As long as it is there, so is the client.
+pub(crate) struct Here(#[expect(dead_code, reason = "its end is what is heard of")] watch::Sender<()>);
+
+impl Client {
+    /// One that may go. The default one, a part of this cloud, never does.
+    pub(crate) fn new() -> (Here, Client) {
+        let (here, client) = watch::channel(());
+        (Here(here), Client(Some(client)))
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.as_ref().is_some_and(|client| client.has_changed().is_err())
+    }
+
+    /// Waits until the client is gone.
+    pub(crate) async fn gone(&self) {
+        match self.0.clone() {
+            Some(mut client) => while client.changed().await.is_ok() {},
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// The answer of an operation, in the same terms as [`Call`].

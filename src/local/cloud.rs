@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::call::{Call, Reply};
+use super::call::{Call, Client, Reply};
 use super::clock::Clock;
 use super::credentials::Keyring;
 use super::drill::Drills;
@@ -220,6 +220,7 @@ impl Cloud {
             request_id: self.ids.uuid(),
             trace: None,
             source: None,
+            client: Client::default(),
         }
     }
 }

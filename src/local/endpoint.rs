@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use serde_json::json;
 
 use super::arriving::{Arriving, Interrupted};
-use super::call::Call;
+use super::call::{Call, Client};
 use super::cloud::Cloud;
 use super::fault::Fault;
 use super::route::{self, Route};
@@ -194,6 +194,7 @@ async fn operate(open: &Open, model: &'static Model, api: Api, log: &mut Log) ->
     }
     let (input, payload) = asked.input()?;
     let trace = head.headers.get(TRACE_HEADER).and_then(|header| TraceHeader::parse(header.to_str().ok()?));
+    let (_here, client) = Client::new();
     let call = Call {
         service,
         operation: operation.name.to_owned(),
@@ -204,6 +205,7 @@ async fn operate(open: &Open, model: &'static Model, api: Api, log: &mut Log) ->
         request_id: log.request_id.clone(),
         trace,
         source: None,
+        client,
     };
     let answering = open.cloud.clone();
     let reply = inside(open, async move { answering.dispatch(call).await }).await??;

@@ -41,7 +41,7 @@ API was not called: its engine ends (real), its status stays `available`, `Descr
 paused. A client of its port wakes it and waits; the Data API answers `DatabaseResumingException` until it is back, which takes as
 long as the engine takes and not AWS's 15 s: `labctl local fault add resume-delay SECONDS`. There are no metrics of it.
 
-The Data API runs statements on the engine (real) over at most 64 connections of one user of one database, new for every statement that
+The Data API runs statements on the engine (real) over at most 64 connections of one user of one database (transactions have 192 more), new for every statement that
 could leave something in its session or find something there. (What a trigger leaves in a variable, the next may see.) What AWS does not
 say of it is modelled: a batch outside a transaction is stored whole or not at all; an INSERT of several rows tells the first key; `YEAR`
 is a text; column metadata are those of AWS's JDBC driver, as far as the engine tells (MariaDB's JSON is a `LONGTEXT`). Refused, as by

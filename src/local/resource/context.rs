@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::outcome::ResourceFault;
 use super::properties::Properties;
-use crate::call::Call;
+use crate::call::{Call, Client};
 use crate::cloud::Cloud;
 use crate::fault::Fault;
 use crate::scope::{CLOUDFORMATION, Scope};
@@ -65,6 +65,7 @@ impl ResourceContext {
             request_id: self.token.clone(),
             trace: None,
             source: None,
+            client: Client::default(),
         };
         self.cloud.dispatch(call).await.map(|reply| reply.output)
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::RdsData;
 use super::faults::DataFault;
 use super::parameters::{Parameter, alike, casts, values};
-use super::pool::{Left, Login, silent};
+use super::pool::{self, Left, Lent, Login, silent};
 use super::results::Form;
 use super::run::{Held, LONGEST, SetsOf, Work, timed};
 use super::statement::Statement;
@@ -84,11 +84,19 @@ async fn held(
             Held { lent, transaction: Some(place) }
         }
         None => {
-            let lent = data.pool.take(&login, left > Left::Nothing, LONGEST).await?;
+            let lent = lent(data, call, &login, pool::Purpose::Statement(left)).await?;
             Held { lent, transaction: None }
         }
     };
     Ok((login, held))
+}
+
+/// A connection of the pool, for a client that is still there: one that is gone must not take the place of another.
+async fn lent(data: &RdsData, call: &Call, login: &Login, purpose: pool::Purpose) -> Result<Lent, DataFault> {
+    tokio::select! {
+        lent = data.pool.take(login, purpose, LONGEST) => lent,
+        () = call.client.gone() => Err(DataFault::NoConnection),
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,8 +137,12 @@ pub(crate) async fn batch(data: Arc<RdsData>, call: &Call, input: Batch) -> Resu
 /// BeginTransaction.
 pub(crate) async fn begin(data: Arc<RdsData>, call: &Call, input: Target) -> Result<Value, DataFault> {
     let login = login(&data, call, &input, Purpose::Begin).await?;
-    let mut lent = data.pool.take(&login, true, LONGEST).await?;
+    let mut lent = lent(&data, call, &login, pool::Purpose::Transaction).await?;
     answered(lent.conn.query_drop("START TRANSACTION")).await?;
+    if call.client.is_gone() {
+        // Nobody would ever name it.
+        return Err(DataFault::NoConnection);
+    }
     let id = format!("{}{}", data.cloud.ids.hex(32), data.cloud.ids.hex(32));
     data.transactions.begin(id.clone(), &login, lent, data.cloud.clock.now());
     Ok(json!({"transactionId": id}))

@@ -13,8 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::faults::DataFault;
 
-/// How many connections one user of one database has at most; who wants another waits.
+/// How many connections one user of one database has at most for single statements; who wants another waits.
 pub(super) const MOST: usize = if cfg!(test) { 4 } else { 64 };
+/// And for transactions, which hold theirs between their statements: one that its client has lost for three minutes. They are apart,
+/// so that statements go on however many there are.
+pub(super) const MOST_TRANSACTIONS: usize = if cfg!(test) { 6 } else { 192 };
 /// Statements that leave nothing still decide what `LAST_INSERT_ID()`, `FOUND_ROWS()`, `ROW_COUNT()` and the warnings say to the
 /// next one. These leave them as they are in a new session: a SELECT that finds no row clears the warnings if it has a table.
 const FORGET: &str = "SELECT n FROM (SELECT 0 AS n) AS nothing WHERE n; SET last_insert_id = 0";
@@ -92,9 +95,18 @@ pub(super) enum Left {
     Place,
 }
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// One request, that may see or leave what the statements of this kind do.
+    Statement(Left),
+    Transaction,
+}
+
 /// The connections of one login.
 struct Seats {
-    places: Arc<Semaphore>,
+    statements: Arc<Semaphore>,
+    transactions: Arc<Semaphore>,
     idle: Mutex<Vec<Idle>>,
 }
 
@@ -171,14 +183,18 @@ pub(super) fn silent() -> DataFault {
 pub(super) struct Pool(Mutex<HashMap<Key, Arc<Seats>>>);
 
 impl Pool {
-    /// A connection for a statement. Only statements that leave nothing have run on it; with `pristine` not even what those leave
-    /// for the very next one is there.
+    /// A connection. Only statements that leave nothing have run on it; for what may see more than that, not even what those
+    /// leave for the very next one is there.
     ///
     /// # Errors
     /// The engine is away or refuses the user, or every connection of this login was in use `within` this time.
-    pub(super) async fn take(&self, login: &Login, pristine: bool, within: Duration) -> Result<Lent, DataFault> {
+    pub(super) async fn take(&self, login: &Login, purpose: Purpose, within: Duration) -> Result<Lent, DataFault> {
         let (seats, until) = (self.seats(login), tokio::time::Instant::now() + within);
-        let place = tokio::time::timeout_at(until, seats.places.clone().acquire_owned()).await;
+        let (places, pristine) = match purpose {
+            Purpose::Statement(left) => (&seats.statements, left > Left::Nothing),
+            Purpose::Transaction => (&seats.transactions, true),
+        };
+        let place = tokio::time::timeout_at(until, places.clone().acquire_owned()).await;
         let place = place.map_err(|_| DataFault::NoConnection)?.map_err(|_| DataFault::NoConnection)?;
         loop {
             let (era, left) = (login.era, Left::Nothing);
@@ -200,7 +216,11 @@ impl Pool {
     }
 
     fn seats(&self, login: &Login) -> Arc<Seats> {
-        let fresh = || Arc::new(Seats { places: Arc::new(Semaphore::new(MOST)), idle: Mutex::default() });
+        let places = |most| Arc::new(Semaphore::new(most));
+        let fresh = || {
+            let (statements, transactions) = (places(MOST), places(MOST_TRANSACTIONS));
+            Arc::new(Seats { statements, transactions, idle: Mutex::default() })
+        };
         self.all().entry(login.key()).or_insert_with(fresh).clone()
     }
 

@@ -179,9 +179,15 @@ async fn answer<P: Protocol>(
     Ok(answer)
 }
 
-/// A statement's generated key: the first, as AWS tells, however many rows it has inserted.
+/// A statement's generated key: the first, as AWS tells, however many rows it has inserted. A `longValue` has a sign.
 fn generated(key: Option<u64>) -> Value {
-    key.map_or_else(|| json!([]), |key| json!([{"longValue": key}]))
+    key.map_or_else(
+        || json!([]),
+        |key| match i64::try_from(key) {
+            Ok(key) => json!([{"longValue": key}]),
+            Err(_) => json!([{"stringValue": key.to_string()}]),
+        },
+    )
 }
 
 /// The statement once for each set.

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::handshake::flag;
 use super::packet::{self, COM_QUERY, COM_STMT_CLOSE, COM_STMT_PREPARE, Done, Reader, SqlError};
 use super::relay::Relay;
-use crate::call::Call;
+use crate::call::{Call, Client};
 use crate::fault::Fault;
 use crate::scope::{Caller, Scope};
 use crate::services::rds::cluster::Cluster;
@@ -469,6 +469,7 @@ async fn put(cluster: &Cluster, scope: &Scope, bucket: &str, key: &str, file: Pa
         request_id: cluster.cloud.ids.uuid(),
         trace: None,
         source: None,
+        client: Client::default(),
     };
     let put = cluster.cloud.dispatch(call).await;
     if put.is_err() {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::Database;
-use crate::services::rds_data::pool::MOST;
+use crate::call::{Call, Client};
+use crate::services::rds_data::pool::{MOST, MOST_TRANSACTIONS};
 use crate::services::rds_data::run::LONGEST;
 
 /// The one field of the first row.
@@ -52,14 +54,43 @@ async fn a_user_has_so_many_connections_and_more_calls_wait_for_one() {
     assert!((1..MOST as u64).contains(&seen), "{seen} connections");
     let begun: Vec<Value> = {
         let mut begun = Vec::new();
-        for _ in 0..MOST {
+        for _ in 0..MOST_TRANSACTIONS {
             begun.push(database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap());
         }
         begun
     };
-    let refused = database.refused("ExecuteStatement", json!({"sql": "SELECT 1", "database": "lab"})).await;
+    // They hold up each other, and nothing else.
+    let refused = database.refused("BeginTransaction", json!({"database": "lab"})).await;
     assert_eq!(refused.0, "StatementTimeoutException");
     assert_eq!(refused.1, "Connection is not available, request timed out");
+    database.run("SELECT 1").await;
+    // Who waits and goes away leaves the place that gets free to others.
+    let (here, client) = Client::new();
+    let input = json!({"resourceArn": database.arn, "secretArn": database.secret, "database": "lab"});
+    let begin = Call {
+        service: "rds-data",
+        operation: "BeginTransaction".to_owned(),
+        input,
+        body: Bytes::new(),
+        file: None,
+        scope: database.world.scope.clone(),
+        request_id: "gone".to_owned(),
+        trace: None,
+        source: None,
+        client,
+    };
+    let waiting = {
+        let cloud = database.world.cloud.clone();
+        tokio::spawn(async move { cloud.dispatch(begin).await })
+    };
+    tokio::task::yield_now().await;
+    drop(here);
+    assert!(waiting.await.unwrap().is_err());
+    let freed = json!({"transactionId": begun.last().unwrap()["transactionId"]});
+    database.call("RollbackTransaction", freed).await.unwrap();
+    let again = database.call("BeginTransaction", json!({"database": "lab"})).await.unwrap();
+    let (_, rest) = begun.split_last().unwrap();
+    let begun = [rest, &[again]].concat();
     for one in begun {
         database.call("RollbackTransaction", json!({"transactionId": one["transactionId"]})).await.unwrap();
     }
@@ -227,6 +258,10 @@ async fn the_rows_of_a_batch_are_all_stored_or_none_and_each_tells_its_key() {
         batch("INSERT INTO t (id, n) VALUES (:id, :n)", vec![given(9000), given(8000), given(8500)]).await.unwrap();
     let rows = field(&database.run("SELECT COUNT(*) FROM t WHERE id = -n AND id >= 8000").await)["longValue"].clone();
     assert_eq!((rows, made["updateResults"].as_array().unwrap().len()), (json!(3), 3));
+    // A key that no long holds is a text, as in a row.
+    database.run("CREATE TABLE big (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)").await;
+    let made = database.run("INSERT INTO big VALUES (18446744073709551610)").await;
+    assert_eq!(made["generatedFields"], json!([{"stringValue": "18446744073709551610"}]));
     let update = batch("UPDATE t SET s = :s WHERE n = :n", vec![set(100), set(101)]).await.unwrap();
     assert_eq!(update, json!({"updateResults": [{"generatedFields": []}, {"generatedFields": []}]}));
     database.world.close().await;
