@@ -57,7 +57,7 @@ impl Source {
         let begun = Instant::now();
         let mut results = Vec::with_capacity(self.queries.len());
         for query in &self.queries {
-            results.push(query.run(&self.database).await?);
+            results.push(query.run(&self.database, |_| ()).await?);
         }
         Ok((results, begun.elapsed()))
     }

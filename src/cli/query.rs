@@ -4,13 +4,14 @@ use super::context::Context;
 use super::select::LabArg;
 use crate::error::Failure;
 use crate::lab::Lab;
-use crate::lab::model::{Chart, Query};
-use crate::lab::queries::{self, Value};
-use crate::sql::{self, DataApi, Parameter, ResultSet};
+use crate::lab::model::{Batches, Chart, Query};
+use crate::lab::queries::{self, RANGE, Value};
+use crate::sql::{self, DataApi, Parameter, ResultSet, SqlError};
 use crate::template::problem::nearest;
-use crate::ui::{Answer, Table, Theme};
+use crate::ui::{Answer, Table, Theme, words};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 
 /// The arguments of `labctl sql` that are about named queries.
@@ -33,7 +34,14 @@ pub(super) struct Prepared {
     name: String,
     statement: String,
     values: Vec<(String, Parameter)>,
+    batches: Option<Batches>,
 }
+
+/// `ER_LOCK_DEADLOCK` and `ER_LOCK_WAIT_TIMEOUT`: all that the batch did is undone, and it can be done again.
+const UNDONE: [&str; 2] = ["Database error code: 1213.", "Database error code: 1205."];
+const TRIES: usize = 5;
+/// How often one who waits is told how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 
 impl Prepared {
     /// What is wrong with the name, the values and the query's file is told before anything is sent.
@@ -45,13 +53,71 @@ impl Prepared {
         let text = std::str::from_utf8(file.unwrap_or_default()).unwrap_or_default();
         let statement = one_statement(query, text).map_err(|problem| refused(vec![problem]))?;
         let values = bound.into_iter().map(|(name, value)| (name, parameter(value))).collect();
-        Ok(Prepared { name: name.to_owned(), statement, values })
+        Ok(Prepared { name: name.to_owned(), statement, values, batches: query.batches.clone() })
     }
 
-    pub(super) async fn run(&self, database: &DataApi) -> Result<ResultSet, Failure> {
-        let ran = database.query(&self.statement, &self.values).await;
-        ran.map_err(|error| Failure::failed(format!("the query `{}` failed", self.name)).because(error))
+    /// `tell` hears how far a query in batches is.
+    pub(super) async fn run(&self, database: &DataApi, tell: impl Fn(&str)) -> Result<ResultSet, Failure> {
+        let Some(batches) = &self.batches else {
+            return database.query(&self.statement, &self.values).await.map_err(|error| self.failed(error));
+        };
+        let mut whole = ResultSet::default();
+        self.in_batches(database, batches, &mut whole, tell).await.map_err(|error| {
+            let done = words::count(usize::try_from(whole.rows_affected).unwrap_or_default(), "row");
+            self.failed(error).hint(format!("what came before is committed: {done}"))
+        })?;
+        Ok(whole)
     }
+
+    fn failed(&self, error: SqlError) -> Failure {
+        Failure::failed(format!("the query `{}` failed", self.name)).because(error)
+    }
+
+    async fn in_batches(
+        &self,
+        database: &DataApi,
+        Batches { table, key, size }: &Batches,
+        whole: &mut ResultSet,
+        tell: impl Fn(&str),
+    ) -> Result<(), SqlError> {
+        let last = database.query(&format!("SELECT MAX({key}) FROM {table}"), &[]).await?;
+        let Some(last) = whole_number(&last, 0) else { return Ok(()) };
+        let next = format!(
+            "SELECT MIN({key}), MAX({key}) FROM \
+             (SELECT {key} FROM {table} WHERE {key} > :after AND {key} <= :last ORDER BY {key} LIMIT {size}) AS batch"
+        );
+        let (mut after, mut told) = (i64::MIN, Instant::now());
+        loop {
+            let range = [("after", after), ("last", last)];
+            let range =
+                database.query(&next, &range.map(|(name, at)| (name.to_owned(), Parameter::Integer(at)))).await?;
+            let (Some(from), Some(to)) = (whole_number(&range, 0), whole_number(&range, 1)) else { return Ok(()) };
+            after = to;
+            let range = RANGE.iter().zip([from, to]).map(|(name, at)| ((*name).to_owned(), Parameter::Integer(at)));
+            let values: Vec<_> = self.values.iter().cloned().chain(range).collect();
+            let mut tries = 1;
+            let part = loop {
+                match database.query(&self.statement, &values).await {
+                    Err(SqlError::Refused { message })
+                        if tries < TRIES && UNDONE.iter().any(|code| message.starts_with(code)) =>
+                    {
+                        tries += 1;
+                    }
+                    done => break done?,
+                }
+            };
+            whole.rows_affected += part.rows_affected;
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                tell(&format!("{key} {to} of {last}, {}", words::count(whole.rows_affected as usize, "row")));
+            }
+        }
+    }
+}
+
+/// A number in the first row.
+fn whole_number(result: &ResultSet, column: usize) -> Option<i64> {
+    result.rows.first()?.get(column)?.as_i64()
 }
 
 fn parameter(value: Value) -> Parameter {
@@ -79,7 +145,8 @@ fn one_statement(query: &Query, text: &str) -> Result<String, String> {
         return Err(format!("{} must have one statement; it has {}", query.file, statements.len()));
     };
     let used: BTreeSet<&str> = sql::placeholders(&statement.text).into_iter().collect();
-    let known: BTreeSet<&str> = query.parameters.keys().map(String::as_str).collect();
+    let range = RANGE.iter().copied().filter(|_| query.batches.is_some());
+    let known: BTreeSet<&str> = query.parameters.keys().map(String::as_str).chain(range).collect();
     let list = |names: Vec<&&str>| names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let (undeclared, unused): (Vec<_>, Vec<_>) = (used.difference(&known).collect(), known.difference(&used).collect());
     if !undeclared.is_empty() {

@@ -93,7 +93,7 @@ pub(crate) async fn run(args: SqlArgs, cx: &Context) -> Result<(), Failure> {
     if let Some(name) = &args.named.query {
         let query = query::Prepared::of(&deployed.wanted.lab, name, &args.named.param)?;
         let chart = args.drawn.is_asked().then(|| query::chart(&deployed.wanted.lab, name)).transpose()?;
-        let result = query.run(&database).await?;
+        let result = query.run(&database, notes(cx)).await?;
         if let Some(chart) = chart {
             args.drawn.draw(cx, name, chart, &result)?;
         }

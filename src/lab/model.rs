@@ -133,6 +133,17 @@ pub struct Query {
     /// In the statement `:name`.
     pub parameters: IndexMap<String, QueryParameter>,
     pub chart: Option<Chart>,
+    pub batches: Option<Batches>,
+}
+
+/// How a change of many rows goes in parts, each a transaction of its own, so that nobody waits for long: a range of a whole-number key
+/// after the other, `:from` to `:to`, up to the last row that there was at the beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batches {
+    pub table: String,
+    pub key: String,
+    /// How many rows are in a range.
+    pub size: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,7 @@ use crate::template::Problem;
 use crate::template::reader::{Reader, join};
 use crate::template::yaml::{Entry, Node};
 
-use super::model::{Chart, Query, QueryKind, QueryParameter, Watch};
+use super::model::{Batches, Chart, Query, QueryKind, QueryParameter, Watch};
 use super::parameters::canonical;
 use super::validate::{at, entries_of, inside, kind, required};
 
@@ -20,19 +20,50 @@ pub(super) fn query(reader: &mut Reader, path: &str, name: &str, entry: &Entry) 
     if !is_word(name, '-') {
         reader.problem(entry.at, path, "a query's name is small letters, digits and hyphens, a letter first");
     }
-    reader.known_keys(node, path, "key of a query", &["description", "file", "parameters", "chart"]);
+    reader.known_keys(node, path, "key of a query", &["description", "file", "parameters", "chart", "batches"]);
     let description = required(reader, node, path, "description");
     let file = inside(reader, node, path, "file");
     let parameters =
         node.get("parameters").map(|given| entries_of(reader, &join(path, "parameters"), given, parameter));
     let chart = node.get("chart").and_then(|given| chart(reader, &join(path, "chart"), given));
+    let batches = node.get("batches").and_then(|given| batches(reader, &join(path, "batches"), given));
+    for name in parameters.iter().flat_map(IndexMap::keys).filter(|name| batches.is_some() && RANGE.contains(&&***name))
+    {
+        reader.problem(entry.at, &join(path, "parameters"), format!("`{name}` is what `batches` give"));
+    }
     Some(Query {
         at: entry.at,
         description: description?,
         file: file?,
         parameters: parameters.unwrap_or_default(),
         chart,
+        batches,
     })
+}
+
+/// The parameters that a statement in batches gets besides its own.
+pub const RANGE: [&str; 2] = ["from", "to"];
+const MAX_BATCH: u32 = 100_000;
+
+fn batches(reader: &mut Reader, path: &str, node: &Node) -> Option<Batches> {
+    reader.mapping_of(path, node)?;
+    reader.known_keys(node, path, "key of `batches`", &["table", "key", "size"]);
+    let mut name = |key: &str| {
+        let name = required(reader, node, path, key)?;
+        // It is written into a statement.
+        let fits = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !fits {
+            reader.problem(at(node, key), &join(path, key), "must be letters, digits and `_`");
+        }
+        fits.then_some(name)
+    };
+    let (table, key) = (name("table"), name("key"));
+    let size: Option<u32> = reader.number(node, path, "size");
+    let fits = size.is_some_and(|size| (1..=MAX_BATCH).contains(&size));
+    if !fits {
+        reader.problem(at(node, "size"), &join(path, "size"), format!("must be from 1 to {MAX_BATCH}"));
+    }
+    Some(Batches { table: table?, key: key?, size: size.filter(|_| fits)? })
 }
 
 fn parameter(reader: &mut Reader, path: &str, name: &str, entry: &Entry) -> Option<QueryParameter> {
@@ -96,6 +127,9 @@ pub(super) fn watch(reader: &mut Reader, node: &Node, queries: &IndexMap<String,
             reader.problems.push(problem.near(&found.name, queries.keys().map(String::as_str)));
             continue;
         };
+        if query.batches.is_some() {
+            reader.problem(found.at, "watch.queries", format!("`{}` cannot be watched: it has `batches`", found.name));
+        }
         for (name, _) in query.parameters.iter().filter(|(_, parameter)| parameter.default.is_none()) {
             let what = format!("`{}` cannot be watched: its parameter `{name}` has no default", found.name);
             reader.problem(found.at, "watch.queries", what);
@@ -265,6 +299,26 @@ watch: { queries: [plain] }
         let given: Vec<String> = given.iter().map(|text| (*text).to_owned()).collect();
         let bound = bind("busy", &manifest.queries["busy"], &given, datetime!(2026-03-01 00:30 UTC));
         bound.map(|values| values.into_iter().map(|(_, value)| value).collect())
+    }
+
+    #[test]
+    fn batches_are_of_a_table_and_a_key_that_can_stand_in_a_statement() {
+        let with = |batches: &str| {
+            let text = TEXT.replace("file: plain.sql", &format!("file: plain.sql, batches: {batches}"));
+            manifest(&text.replace("watch: { queries: [plain] }", ""))
+        };
+        let good = with("{ table: t_1, key: id, size: 200 }").unwrap();
+        assert_eq!(good.queries["plain"].batches.as_ref().map(|batches| batches.size), Some(200));
+        for (batches, told) in [
+            ("{ table: t; DROP TABLE t, key: id, size: 1 }", "batches.table: must be letters, digits and `_`"),
+            ("{ table: t, key: id, size: 0 }", "batches.size: must be from 1 to 100000"),
+            ("{ table: t, kye: id, size: 1 }", "`kye` (did you mean `key`?)"),
+        ] {
+            let problems: Vec<String> = with(batches).unwrap_err().iter().map(ToString::to_string).collect();
+            assert!(problems.iter().any(|problem| problem.contains(told)), "{problems:?}");
+        }
+        let watched = manifest(&TEXT.replace("plain.sql", "plain.sql, batches: { table: t, key: id, size: 1 }"));
+        assert!(watched.unwrap_err()[0].to_string().contains("cannot be watched"));
     }
 
     #[test]
