@@ -389,15 +389,13 @@ mod tests {
                 });
                 return Ok(ResultSet { rows: rows.collect(), ..ResultSet::default() });
             } else if !statement.contains("labctl_ledger") {
-                if let Some((text, message)) = &*self.refuse.lock().unwrap()
-                    && statement.contains(text.as_str())
-                {
-                    let message = message.clone();
+                let refused = self.refuse.lock().unwrap().clone();
+                if let Some((text, message)) = refused.filter(|(text, _)| statement.contains(text.as_str())) {
                     return Err(match message.as_str() {
                         "no answer" => lost(),
                         // It was done, and is there when it is asked for again.
                         "no answer of a change" => {
-                            *self.refuse.lock().unwrap() = Some((text.clone(), "it already exists".to_owned()));
+                            *self.refuse.lock().unwrap() = Some((text, "it already exists".to_owned()));
                             lost()
                         }
                         unsupported if unsupported.contains("not supported") => SqlError::NotRunHere { message },
