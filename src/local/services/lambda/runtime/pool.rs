@@ -20,9 +20,13 @@ use crate::services::lambda::state::Version;
 
 /// So many environments start at once without a second thought; a freed one often comes sooner than a new one.
 const STARTING_AT_ONCE: usize = 4;
-/// While a call waits, one more starts each time this has gone by. On AWS every call that waits gets one at once; here they all share
-/// a few cores, and hundreds that start together keep each other, and all that are warm, from doing anything.
+/// A call that waits gets the next environment that is freed. If none was for so long, more start. On AWS every call that waits gets
+/// one at once; here they all share a few cores, and hundreds that start together keep each other, and all that are warm,
+/// from doing anything.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// A call that has waited so long although others are served shows that there are too few: one more starts, and no sooner the next.
+const TOO_LONG: Duration = Duration::from_millis(200);
+const ONE_MORE: Duration = Duration::from_millis(100);
 /// Unused for so long, an environment is ended.
 const IDLE_FOR: Duration = Duration::from_secs(5 * 60);
 /// A process that is gone before it took the work is replaced so often.
@@ -47,6 +51,8 @@ struct State {
     starting: usize,
     /// When the last one was started beyond those that may be at once.
     more: Option<Instant>,
+    /// When the last one has done its work.
+    freed: Option<Instant>,
     /// Every process, those that are still starting too, for a stop that waits for nothing.
     children: Vec<Arc<Child>>,
     /// The cloud stops: a process that has been spawned all the same is ended at once.
@@ -129,11 +135,10 @@ impl Pool {
             }
             let (sender, mine) = oneshot::channel();
             state.waiting.push_back(sender);
-            if state.starting < STARTING_AT_ONCE {
-                self.start(&mut state);
-            }
+            self.start_more(&mut state, Duration::ZERO);
             mine
         };
+        let began = Instant::now();
         loop {
             tokio::select! {
                 got = &mut mine => return match got {
@@ -142,12 +147,7 @@ impl Pool {
                     Err(_) => Err(self.stopping()),
                 },
                 () = tokio::time::sleep(PATIENCE) => {
-                    let mut state = self.state();
-                    let is_time = state.more.is_none_or(|last| last.elapsed() >= PATIENCE);
-                    if state.starting < state.waiting.len() && (state.starting < STARTING_AT_ONCE || is_time) {
-                        state.more = Some(Instant::now());
-                        self.start(&mut state);
-                    }
+                    self.start_more(&mut self.state(), began.elapsed());
                 }
             }
         }
@@ -163,6 +163,20 @@ impl Pool {
         );
         let failure = Failure::Fault(Fault::internal("the local cloud is stopping"));
         NotStarted { failure, log, began: self.cloud.clock.micros(), took: Duration::ZERO }
+    }
+
+    /// Starts an environment for a call that has `waited` so long, if it needs one.
+    fn start_more(self: &Arc<Self>, state: &mut State, waited: Duration) {
+        let since = |moment: Option<Instant>| moment.map_or(Duration::MAX, |moment| moment.elapsed());
+        let wanted = state.starting < state.waiting.len();
+        let may = match since(state.freed) >= PATIENCE {
+            true => state.starting < STARTING_AT_ONCE || since(state.more) >= PATIENCE,
+            false => waited >= TOO_LONG && since(state.more) >= ONE_MORE,
+        };
+        if wanted && may {
+            state.more = Some(Instant::now());
+            self.start(state);
+        }
     }
 
     fn start(self: &Arc<Self>, state: &mut State) {
@@ -245,6 +259,7 @@ impl Pool {
     /// Takes an environment back: to whoever waits longest, or to the idle ones.
     fn give(self: &Arc<Self>, mut worker: Worker) {
         let mut state = self.state();
+        state.freed = Some(Instant::now());
         if !worker.is_alive() {
             self.end(worker);
             if !state.waiting.is_empty() && state.starting == 0 {
